@@ -1,0 +1,38 @@
+/** All that a plugin may import of the core: types, tokens, errors. Plugins live on the far side of this page. */
+
+export type { Schema, SchemaKey } from './config/schema.ts'
+export { type DependencyContainer, find, provide, type Token, token, use } from './container.ts'
+export {
+  type AddResult,
+  Content,
+  type ContentOptions,
+  type ExportEntry,
+  type ImportEntry,
+  type ListEntry,
+} from './content/content.ts'
+export { Control } from './control/control.ts'
+export { defineErrors, isSkepError, messageOf, SkepError } from './errors.ts'
+export { Events, type EvidenceKind, type NodeEvents } from './events.ts'
+export type { Logger } from './logger.ts'
+export { type Counter, type Gauge, type Histogram, type MetricFactory, Metrics } from './metrics.ts'
+export type { Channel } from './network/framing.ts'
+export { Network, type NetworkPort } from './network/network-port.ts'
+export type { Protocol, Trust } from './network/protocols.ts'
+export {
+  definePlugin,
+  HEALTHY,
+  type Health,
+  type Plugin,
+  type PluginContext,
+  type PluginInstance,
+  type PluginManifest,
+} from './plugin.ts'
+export { type Lease, MemoryBudget } from './resources/byte-budget.ts'
+export { type BlockSession, Blocks } from './services/blocks.ts'
+export { Cache, type CacheStats } from './services/cache.ts'
+export { Discovery, type DiscoverySource } from './services/discovery.ts'
+export { Exchange, type ExchangeSession } from './services/exchange.ts'
+export { type Pin, Pins } from './services/pins.ts'
+export { NodeState, type NodeStatus } from './state/node-state.ts'
+export { type PeerSummary, Peers } from './state/peer-state.ts'
+export { type BlockStore, type Bucket, type Evictor, Storage, type WaitOptions } from './storage/storage.ts'

@@ -1,0 +1,52 @@
+import type { Connection, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { type Token, token } from '../container.ts'
+import type { WaitOptions } from '../storage/storage.ts'
+import type { Channel } from './framing.ts'
+import type { Protocol } from './protocols.ts'
+
+/**
+ * The network as plugins see it. All of a plugin's handlers and attachments go with it when it stops.
+ */
+export interface NetworkPort {
+  readonly self: PeerId
+  /** Addresses that others can dial, with `/p2p/…`. */
+  addresses(): Multiaddr[]
+  connections(peer?: PeerId): Connection[]
+  /** Peers with at least one open connection; each once. */
+  connectedPeers(): PeerId[]
+  /** Protocols `peer` said it speaks (identify), or undefined where it hasn't said yet. */
+  protocolsOf(peer: PeerId): Promise<string[] | undefined>
+  /**
+   * Connects, or returns the connection that is there.
+   * @throws SkepError DIAL_FAILED, naming each address and why
+   */
+  dial(peer: PeerId | Multiaddr | Multiaddr[], options?: WaitOptions): Promise<Connection>
+  hangUp(peer: PeerId, options?: WaitOptions): Promise<void>
+  /** Round trip time in milliseconds. @throws SkepError PEER_TIMEOUT, DIAL_FAILED */
+  ping(peer: PeerId, options?: WaitOptions): Promise<number>
+  /** Answers inbound streams of `protocol` within its limits; what exceeds them is reset and charged to the peer. */
+  handle(protocol: Protocol, handler: (channel: Channel) => Promise<void>): Promise<void>
+  /**
+   * Opens a stream to `peer`.
+   * @throws SkepError PROTOCOL_UNSUPPORTED, DIAL_FAILED, PEER_TIMEOUT
+   */
+  open(peer: PeerId, protocol: Protocol, options?: WaitOptions): Promise<Channel>
+  /**
+   * Adds a libp2p service (discovery, kad-dht, autonat, …) to the live node and starts it. What a `PeerDiscovery` finds
+   * goes to the peer store and to `onPeer`. Given at `createLibp2p` instead, a service that throws would kill the node.
+   * `factory` is what libp2p's packages make: each declares just the components it uses, hence `never`.
+   */
+  attach<T extends object>(
+    name: string,
+    factory: (components: never) => T,
+    options?: AttachOptions,
+  ): Promise<T>
+  detach(name: string): Promise<void>
+}
+
+export interface AttachOptions {
+  onPeer?(peer: PeerId, addresses: Multiaddr[]): void
+}
+
+export const Network: Token<NetworkPort> = token('network')

@@ -1,0 +1,17 @@
+/** Who may open a stream of a protocol. `fleet` is `anyone` until fleets exist. */
+export type Trust = 'anyone' | 'fleet'
+
+/** One row of the node's protocol table. Every limit is enforced by the one `handle` wrapper. */
+export interface Protocol {
+  /** `/skep/<name>/<major.minor.patch>` */
+  readonly id: string
+  /** Bytes of one length-prefixed message, without raw payload. */
+  readonly maxMessageBytes: number
+  /** How long an inbound stream may go without a byte in either direction. */
+  readonly idleTimeoutMs: number
+  /** Inbound streams one peer may have open at a time. */
+  readonly maxStreamsPerPeer: number
+  /** Inbound streams one peer may open a second, on average; bursts of twice that. */
+  readonly streamsPerSecond: number
+  readonly trust: Trust
+}

@@ -1,0 +1,70 @@
+import { type Token, token } from '../container.ts'
+import type { WaitOptions } from '../storage/storage.ts'
+
+/** Bytes of memory lent to one consumer. `release` is idempotent. */
+export interface Lease {
+  readonly bytes: number
+  release(): void
+}
+
+/** The node's one budget for bytes in flight: whoever holds a block in memory leases it here first. */
+export interface MemoryBudget {
+  readonly limitBytes: number
+  readonly usedBytes: number
+  /** Waits its turn, first come first served. More than the whole budget is lent alone, so that nothing waits for ever. */
+  lease(bytes: number, options?: WaitOptions): Promise<Lease>
+}
+
+export const MemoryBudget: Token<MemoryBudget> = token('memory budget')
+
+interface Waiter {
+  readonly bytes: number
+  grant(): void
+}
+
+export function createMemoryBudget(limitBytes: number): MemoryBudget {
+  let usedBytes = 0
+  const waiters: Waiter[] = []
+
+  const fits = (bytes: number): boolean => usedBytes === 0 || usedBytes + bytes <= limitBytes
+
+  const take = (bytes: number): Lease => {
+    usedBytes += bytes
+    let held = true
+    return {
+      bytes,
+      release() {
+        if (!held) return
+        held = false
+        usedBytes -= bytes
+        while (waiters[0] && fits(waiters[0].bytes)) waiters.shift()?.grant()
+      },
+    }
+  }
+
+  return {
+    limitBytes,
+    get usedBytes() {
+      return usedBytes
+    },
+    async lease(bytes, { signal } = {}) {
+      signal?.throwIfAborted()
+      if (waiters.length === 0 && fits(bytes)) return take(bytes)
+      return new Promise((resolve, reject) => {
+        const onAbort = (): void => {
+          waiters.splice(waiters.indexOf(waiter), 1)
+          reject(signal?.reason)
+        }
+        const waiter: Waiter = {
+          bytes,
+          grant() {
+            signal?.removeEventListener('abort', onAbort)
+            resolve(take(bytes))
+          },
+        }
+        signal?.addEventListener('abort', onAbort, { once: true })
+        waiters.push(waiter)
+      })
+    },
+  }
+}

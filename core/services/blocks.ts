@@ -1,0 +1,29 @@
+import type { CID } from 'multiformats/cid'
+import { type Token, token } from '../container.ts'
+import type { WaitOptions } from '../storage/storage.ts'
+import type { Exchange } from './exchange.ts'
+
+/**
+ * Blocks from here or from the network: the one place where a block that was fetched is stored.
+ *
+ * Memory in flight is leased from the node's byte budget, and disk is reserved before a fetch.
+ */
+export interface Blocks {
+  has(cid: CID): boolean
+  /** Fetches of one DAG share a session, so that providers found for one block are asked for the next. */
+  session(root: CID): BlockSession
+  /** Who fetches. Returns the function that detaches it. */
+  attachExchange(exchange: Exchange): () => void
+}
+
+export interface BlockSession extends AsyncDisposable {
+  /**
+   * The block, verified and, where it was fetched, durable.
+   * `sizeHint`: payload bytes where a link tells them, for leases and reservations.
+   *
+   * @throws SkepError CONTENT_UNAVAILABLE (says who was asked), STORAGE_FULL
+   */
+  get(cid: CID, options?: WaitOptions & { sizeHint?: number }): Promise<Uint8Array>
+}
+
+export const Blocks: Token<Blocks> = token('blocks')

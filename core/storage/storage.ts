@@ -1,0 +1,129 @@
+import type { CID } from 'multiformats/cid'
+import { type Token, token } from '../container.ts'
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * An ordered table of bytes. Keys sort as unsigned bytes, up to 1,978 of them. Reads are synchronous, from the page
+ * cache; writes happen in `KeyValueStore.write`.
+ */
+export interface Bucket {
+  /** The caller owns the bytes. */
+  get(key: Uint8Array): Uint8Array | undefined
+  has(key: Uint8Array): boolean
+  /** Entries with `from <= key < to`, in order, or in reverse order where `reverse`. Safe against writes during iteration. */
+  entries(range?: KeyRange): Iterable<readonly [key: Uint8Array, value: Uint8Array]>
+  keys(range?: KeyRange): Iterable<Uint8Array>
+  /** Number of entries. */
+  size(): number
+}
+
+export interface KeyRange {
+  readonly from?: Uint8Array
+  /** Exclusive. */
+  readonly to?: Uint8Array
+  readonly reverse?: boolean
+  readonly limit?: number
+}
+
+/** Changes to any buckets of one environment, applied together or not at all. */
+export interface WriteBatch {
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void
+  delete(bucket: Bucket, key: Uint8Array): void
+}
+
+/** One LMDB environment (or its memory twin). */
+export interface KeyValueStore {
+  /** A core bucket by its name in `buckets.ts`, or a plugin's own: `<plugin>/<name>`. */
+  bucket(name: string): Bucket
+  /**
+   * Runs `change` in one serialised transaction: what it reads through buckets it sees with the batch's own puts and
+   * deletes not yet applied. Resolves with its result once the changes have **flushed**; concurrent writes share a flush.
+   * Where `change` throws, nothing is written. `change` is synchronous.
+   *
+   * @throws SkepError STORAGE_FULL, STORAGE_FAILED
+   */
+  write<T>(change: (batch: WriteBatch) => T): Promise<T>
+}
+
+/** Bytes promised to a writer before it writes. What isn't used is given back by `release`, which is idempotent. */
+export interface Reservation {
+  readonly bytes: number
+  release(): void
+}
+
+export interface BlockEntry {
+  /** Multihash bytes: the key. */
+  readonly hash: Uint8Array
+  /** Payload bytes. */
+  readonly size: number
+}
+
+/**
+ * Blocks by multihash: what two CIDs share but for codec and version is one block. Never verifies hashes, but never
+ * returns bytes whose checksum fails. Identity CIDs are answered from the CID and never stored.
+ */
+export interface BlockStore {
+  has(cid: CID): boolean
+  /** Payload bytes of a held block. */
+  sizeOf(cid: CID): number | undefined
+  /**
+   * The caller owns the bytes.
+   * @throws SkepError BLOCK_NOT_FOUND, BLOCK_CORRUPT (checksum or EIO: the block then counts as absent), STORAGE_FAILED
+   */
+  get(cid: CID, options?: WaitOptions): Promise<Uint8Array>
+  /**
+   * Resolves when the block is durable: its segment synced, its index entry flushed. Puts that overlap share both, so
+   * keep several in flight. A block already held resolves at once. `bytes` must not change until then.
+   *
+   * @throws SkepError STORAGE_FULL (quota or disk), BLOCK_TOO_LARGE, STORAGE_FAILED
+   */
+  put(cid: CID, bytes: Uint8Array, options?: WaitOptions & { reservation?: Reservation }): Promise<void>
+  /** Frees blocks; absent ones are ignored. Resolves with the disk bytes freed. Doesn't ask about pins: the caller has. */
+  delete(hashes: readonly Uint8Array[]): Promise<number>
+  /** All blocks in key order, from `after` on (exclusive); at most `limit`. */
+  list(options?: { after?: Uint8Array; limit?: number }): BlockEntry[]
+  /**
+   * Sets `bytes` aside within `maxBytes`, evicting where that is needed and an evictor is attached.
+   * @throws SkepError STORAGE_FULL, naming what was asked and what is free
+   */
+  reserve(bytes: number, options?: WaitOptions): Promise<Reservation>
+  /** Who makes room. One at a time; returns the function that detaches it. */
+  attachEvictor(evictor: Evictor): () => void
+  stats(): StorageStats
+}
+
+/** Makes room and learns what is used. Told about each read and write after the fact; must not throw. */
+export interface Evictor {
+  /** Frees at least `bytes` on disk where it can; resolves with the bytes freed. */
+  evict(bytes: number, options?: WaitOptions): Promise<number>
+  read(hash: Uint8Array): void
+  stored(hash: Uint8Array): void
+}
+
+export interface StorageStats {
+  readonly blocks: number
+  /** Disk bytes that blocks take: whole slots, and inline blocks with their overhead. */
+  readonly usedBytes: number
+  readonly reservedBytes: number
+  readonly maxBytes: number
+  /** Free bytes of the file system. */
+  readonly freeDiskBytes: number
+}
+
+/** All that a node keeps on disk. */
+export interface Storage {
+  /** What can be made again: index, metadata, small blocks, caches. */
+  readonly index: KeyValueStore
+  /** What can't: pins. Small, with rolling snapshots. */
+  readonly vault: KeyValueStore
+  readonly blocks: BlockStore
+  /** A round trip: writes a value, flushes it, reads it back. Throws where the store doesn't work. */
+  probe(options?: WaitOptions): Promise<void>
+  /** Flushes and closes. Idempotent. */
+  close(): Promise<void>
+}
+
+export const Storage: Token<Storage> = token('storage')
