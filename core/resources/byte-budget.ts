@@ -37,9 +37,13 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
         if (!held) return
         held = false
         usedBytes -= bytes
-        while (waiters[0] && fits(waiters[0].bytes)) waiters.shift()?.grant()
+        grantWaiting()
       },
     }
+  }
+
+  const grantWaiting = (): void => {
+    while (waiters[0] && fits(waiters[0].bytes)) waiters.shift()?.grant()
   }
 
   return {
@@ -54,6 +58,7 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
         const onAbort = (): void => {
           waiters.splice(waiters.indexOf(waiter), 1)
           reject(signal?.reason)
+          grantWaiting()
         }
         const waiter: Waiter = {
           bytes,
