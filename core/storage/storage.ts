@@ -39,9 +39,9 @@ export interface KeyValueStore {
   /** A core bucket by its name in `buckets.ts`, or a plugin's own: `<plugin>/<name>`. */
   bucket(name: string): Bucket
   /**
-   * Runs `change` in one serialised transaction: what it reads through buckets it sees with the batch's own puts and
-   * deletes not yet applied. Resolves with its result once the changes have **flushed**; concurrent writes share a flush.
-   * Where `change` throws, nothing is written. `change` is synchronous.
+   * Runs `change` in one serialised transaction: what it reads through buckets includes its own puts and deletes, and no
+   * other write comes between. Resolves with its result once the changes have **flushed**; concurrent writes share a
+   * flush. Where `change` throws, nothing of it is written. `change` is synchronous.
    *
    * @throws SkepError STORAGE_FULL, STORAGE_FAILED
    */
