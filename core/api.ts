@@ -10,6 +10,7 @@ export {
   type ImportEntry,
   type ListEntry,
 } from './content/content.ts'
+export { isHashAllowed, MAX_BLOCK_BYTES, verifyBlock } from './content/hashes.ts'
 export { Control } from './control/control.ts'
 export { defineErrors, isSkepError, messageOf, SkepError } from './errors.ts'
 export { Events, type EvidenceKind, type NodeEvents } from './events.ts'

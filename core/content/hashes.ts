@@ -1,0 +1,43 @@
+import { hash } from 'node:crypto'
+import { blake2b } from '@noble/hashes/blake2.js'
+import { blake3 } from '@noble/hashes/blake3.js'
+import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
+
+/** The largest block that is made, fetched or served: what Bitswap peers accept. https://specs.ipfs.tech/bitswap-protocol/#block-sizes */
+export const MAX_BLOCK_BYTES = 2 * 1024 * 1024
+
+/** The longest content that a CID may carry inline: more would let a want list carry blocks that nobody verified or stored. */
+export const MAX_IDENTITY_BYTES = 128
+
+/** The multicodec code of the identity "hash". https://github.com/multiformats/multicodec/blob/master/table.csv */
+export const IDENTITY = 0x00
+
+const SHA2_256 = 0x12
+
+/** Whole digests only: a truncated one is cheaper to forge. */
+const digests = new Map<number, { readonly bytes: number; readonly of: (input: Uint8Array) => Uint8Array }>([
+  [SHA2_256, { bytes: 32, of: input => hash('sha256', input, 'buffer') }],
+  [0x13, { bytes: 64, of: input => hash('sha512', input, 'buffer') }],
+  [0xb220, { bytes: 32, of: input => blake2b(input, { dkLen: 32 }) }],
+  [0x1e, { bytes: 32, of: input => blake3(input) }],
+])
+
+/** True where blocks of this CID's hash function and digest length may be stored, fetched and served. */
+export function isHashAllowed(cid: CID): boolean {
+  const { code, size } = cid.multihash
+  return code === IDENTITY ? size <= MAX_IDENTITY_BYTES : digests.get(code)?.bytes === size
+}
+
+/** True where `bytes` are the content of `cid`. False for a hash that isn't allowed, and for bytes above MAX_BLOCK_BYTES. */
+export function verifyBlock(cid: CID, bytes: Uint8Array): boolean {
+  if (!isHashAllowed(cid) || bytes.byteLength > MAX_BLOCK_BYTES) return false
+  const { code, digest } = cid.multihash
+  const actual = code === IDENTITY ? bytes : digests.get(code)?.of(bytes)
+  return actual !== undefined && Buffer.compare(actual, digest) === 0
+}
+
+/** The CIDv1 of `bytes` under sha2-256. */
+export function cidOf(codec: number, bytes: Uint8Array): CID {
+  return CID.createV1(codec, createDigest(SHA2_256, hash('sha256', bytes, 'buffer')))
+}
