@@ -1,7 +1,11 @@
+import type { PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
+import type { Events } from '../events.ts'
 import type { Health } from '../plugin.ts'
-import type { StorageStats } from '../storage/storage.ts'
-import type { PeerSummary } from './peer-state.ts'
+import type { Pins } from '../services/pins.ts'
+import type { Storage, StorageStats } from '../storage/storage.ts'
+import type { PeerSummary, Peers } from './peer-state.ts'
 
 export type NodePhase = 'starting' | 'ready' | 'degraded' | 'stopping'
 
@@ -49,3 +53,85 @@ export interface NodeState {
 }
 
 export const NodeState: Token<NodeState> = token('node state')
+
+/** The parts of a node that its status is read from. */
+export interface NodeStateSources {
+  readonly network: {
+    readonly self: PeerId
+    addresses(): Multiaddr[]
+    connectionCounts(): { inbound: number; outbound: number }
+  }
+  readonly peers: Peers
+  readonly storage: Storage
+  readonly pins: Pins
+  readonly plugins: () => readonly PluginStatus[]
+  readonly events: Events
+  readonly now: () => number
+}
+
+export interface NodeStateOptions {
+  readonly version: string
+  readonly profile: string
+  readonly dataDirectory: string
+  readonly maxConnections: number
+}
+
+/** The lifecycle of a node and the one snapshot of it. `enter` is called by whoever runs the node. */
+export function createNodeState(
+  options: NodeStateOptions,
+  { network, peers, storage, pins, plugins, events, now }: NodeStateSources,
+): NodeState & { enter(stage: 'running' | 'stopping'): void } {
+  const startedMs = now()
+  const descriptions = new Map<string, () => unknown>()
+  let stage: 'starting' | 'running' | 'stopping' = 'starting'
+
+  const phaseFor = (reasons: readonly string[]): NodePhase => {
+    if (stage !== 'running') return stage
+    return reasons.length === 0 ? 'ready' : 'degraded'
+  }
+
+  return {
+    status() {
+      const pluginStatuses = plugins()
+      const reasons = reasonsOf(pluginStatuses)
+      const { maxConnections, ...identity } = options
+      const time = now()
+      return {
+        ...identity,
+        phase: phaseFor(reasons),
+        reasons,
+        startedMs,
+        uptimeMs: time - startedMs,
+        peerId: network.self.toString(),
+        addresses: network.addresses().map(String),
+        peers: peers.list(),
+        connections: { ...network.connectionCounts(), max: maxConnections },
+        storage: storage.blocks.stats(),
+        pins: countPins(pins),
+        plugins: pluginStatuses,
+        details: Object.fromEntries([...descriptions].map(([name, read]) => [name, read()])),
+      }
+    },
+    describe(name, read) {
+      descriptions.set(name, read)
+      return () => descriptions.delete(name)
+    },
+    enter(next) {
+      stage = next
+      events.emit('node:phase', { phase: phaseFor(reasonsOf(plugins())) })
+    },
+  }
+}
+
+/** Why a node with these plugins isn't ready: one line for each that should run and doesn't, or isn't well. */
+function reasonsOf(plugins: readonly PluginStatus[]): string[] {
+  return plugins
+    .filter(({ state, health }) => state !== 'disabled' && (state !== 'running' || health.status !== 'ok'))
+    .map(({ name, state, health }) => `${name}: ${health.reason ?? state}`)
+}
+
+function countPins(pins: Pins): NodeStatus['pins'] {
+  const counts = { pinned: 0, pinning: 0 }
+  for (const { state } of pins.list()) counts[state]++
+  return counts
+}
