@@ -1,0 +1,62 @@
+import { type BlockShelf, QuotaBlockStore } from './block-store.ts'
+import { storageError } from './errors.ts'
+import { MemoryStore } from './memory-store.ts'
+import { diskBytesOf } from './size-classes.ts'
+import type { Storage } from './storage.ts'
+
+export interface MemoryStorageOptions {
+  readonly maxBytes: number
+}
+
+/** The memory twin of a storage: same promises, counted as if it were on disk. For tests and for looking around. */
+export function createMemoryStorage({ maxBytes }: MemoryStorageOptions): Storage {
+  const index = new MemoryStore('index')
+  const vault = new MemoryStore('vault')
+  return {
+    index,
+    vault,
+    blocks: new QuotaBlockStore({ maxBytes }, createMemoryShelf(index)),
+    async probe({ signal } = {}) {
+      signal?.throwIfAborted()
+      await index.write(() => undefined)
+    },
+    async close() {
+      await Promise.all([index.close(), vault.close()])
+    },
+  }
+}
+
+function createMemoryShelf(index: MemoryStore): BlockShelf {
+  const bucket = index.bucket('blocks')
+  return {
+    usedBytes: 0,
+    freeDiskBytes: Number.MAX_SAFE_INTEGER,
+    diskRoomBytes: async () => Number.POSITIVE_INFINITY,
+    get blocks() {
+      return bucket.size()
+    },
+    sizeOf: hash => bucket.get(hash)?.length,
+    async read(hash) {
+      const bytes = bucket.get(hash)
+      if (!bytes) throw storageError('BLOCK_NOT_FOUND', 'the block was deleted')
+      return bytes
+    },
+    write: (hash, bytes) => index.write(batch => batch.put(bucket, hash, bytes)),
+    remove: hashes =>
+      index.write(batch => {
+        let freedBytes = 0
+        for (const hash of hashes) {
+          const bytes = bucket.get(hash)
+          if (!bytes) continue
+          batch.delete(bucket, hash)
+          freedBytes += diskBytesOf(bytes.length)
+        }
+        return freedBytes
+      }),
+    list({ after, limit }) {
+      // A key with a zero byte behind it is the next one possible.
+      const from = after && Buffer.concat([after, Buffer.of(0)])
+      return [...bucket.entries({ from, limit })].map(([hash, bytes]) => ({ hash, size: bytes.length }))
+    },
+  }
+}
