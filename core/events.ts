@@ -16,33 +16,49 @@ export interface NodeEvents {
 /** What a peer was seen doing wrong, first hand. */
 export type EvidenceKind = 'invalid-block' | 'protocol-violation' | 'timeout' | 'overload'
 
-export type Listener<T> = (payload: T) => void
+/** May be async: what it rejects with is logged like what it throws. */
+export type Listener<T> = (payload: T) => void | Promise<void>
 
-/** A typed event bus. A listener that throws is logged and never stops the others or the emitter. */
+/**
+ * A typed event bus. Listeners are called at once, in the order they came. One that throws is logged and stops neither
+ * the others nor the emitter; one added during an event hears from the next on, one removed hears no more.
+ */
 export interface Events {
   emit<K extends keyof NodeEvents>(name: K, payload: NodeEvents[K]): void
-  /** Returns the function that removes the listener. */
+  /** Returns the function that removes the listener. Each call adds one more, also of the same function. */
   on<K extends keyof NodeEvents>(name: K, listener: Listener<NodeEvents[K]>): () => void
 }
 
 export const Events: Token<Events> = token('events')
 
+interface Registration {
+  readonly listener: Listener<never>
+}
+
+/** As many listeners as the node's own code adds: nothing that a peer does adds one. */
 export function createEvents(onListenerError: (error: unknown, event: string) => void): Events {
-  const listeners = new Map<string, Set<Listener<never>>>()
+  const registrations = new Map<string, Set<Registration>>()
+
+  const call = async <T>({ listener }: Registration, payload: T, event: string): Promise<void> => {
+    try {
+      await (listener as Listener<T>)(payload)
+    } catch (error) {
+      onListenerError(error, event)
+    }
+  }
+
   return {
     emit(name, payload) {
-      for (const listener of listeners.get(name) ?? []) {
-        try {
-          ;(listener as Listener<typeof payload>)(payload)
-        } catch (error) {
-          onListenerError(error, name)
-        }
+      const current = registrations.get(name)
+      for (const registration of [...(current ?? [])]) {
+        if (current?.has(registration)) void call(registration, payload, name)
       }
     },
     on(name, listener) {
-      const set = listeners.get(name) ?? new Set()
-      listeners.set(name, set.add(listener as Listener<never>))
-      return () => set.delete(listener as Listener<never>)
+      const registration = { listener }
+      const current = registrations.get(name) ?? new Set()
+      registrations.set(name, current.add(registration))
+      return () => current.delete(registration)
     },
   }
 }

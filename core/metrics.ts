@@ -13,7 +13,8 @@ interface MetricOptions<L extends string> {
 
 /** Makes a plugin's metrics; every name gets its prefix and lands in the node's one registry. */
 export interface MetricFactory {
-  counter<L extends string = never>(options: MetricOptions<L>): Counter<L>
+  /** `collect` is asked at scrape time for a running total that something else already keeps. */
+  counter<L extends string = never>(options: MetricOptions<L> & { collect?(): number }): Counter<L>
   /** `collect` is asked at scrape time, for values that something else already keeps. */
   gauge<L extends string = never>(options: MetricOptions<L> & { collect?(): number }): Gauge<L>
   histogram<L extends string = never>(options: MetricOptions<L> & { buckets: number[] }): Histogram<L>
@@ -25,45 +26,63 @@ export interface Metrics {
   text(): Promise<string>
   /** Metrics of one owner: `skep_<scope>_…`. */
   factory(scope: string): MetricFactory
-  /** Forgets the metrics of a scope, so that a plugin can start again. */
+  /** Forgets the metrics of a scope, so that a plugin can start again. Those of `cache-warm` aren't those of `cache`. */
   drop(scope: string): void
 }
 
 export const Metrics: Token<Metrics> = token('metrics')
 
-export function createMetrics(): Metrics {
+/** `onCollectError` hears of a gauge whose `collect` threw: that gauge is left out of the text, the others are not. */
+export function createMetrics(onCollectError: (error: unknown, metric: string) => void = () => {}): Metrics {
   const registry = new Registry()
-  const prefixOf = (scope: string): string => `skep_${scope.replaceAll('-', '_')}_`
+  const namesByScope = new Map<string, string[]>()
+
+  const collectInto = (gauge: Gauge, name: string, collect: () => number): void => {
+    try {
+      gauge.set(collect())
+    } catch (error) {
+      gauge.remove()
+      onCollectError(error, name)
+    }
+  }
+
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     factory(scope) {
-      const prefix = prefixOf(scope)
+      const prefix = `skep_${scope.replaceAll('-', '_')}_`
+      const names = namesByScope.get(scope) ?? []
+      namesByScope.set(scope, names)
       const base = <L extends string>({ name, help, labels = [] }: MetricOptions<L>) => ({
         name: prefix + name,
         help,
         labelNames: labels,
         registers: [registry],
       })
+      const keep = <M>(metric: M, { name }: { name: string }): M => {
+        names.push(prefix + name)
+        return metric
+      }
       return {
-        counter: options => new Counter(base(options)),
+        counter: options => keep(new Counter(base(options)), options),
         gauge: ({ collect, ...options }) =>
-          new Gauge({
-            ...base(options),
-            ...(collect && {
-              collect() {
-                this.set(collect())
-              },
+          keep(
+            new Gauge({
+              ...base(options),
+              ...(collect && {
+                collect() {
+                  collectInto(this as Gauge, options.name, collect)
+                },
+              }),
             }),
-          }),
-        histogram: options => new Histogram({ ...base(options), buckets: options.buckets }),
+            options,
+          ),
+        histogram: options => keep(new Histogram({ ...base(options), buckets: options.buckets }), options),
       }
     },
     drop(scope) {
-      const prefix = prefixOf(scope)
-      for (const { name } of registry.getMetricsAsArray()) {
-        if (name.startsWith(prefix)) registry.removeSingleMetric(name)
-      }
+      for (const name of namesByScope.get(scope) ?? []) registry.removeSingleMetric(name)
+      namesByScope.delete(scope)
     },
   }
 }

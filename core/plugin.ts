@@ -8,6 +8,7 @@ import type { NetworkPort } from './network/network-port.ts'
 export interface PluginManifest {
   /** kebab-case; also the config key, the log scope and the metric prefix. */
   readonly name: string
+  /** https://semver.org */
   readonly version: string
   /** Services it can't work without: one absent and the plugin is blocked, with the reason. */
   readonly requires: readonly Token<unknown>[]
@@ -21,6 +22,8 @@ export interface PluginManifest {
  * One capability in one folder. `C` is its config, `M` its metrics.
  *
  * The host calls, in this order: `validate`, `metrics`, `register`, then the instance's `start`, and at the end `stop`.
+ * All plugins register before any starts. A plugin that throws, or takes too long, is stopped and gives back all it holds;
+ * the node runs without it, unless its `onFailure` is `abort`.
  */
 export interface Plugin<C extends object = object, M = unknown> {
   readonly manifest: PluginManifest
@@ -32,7 +35,8 @@ export interface Plugin<C extends object = object, M = unknown> {
   metrics(create: MetricFactory): M
   /**
    * Wires the plugin up without I/O: provides its services, adds its routes. Core services can be used at once;
-   * those of other plugins exist from `start()` on.
+   * those of other plugins exist from `start()` on. `container` is the plugin's own: of what is registered there, others
+   * see only what the manifest `provides`.
    */
   register(container: DependencyContainer, context: PluginContext<C, M>): PluginInstance
 }
@@ -45,8 +49,11 @@ export interface PluginContext<C = object, M = unknown> {
   readonly signal: AbortSignal
   readonly network: NetworkPort
   /**
-   * Runs a background loop until `signal` aborts: restarts it with backoff when it throws, gives up after repeated
-   * identical failures, and shows both in the plugin's health. A loop that returns is done.
+   * From `start()` on: runs a background loop until `signal` aborts. A loop that throws runs again after a wait that grows;
+   * one that keeps failing the same way counts as broken and is tried rarely. Both show in the plugin's health, until it
+   * runs again. A loop that returns is done. `stop()` is called while loops may still run; the host waits for their end.
+   *
+   * @throws SkepError LOOP_REFUSED in `register()`, or where a loop of that name still runs
    */
   supervise(name: string, loop: (signal: AbortSignal) => Promise<void>): void
 }
@@ -54,7 +61,7 @@ export interface PluginContext<C = object, M = unknown> {
 export interface PluginInstance {
   /** Resolves when the plugin is useful. The host times it out. */
   start(): Promise<void>
-  /** Idempotent; works after half a start. */
+  /** Idempotent; works without a start and after half of one, which may still be under way. The host times it out. */
   stop(): Promise<void>
   /** Synchronous and cheap: asked on every health request. */
   health(): Health

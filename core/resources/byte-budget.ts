@@ -11,7 +11,12 @@ export interface Lease {
 export interface MemoryBudget {
   readonly limitBytes: number
   readonly usedBytes: number
-  /** Waits its turn, first come first served. More than the whole budget is lent alone, so that nothing waits for ever. */
+  /**
+   * Waits its turn, first come first served: a small lease doesn't overtake a large one. More than the whole budget is lent
+   * alone, so that nothing waits for ever. The queue is as long as there are callers; each bounds its own.
+   *
+   * @throws RangeError where `bytes` isn't a number from 0 up, the reason of `signal` where that aborts first
+   */
   lease(bytes: number, options?: WaitOptions): Promise<Lease>
 }
 
@@ -52,6 +57,7 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
       return usedBytes
     },
     async lease(bytes, { signal } = {}) {
+      if (!(bytes >= 0)) throw new RangeError(`a lease of ${bytes} bytes: expected 0 or more`)
       signal?.throwIfAborted()
       if (waiters.length === 0 && fits(bytes)) return take(bytes)
       return new Promise((resolve, reject) => {

@@ -36,14 +36,18 @@ export interface PluginStatus {
   readonly state: 'registered' | 'starting' | 'running' | 'failed' | 'blocked' | 'disabled' | 'stopped'
   readonly health: Health
   /** Background loops and how they do. */
-  readonly loops: readonly {
-    readonly name: string
-    readonly state: 'running' | 'waiting' | 'broken' | 'done'
-    readonly restarts: number
-  }[]
+  readonly loops: readonly LoopStatus[]
   readonly requires: readonly string[]
   readonly provides: readonly string[]
+  /** How long `start()` took. */
   readonly startMs?: number
+}
+
+/** A background loop. `waiting`: it failed and will be tried again. `broken`: it failed so often that tries are rare. */
+export interface LoopStatus {
+  readonly name: string
+  readonly state: 'running' | 'waiting' | 'broken' | 'done'
+  readonly restarts: number
 }
 
 export interface NodeState {
