@@ -36,4 +36,11 @@ export { Exchange, type ExchangeSession } from './services/exchange.ts'
 export { type Pin, Pins } from './services/pins.ts'
 export { NodeState, type NodeStatus } from './state/node-state.ts'
 export { type PeerSummary, Peers } from './state/peer-state.ts'
-export { type BlockStore, type Bucket, type Evictor, Storage, type WaitOptions } from './storage/storage.ts'
+export {
+  type BlockStore,
+  type Bucket,
+  type Evictor,
+  type KeyValueStore,
+  Storage,
+  type WaitOptions,
+} from './storage/storage.ts'

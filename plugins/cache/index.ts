@@ -1,0 +1,49 @@
+import { Cache, definePlugin, Events, NodeState, Pins, provide, Storage, use } from '../../core/api.ts'
+import { BlockCache } from './block-cache.ts'
+import { type CacheConfig, schema } from './config.ts'
+import { type CacheMetrics, createCacheMetrics } from './metrics.ts'
+
+/** Least recently used unpinned blocks make room for new ones. */
+export default definePlugin<CacheConfig, CacheMetrics>({
+  manifest: {
+    name: 'cache',
+    version: '0.1.0',
+    requires: [Storage, Pins, Events, NodeState],
+    wants: [],
+    provides: [Cache],
+  },
+  schema,
+  metrics: createCacheMetrics,
+  register(container, { config, metrics, log, supervise }) {
+    const storage = use(container, Storage)
+    const pins = use(container, Pins)
+    const events = use(container, Events)
+    const state = use(container, NodeState)
+    const cache = new BlockCache(config, {
+      blocks: storage.blocks,
+      store: storage.index,
+      isPinned: hash => pins.holds(hash),
+      metrics,
+      log,
+      nowMs: () => performance.now(),
+    })
+    const undo: (() => void)[] = []
+    provide(container, Cache, cache)
+    return {
+      async start() {
+        cache.attach()
+        undo.push(
+          events.on('content:unpinned', () => cache.onUnpinned()),
+          state.describe('cache', () => cache.stats()),
+        )
+        supervise('adopt', signal => cache.adopt(signal))
+        supervise('save', signal => cache.keepSaved(signal))
+      },
+      async stop() {
+        for (const step of undo.splice(0)) step()
+        await cache.detach()
+      },
+      health: () => cache.health(),
+    }
+  },
+})
