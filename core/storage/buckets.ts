@@ -19,11 +19,13 @@ const CORE_BUCKETS = {
   segments: { id: 4, environment: 'index' },
   /** libp2p's peer store and whatever else wants an interface-datastore. */
   datastore: { id: 5, environment: 'index' },
+  'pin-counts': { id: 6, environment: 'index' },
+  'pin-links': { id: 7, environment: 'index' },
+  'pin-queue': { id: 8, environment: 'index' },
+  /** Roots that are counted: what was done of the vault's pins. */
+  'pin-roots': { id: 9, environment: 'index' },
   'vault-meta': { id: 32, environment: 'vault' },
   pins: { id: 33, environment: 'vault' },
-  'pin-counts': { id: 34, environment: 'vault' },
-  'pin-links': { id: 35, environment: 'vault' },
-  'pin-queue': { id: 36, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>
 
 /** Ids that once were buckets. */
