@@ -29,7 +29,7 @@ export interface Plugin<C extends object = object, M = unknown> {
   readonly manifest: PluginManifest
   /** A convict fragment, mounted at `plugins.<name>`. */
   readonly schema: Schema<C>
-  /** Checks that span several keys. Throws a config error. */
+  /** Checks that span several keys. What it throws is reported as a problem of `plugins.<name>`, and the node does not start. */
   validate?(config: Readonly<C>): void
   /** Every metric of the plugin, made in one place. */
   metrics(create: MetricFactory): M

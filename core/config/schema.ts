@@ -1,7 +1,8 @@
 /**
  * A convict fragment with what skep asks of every key beside: a doc, and a unit and a range where it is a quantity.
  *
- * `C` is the shape of the resulting config; nested objects nest.
+ * `C` is the shape of the resulting config; nested objects nest. A key that may be absent is `name: string | undefined`
+ * with `default: undefined`.
  */
 export type Schema<C> = {
   readonly [K in keyof C]: C[K] extends readonly unknown[]
@@ -28,6 +29,7 @@ export interface SchemaKey<V> {
 /**
  * - `bytes`: `64MiB`, `2GB` or a plain number; the config holds bytes.
  * - `duration`: `500ms`, `30s`, `10m`, `24h`, `7d` or a plain number of milliseconds; the config holds milliseconds.
+ * - `path`: a relative one is relative to the file that says so; the config holds it absolute.
  * - `multiaddr`, `multiaddrs`: text checked by @multiformats/multiaddr.
  */
 export type Format =
@@ -42,3 +44,32 @@ export type Format =
   | 'duration'
   | 'multiaddr'
   | 'multiaddrs'
+
+/** A fragment whose types are no longer known: what loads and documents any schema works on this. */
+export interface SchemaTree {
+  readonly [name: string]: SchemaTree | SchemaKey<unknown>
+}
+
+/** A section nests; a key has a default, as convict tells them apart. */
+export function isSchemaKey(node: SchemaTree | SchemaKey<unknown>): node is SchemaKey<unknown> {
+  return Object.hasOwn(node, 'default')
+}
+
+/** Every key beneath `tree` with its dotted name, in the order of the schema. */
+export function* keysOf(tree: SchemaTree, prefix = ''): Generator<[name: string, key: SchemaKey<unknown>]> {
+  for (const [segment, node] of Object.entries(tree)) {
+    const name = prefix === '' ? segment : `${prefix}.${segment}`
+    if (isSchemaKey(node)) yield [name, node]
+    else yield* keysOf(node, name)
+  }
+}
+
+/** Every section beneath `tree` with its dotted name. */
+export function* sectionsOf(tree: SchemaTree, prefix = ''): Generator<string> {
+  for (const [segment, node] of Object.entries(tree)) {
+    if (isSchemaKey(node)) continue
+    const name = prefix === '' ? segment : `${prefix}.${segment}`
+    yield name
+    yield* sectionsOf(node, name)
+  }
+}

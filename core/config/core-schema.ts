@@ -1,0 +1,168 @@
+import { LOG_LEVELS, type LogLevel } from '../logger.ts'
+import { PROFILES, type Profile } from './profiles.ts'
+import type { Schema } from './schema.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+const TiB = 1024 * GiB
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+
+/** The core's own keys. */
+export interface CoreConfig {
+  readonly profile: Profile | 'auto'
+  readonly log: { readonly level: LogLevel }
+  readonly storage: {
+    readonly maxBytes: number
+    readonly minFreeDiskBytes: number
+    readonly mapBytes: number
+  }
+  readonly network: {
+    readonly listen: readonly string[]
+    readonly announce: readonly string[]
+    readonly maxConnections: number
+    readonly maxInboundPerSecond: number
+    readonly maxPeers: number
+    readonly dialTimeoutMs: number
+  }
+  readonly memory: { readonly transferBytes: number }
+  readonly host: { readonly startTimeoutMs: number; readonly stopTimeoutMs: number }
+}
+
+export const coreSchema: Schema<CoreConfig> = {
+  profile: {
+    doc: 'The budgets to start from. `auto` picks by memory and cores, container limits counted.',
+    format: ['auto', ...PROFILES],
+    default: 'auto',
+  },
+  log: {
+    level: {
+      doc: 'How much is logged, as JSON lines on stderr.',
+      format: LOG_LEVELS,
+      default: 'info',
+    },
+  },
+  storage: {
+    maxBytes: {
+      doc: 'Disk that blocks may take. The cache makes room within it; what still does not fit is refused.',
+      format: 'bytes',
+      default: 10 * GiB,
+      min: 16 * MiB,
+      max: 1024 * TiB,
+    },
+    minFreeDiskBytes: {
+      doc: 'Disk to leave free for everything else on the machine, whatever `storage.maxBytes` says.',
+      format: 'bytes',
+      default: 512 * MiB,
+      min: 0,
+      max: 1024 * TiB,
+    },
+    mapBytes: {
+      doc:
+        'Address space for the index, which also holds blocks under 32 KiB. It costs no memory or disk until used; ' +
+        'where it is full, writes are refused.',
+      format: 'bytes',
+      default: 16 * GiB,
+      min: 1 * MiB,
+      max: 16 * TiB,
+    },
+  },
+  network: {
+    listen: {
+      doc: 'Where to listen. Port 0 takes a free port at the first start and keeps it.',
+      format: 'multiaddrs',
+      default: ['/ip4/0.0.0.0/tcp/0'],
+    },
+    announce: {
+      doc: 'Addresses to tell others instead of those found, for instance behind a forwarded port. Empty: those found.',
+      format: 'multiaddrs',
+      default: [],
+    },
+    maxConnections: {
+      doc: 'Open connections, both ways. Beyond it new ones are refused and the least useful are closed.',
+      format: 'integer',
+      unit: 'connections',
+      default: 100,
+      min: 4,
+      max: 10_000,
+    },
+    maxInboundPerSecond: {
+      doc: 'New connections taken from one host in a second.',
+      format: 'integer',
+      unit: 'connections a second',
+      default: 5,
+      min: 1,
+      max: 1000,
+    },
+    maxPeers: {
+      doc: 'Peers remembered at a time. The one seen longest ago leaves first.',
+      format: 'integer',
+      unit: 'peers',
+      default: 1000,
+      min: 16,
+      max: 100_000,
+    },
+    dialTimeoutMs: {
+      doc: 'How long one attempt to connect may take.',
+      format: 'duration',
+      default: 10 * SECOND,
+      min: 100,
+      max: 5 * MINUTE,
+    },
+  },
+  memory: {
+    transferBytes: {
+      doc: 'Memory for blocks on their way in or out. More makes transfers over slow links faster.',
+      format: 'bytes',
+      default: 32 * MiB,
+      // Two of the largest blocks (2 MiB): one on its way in, one on its way out.
+      min: 4 * MiB,
+      max: 64 * GiB,
+    },
+  },
+  host: {
+    startTimeoutMs: {
+      doc: 'How long a plugin may take to start before it counts as failed.',
+      format: 'duration',
+      default: 30 * SECOND,
+      min: 100,
+      max: 10 * MINUTE,
+    },
+    stopTimeoutMs: {
+      doc: 'How long a plugin may take to stop before the node goes on without it.',
+      format: 'duration',
+      default: 10 * SECOND,
+      min: 100,
+      max: 10 * MINUTE,
+    },
+  },
+}
+
+/** What a plugin's failure means for the node: it runs without it, or doesn't start. */
+export type OnFailure = 'degrade' | 'abort'
+
+/** Keys that every plugin has beside its own. */
+export interface PluginKeys {
+  readonly enabled: boolean
+  readonly onFailure: OnFailure
+  readonly module: string | undefined
+}
+
+export const pluginKeys: Schema<PluginKeys> = {
+  enabled: {
+    doc: 'Whether the plugin runs. A disabled one is not even loaded.',
+    format: 'boolean',
+    default: true,
+  },
+  onFailure: {
+    doc: 'What its failure means: `degrade` runs the node without it, `abort` stops the start.',
+    format: ['degrade', 'abort'],
+    default: 'degrade',
+  },
+  module: {
+    doc: 'Where a plugin of your own comes from: a path (`./…`, relative to the file that says so) or a package name.',
+    format: 'string',
+    default: undefined,
+  },
+}
