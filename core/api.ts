@@ -1,5 +1,6 @@
 /** All that a plugin may import of the core: types, tokens, errors. Plugins live on the far side of this page. */
 
+export type { PeerId } from '@libp2p/interface'
 export type { Schema, SchemaKey } from './config/schema.ts'
 export { type DependencyContainer, find, provide, type Token, token, use } from './container.ts'
 export {
