@@ -1,0 +1,50 @@
+import { Discovery, definePlugin, Events, NodeState, Peers, provide, Storage, use } from '../../core/api.ts'
+import { type DiscoveryConfig, schema, validate } from './config.ts'
+import { createDiscoveryMetrics, type DiscoveryMetrics } from './metrics.ts'
+import { PeerFinder } from './peer-finder.ts'
+
+/** Finds peers: neighbours by mDNS, the configured few, and those of the last time. */
+export default definePlugin<DiscoveryConfig, DiscoveryMetrics>({
+  manifest: {
+    name: 'discovery',
+    version: '0.1.0',
+    requires: [Storage, Events, Peers, NodeState],
+    wants: [],
+    provides: [Discovery],
+  },
+  schema,
+  validate,
+  metrics: createDiscoveryMetrics,
+  register(container, { config, metrics, log, network, supervise }) {
+    const state = use(container, NodeState)
+    const finder = new PeerFinder(config, {
+      network,
+      peers: use(container, Peers),
+      events: use(container, Events),
+      store: use(container, Storage).index,
+      metrics,
+      log,
+      nowMs: () => performance.now(),
+      random: Math.random,
+    })
+    let undescribe = (): void => {}
+    let isOpen = false
+    provide(container, Discovery, finder)
+    return {
+      async start() {
+        isOpen = true
+        finder.open()
+        undescribe = state.describe('discovery', () => finder.describe())
+        if (config.mdns.enabled) supervise('mdns', signal => finder.findNeighbours(signal))
+        supervise('dial', signal => finder.dial(signal))
+        supervise('save', signal => finder.keepSaved(signal))
+      },
+      async stop() {
+        undescribe()
+        if (isOpen) await finder.close()
+        isOpen = false
+      },
+      health: () => finder.health(),
+    }
+  },
+})
