@@ -32,16 +32,18 @@ export interface Metrics {
 
 export const Metrics: Token<Metrics> = token('metrics')
 
-/** `onCollectError` hears of a gauge whose `collect` threw: that gauge is left out of the text, the others are not. */
+/** `onCollectError` hears of a metric whose `collect` threw: that metric is left out of the text, the others are not. */
 export function createMetrics(onCollectError: (error: unknown, metric: string) => void = () => {}): Metrics {
   const registry = new Registry()
   const namesByScope = new Map<string, string[]>()
 
-  const collectInto = (gauge: Gauge, name: string, collect: () => number): void => {
+  const collectInto = (metric: Gauge | Counter, name: string, collect: () => number): void => {
     try {
-      gauge.set(collect())
+      const value = collect()
+      metric.reset()
+      metric.inc(value)
     } catch (error) {
-      gauge.remove()
+      metric.remove()
       onCollectError(error, name)
     }
   }
@@ -64,7 +66,18 @@ export function createMetrics(onCollectError: (error: unknown, metric: string) =
         return metric
       }
       return {
-        counter: options => keep(new Counter(base(options)), options),
+        counter: ({ collect, ...options }) =>
+          keep(
+            new Counter({
+              ...base(options),
+              ...(collect && {
+                collect() {
+                  collectInto(this as Counter, options.name, collect)
+                },
+              }),
+            }),
+            options,
+          ),
         gauge: ({ collect, ...options }) =>
           keep(
             new Gauge({

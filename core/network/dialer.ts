@@ -1,0 +1,128 @@
+import type { Address, Connection, Libp2p, PeerId } from '@libp2p/interface'
+import type { Ping } from '@libp2p/ping'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { isSkepError, messageOf } from '../errors.ts'
+import type { PeerTable } from '../state/peer-state.ts'
+import type { WaitOptions } from '../storage/storage.ts'
+import { StreamChannel } from './channel.ts'
+import { NEGOTIATION_TIMEOUT_MS } from './connections.ts'
+import { networkError } from './errors.ts'
+import type { Channel } from './framing.ts'
+import type { DialResult, NetworkMetrics } from './metrics.ts'
+import type { Protocol } from './protocols.ts'
+
+/** A ping that takes longer says no more than that there is no answer. */
+const PING_TIMEOUT_MS = 10_000
+
+export interface DialerDependencies {
+  readonly libp2p: Libp2p<{ ping: Ping }>
+  readonly peers: PeerTable
+  readonly metrics: Pick<NetworkMetrics, 'dials' | 'streams'>
+}
+
+/** What goes out: connections, streams, pings, each within its time and with errors that say what was tried. */
+export class Dialer {
+  readonly #dialTimeoutMs: number
+  readonly #deps: DialerDependencies
+
+  constructor({ dialTimeoutMs }: { dialTimeoutMs: number }, deps: DialerDependencies) {
+    this.#dialTimeoutMs = dialTimeoutMs
+    this.#deps = deps
+  }
+
+  async dial(target: PeerId | Multiaddr | Multiaddr[], options: WaitOptions = {}): Promise<Connection> {
+    const { libp2p, metrics, peers } = this.#deps
+    const peer = peerOf(target)
+    const open = peer && libp2p.getConnections(peer).find(({ status }) => status === 'open')
+    if (open) return open
+    const tried: string[] = []
+    const { signal, timedOut } = limited(this.#dialTimeoutMs, options.signal)
+    try {
+      const connection = await libp2p.dial(target, {
+        signal,
+        onProgress: event => {
+          if (event.type !== 'dial-queue:calculated-addresses') return
+          tried.push(...(event.detail as Address[]).map(({ multiaddr }) => multiaddr.toString()))
+        },
+      })
+      metrics.dials.inc({ result: 'ok' })
+      return connection
+    } catch (error) {
+      const result: DialResult = options.signal?.aborted ? 'aborted' : timedOut() ? 'timeout' : 'failed'
+      metrics.dials.inc({ result })
+      options.signal?.throwIfAborted()
+      if (peer) peers.unreachable(peer)
+      const why = timedOut() ? `no answer within ${this.#dialTimeoutMs} ms` : reasons(error, tried)
+      throw networkError('DIAL_FAILED', `cannot reach ${nameOf(target)}: ${why}`, { cause: error })
+    }
+  }
+
+  async open(peer: PeerId, protocol: Protocol, options: WaitOptions = {}): Promise<Channel> {
+    const connection = await this.dial(peer, options)
+    const { signal, timedOut } = limited(NEGOTIATION_TIMEOUT_MS, options.signal)
+    const { id, maxMessageBytes } = protocol
+    try {
+      const stream = await connection.newStream([id], { signal })
+      this.#deps.metrics.streams.inc({ protocol: id, direction: 'outbound' })
+      const { peers } = this.#deps
+      return new StreamChannel(
+        { maxMessageBytes },
+        { peer, stream, report: (kind, detail) => peers.report(peer, kind, detail) },
+      )
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      throw openError(peer, id, timedOut(), error)
+    }
+  }
+
+  async ping(peer: PeerId, options: WaitOptions = {}): Promise<number> {
+    await this.dial(peer, options)
+    const { signal } = limited(PING_TIMEOUT_MS, options.signal)
+    try {
+      return await this.#deps.libp2p.services.ping.ping(peer, { signal })
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (isSkepError(error)) throw error
+      throw networkError('PEER_TIMEOUT', `${peer} did not answer a ping: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function openError(peer: PeerId, id: string, timedOut: boolean, cause: unknown): Error {
+  const name = cause instanceof Error ? cause.name : ''
+  if (name === 'UnsupportedProtocolError') {
+    return networkError('PROTOCOL_UNSUPPORTED', `${peer} does not speak ${id}`, { cause })
+  }
+  if (timedOut) {
+    const limit = `within ${NEGOTIATION_TIMEOUT_MS} ms`
+    return networkError('PEER_TIMEOUT', `${peer} did not answer to ${id} ${limit}`, { cause })
+  }
+  return networkError('DIAL_FAILED', `cannot open ${id} to ${peer}: ${messageOf(cause)}`, { cause })
+}
+
+/** A signal that also aborts after `timeoutMs`, and whether it was that. */
+function limited(timeoutMs: number, signal?: AbortSignal): { signal: AbortSignal; timedOut: () => boolean } {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  return {
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    timedOut: () => timeout.aborted && !signal?.aborted,
+  }
+}
+
+/** Each address with its reason; libp2p gives the reasons in the order of the addresses. */
+function reasons(error: unknown, tried: readonly string[]): string {
+  const errors = error instanceof AggregateError ? error.errors : [error]
+  return errors
+    .map((each, at) => (tried[at] ? `${tried[at]} (${messageOf(each)})` : messageOf(each)))
+    .join(', ')
+}
+
+function peerOf(target: PeerId | Multiaddr | Multiaddr[]): PeerId | undefined {
+  return 'toMultihash' in target ? target : undefined
+}
+
+function nameOf(target: PeerId | Multiaddr | Multiaddr[]): string {
+  return Array.isArray(target) ? target.map(String).join(', ') : target.toString()
+}

@@ -1,0 +1,185 @@
+import type { Libp2pEvents, PeerId, PrivateKey } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Datastore } from 'interface-datastore'
+import type { Logger } from '../logger.ts'
+import type { MetricFactory } from '../metrics.ts'
+import type { PeerTable } from '../state/peer-state.ts'
+import { Attachments, LateRouter } from './attachments.ts'
+import { detectFirstCipher, type FirstCipher } from './ciphers.ts'
+import type { ConnectionOptions } from './connections.ts'
+import { Dialer } from './dialer.ts'
+import { networkError } from './errors.ts'
+import { createGate, type Gate } from './gate.ts'
+import { Handlers } from './handlers.ts'
+import { buildLibp2p } from './libp2p.ts'
+import { listenError } from './listen-error.ts'
+import { networkMetrics } from './metrics.ts'
+import type { NetworkPort } from './network-port.ts'
+import type { ProtocolRow } from './protocols.ts'
+import { Traffic } from './traffic.ts'
+
+export interface NetworkOptions extends ConnectionOptions {
+  /** Multiaddrs with concrete ports; port 0 takes any. */
+  readonly listen: readonly string[]
+  /** Told to others instead of the addresses listened on; empty: those. */
+  readonly announce: readonly string[]
+  /** Name and version that others see. */
+  readonly agent: string
+  /** Which TLS cipher goes first; by default what this CPU does faster. */
+  readonly firstCipher?: FirstCipher
+}
+
+export interface NetworkDependencies {
+  readonly privateKey: PrivateKey
+  /** Keeps libp2p's peer store. */
+  readonly datastore: Datastore
+  readonly peers: PeerTable
+  readonly log: Logger
+  readonly metrics: MetricFactory
+}
+
+/** The node's network: one libp2p, and a port of it for each owner. */
+export interface NodeNetwork {
+  readonly self: PeerId
+  readonly firstCipher: FirstCipher
+  /** Who may connect; inbound connections are refused until {@link openGate}. */
+  readonly gate: Gate
+  /** @throws SkepError LISTEN_FAILED */
+  start(): Promise<void>
+  openGate(): void
+  /** Detaches, closes all connections and stops listening. Idempotent. */
+  stop(): Promise<void>
+  /** A view of the network for `owner`, whose handlers and attachments `release` takes away. */
+  port(owner: string): OwnedPort
+  addresses(): Multiaddr[]
+  connections(): { readonly inbound: number; readonly outbound: number; readonly max: number }
+  /** The table of handled protocols. */
+  protocols(): ProtocolRow[]
+}
+
+export interface OwnedPort {
+  readonly port: NetworkPort
+  /** Idempotent. */
+  release(): Promise<void>
+}
+
+export async function createNetwork(
+  options: NetworkOptions,
+  deps: NetworkDependencies,
+): Promise<NodeNetwork> {
+  const { peers, log } = deps
+  const firstCipher = options.firstCipher ?? detectFirstCipher()
+  const gate = createGate()
+  const traffic = new Traffic()
+  gate.add(traffic.rule)
+  const metrics = networkMetrics(deps.metrics, {
+    receivedBytes: () => traffic.receivedBytes,
+    sentBytes: () => traffic.sentBytes,
+    knownPeers: () => peers.list().length,
+  })
+  const router = new LateRouter()
+  const { libp2p, components } = await buildLibp2p(
+    { ...options, firstCipher },
+    { privateKey: deps.privateKey, datastore: deps.datastore, gater: gate.gater, peerRouting: router, log },
+  )
+  const handlers = new Handlers({
+    registrar: libp2p,
+    report: (peer, kind, detail) => peers.report(peer, kind, detail),
+    metrics,
+    log,
+    clock: () => performance.now(),
+  })
+  const attachments = new Attachments({ components: () => components, router, log })
+  const dialer = new Dialer({ dialTimeoutMs: options.dialTimeoutMs }, { libp2p, peers, metrics })
+
+  const countConnections = (): { inbound: number; outbound: number } => {
+    const all = libp2p.getConnections()
+    const inbound = all.filter(({ direction }) => direction === 'inbound').length
+    return { inbound, outbound: all.length - inbound }
+  }
+  const showConnections = (): void => {
+    const { inbound, outbound } = countConnections()
+    metrics.connections.set({ direction: 'inbound' }, inbound)
+    metrics.connections.set({ direction: 'outbound' }, outbound)
+  }
+  const on = <K extends keyof Libp2pEvents>(
+    name: K,
+    listener: (detail: Libp2pEvents[K]['detail']) => void,
+  ): void => libp2p.addEventListener(name, event => listener(event.detail))
+  on('connection:open', connection => {
+    showConnections()
+    if (connection.status !== 'open') return
+    const { remotePeer, remoteAddr, direction, encryption } = connection
+    peers.connected(remotePeer, {
+      direction,
+      encryption,
+      address: remoteAddr.toString(),
+      latencyMs: () => connection.rtt,
+    })
+  })
+  on('connection:close', showConnections)
+  on('peer:disconnect', peer => peers.disconnected(peer))
+  on('peer:identify', ({ peerId, agentVersion, protocols, listenAddrs }) =>
+    peers.identified(peerId, { agent: agentVersion, protocols, addresses: listenAddrs.map(String) }),
+  )
+
+  const createPort = (owner: string, released: AbortSignal): NetworkPort => ({
+    self: libp2p.peerId,
+    addresses: () => libp2p.getMultiaddrs(),
+    connections: peer => libp2p.getConnections(peer),
+    connectedPeers: () => libp2p.getPeers(),
+    protocolsOf: peer => protocolsOf(peer),
+    dial: (peer, wait) => dialer.dial(peer, wait),
+    hangUp: (peer, wait) => libp2p.hangUp(peer, wait),
+    ping: (peer, wait) => dialer.ping(peer, wait),
+    open: (peer, protocol, wait) => dialer.open(peer, protocol, wait),
+    async handle(protocol, handler) {
+      released.throwIfAborted()
+      await handlers.handle(owner, protocol, handler)
+    },
+    async attach(name, factory, attachOptions) {
+      released.throwIfAborted()
+      return attachments.attach(owner, name, factory, attachOptions)
+    },
+    detach: name => attachments.detach(name),
+  })
+
+  const protocolsOf = async (peer: PeerId): Promise<string[] | undefined> => {
+    if (!(await libp2p.peerStore.has(peer))) return undefined
+    const { protocols } = await libp2p.peerStore.get(peer)
+    return protocols.length > 0 ? protocols : undefined
+  }
+
+  return {
+    self: libp2p.peerId,
+    firstCipher,
+    gate,
+    async start() {
+      try {
+        await libp2p.start()
+      } catch (error) {
+        throw listenError(options.listen, error)
+      }
+    },
+    openGate: () => gate.open(),
+    async stop() {
+      gate.close()
+      await attachments.releaseAll()
+      await libp2p.stop()
+    },
+    port(owner) {
+      const released = new AbortController()
+      return {
+        port: createPort(owner, released.signal),
+        async release() {
+          released.abort(networkError('NETWORK_STOPPED', `${owner} has given its network back`))
+          await attachments.release(owner)
+          await handlers.release(owner)
+        },
+      }
+    },
+    addresses: () => libp2p.getMultiaddrs(),
+    connections: () => ({ ...countConnections(), max: options.maxConnections }),
+    protocols: () => handlers.rows(),
+  }
+}
