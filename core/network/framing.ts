@@ -4,6 +4,8 @@ import type { WaitOptions } from '../storage/storage.ts'
 /**
  * One stream as frames: unsigned-varint length-prefixed messages, and raw payload bytes between them where a protocol
  * announces it. Reading past a bound resets the stream and charges the peer.
+ *
+ * Reads don't overlap: the next begins when the one before has settled. Writes may; they leave in the order of the calls.
  */
 export interface Channel {
   readonly peer: PeerId
@@ -13,16 +15,24 @@ export interface Channel {
   /** Aborted when the stream is gone, with the reason. */
   readonly signal: AbortSignal
   /**
-   * The next message, or undefined at the clean end of the stream.
+   * The next message, or undefined at the clean end of the stream. The caller owns the bytes. Aborting it between two
+   * messages leaves the stream usable; within one, it resets the stream.
    * @throws SkepError FRAME_TOO_LARGE, FRAME_MALFORMED, STREAM_CLOSED
    */
   read(options?: WaitOptions): Promise<Uint8Array | undefined>
-  /** Exactly `bytes` raw bytes, in one fresh buffer. The caller has checked the length. */
+  /**
+   * Exactly `bytes` raw bytes, in one fresh buffer. The caller has checked the length. Aborting it resets the stream.
+   * @throws SkepError STREAM_CLOSED
+   */
   readPayload(bytes: number, options?: WaitOptions): Promise<Uint8Array>
-  /** Queues a message, and payload right behind it, in one write. Resolves when the stream takes more. */
+  /**
+   * Queues a message, and payload right behind it, in one write. Resolves when the stream takes more. The bytes must
+   * not change afterwards. A write that was aborted while it waited its turn has sent nothing.
+   * @throws SkepError STREAM_CLOSED
+   */
   write(message: Uint8Array, payload?: Uint8Array, options?: WaitOptions): Promise<void>
   /** Ends the writing side once what was written is sent. */
   close(options?: WaitOptions): Promise<void>
-  /** Resets the stream. */
+  /** Resets the stream. A reason whose code is FRAME_TOO_LARGE or FRAME_MALFORMED is charged to the peer. */
   abort(reason: Error): void
 }

@@ -15,3 +15,10 @@ export interface Protocol {
   readonly streamsPerSecond: number
   readonly trust: Trust
 }
+
+/** A handled protocol, as the status shows it. */
+export interface ProtocolRow extends Protocol {
+  /** Who handles it: a plugin's name. */
+  readonly owner: string
+  readonly openStreams: number
+}

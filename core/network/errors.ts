@@ -1,0 +1,18 @@
+import { defineErrors } from '../errors.ts'
+
+/** Errors of the network and of messages. */
+export const networkError = defineErrors({
+  IDENTITY_UNREADABLE: 'Restore identity.key from a backup, or move it away to start with a new identity.',
+  LISTEN_FAILED: 'Stop what uses the address, or choose another with network.listen.',
+  DIAL_FAILED: 'Check that the peer is up and that one of its addresses can be reached from here.',
+  PEER_TIMEOUT: 'Try again later; the peer may be busy, asleep or gone.',
+  PROTOCOL_UNSUPPORTED: 'Choose another peer, or update one of the two so that both speak the protocol.',
+  FRAME_TOO_LARGE: 'Update the peer that sent it; one of the two breaks the protocol.',
+  FRAME_MALFORMED: 'Update the peer that sent it; one of the two breaks the protocol.',
+  STREAM_CLOSED: 'Open a new stream, or choose another peer.',
+  REQUEST_FAILED: 'See the log of the peer that was asked.',
+  NETWORK_STOPPED: 'Start the node.',
+  NAME_TAKEN: 'Choose another name, or stop what uses it.',
+})
+
+export type NetworkErrorCode = keyof typeof networkError.fixes

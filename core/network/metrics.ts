@@ -1,0 +1,54 @@
+import type { Counter, Gauge, MetricFactory } from '../metrics.ts'
+
+export type DialResult = 'ok' | 'failed' | 'timeout' | 'aborted'
+export type Direction = 'inbound' | 'outbound'
+
+export interface NetworkMetrics {
+  readonly connections: Gauge<'direction'>
+  readonly dials: Counter<'result'>
+  /** Protocol ids are those this build handles or opens: a closed set. */
+  readonly streams: Counter<'protocol' | 'direction'>
+  readonly refusedStreams: Counter<'protocol' | 'reason'>
+  readonly receivedBytes: Counter
+  readonly sentBytes: Counter
+  readonly knownPeers: Gauge
+}
+
+/** What other parts keep count of, asked at scrape time. */
+export interface NetworkReadings {
+  receivedBytes(): number
+  sentBytes(): number
+  knownPeers(): number
+}
+
+export function networkMetrics(create: MetricFactory, read: NetworkReadings): NetworkMetrics {
+  return {
+    connections: create.gauge({ name: 'connections', help: 'Open connections.', labels: ['direction'] }),
+    dials: create.counter({ name: 'dials_total', help: 'Dials, by how they ended.', labels: ['result'] }),
+    streams: create.counter({
+      name: 'streams_total',
+      help: 'Streams opened, by protocol.',
+      labels: ['protocol', 'direction'],
+    }),
+    refusedStreams: create.counter({
+      name: 'refused_streams_total',
+      help: 'Inbound streams reset because a peer had too many (streams) or opened them too fast (rate).',
+      labels: ['protocol', 'reason'],
+    }),
+    receivedBytes: create.counter({
+      name: 'received_bytes_total',
+      help: 'Bytes received on connections, with all overheads.',
+      collect: read.receivedBytes,
+    }),
+    sentBytes: create.counter({
+      name: 'sent_bytes_total',
+      help: 'Bytes sent on connections, with all overheads.',
+      collect: read.sentBytes,
+    }),
+    knownPeers: create.gauge({
+      name: 'known_peers',
+      help: 'Peers in the table.',
+      collect: read.knownPeers,
+    }),
+  }
+}
