@@ -63,7 +63,7 @@ export interface NodeStateSources {
   readonly network: {
     readonly self: PeerId
     addresses(): Multiaddr[]
-    connectionCounts(): { inbound: number; outbound: number }
+    connections(): NodeStatus['connections']
   }
   readonly peers: Peers
   readonly storage: Storage
@@ -77,7 +77,6 @@ export interface NodeStateOptions {
   readonly version: string
   readonly profile: string
   readonly dataDirectory: string
-  readonly maxConnections: number
 }
 
 /** The lifecycle of a node and the one snapshot of it. `enter` is called by whoever runs the node. */
@@ -98,10 +97,9 @@ export function createNodeState(
     status() {
       const pluginStatuses = plugins()
       const reasons = reasonsOf(pluginStatuses)
-      const { maxConnections, ...identity } = options
       const time = now()
       return {
-        ...identity,
+        ...options,
         phase: phaseFor(reasons),
         reasons,
         startedMs,
@@ -109,7 +107,7 @@ export function createNodeState(
         peerId: network.self.toString(),
         addresses: network.addresses().map(String),
         peers: peers.list(),
-        connections: { ...network.connectionCounts(), max: maxConnections },
+        connections: network.connections(),
         storage: storage.blocks.stats(),
         pins: countPins(pins),
         plugins: pluginStatuses,

@@ -1,0 +1,153 @@
+import type { LoadedConfig } from './config/load.ts'
+import { createRootContainer, provide } from './container.ts'
+import { createBlocks } from './content/blocks.ts'
+import { Content } from './content/content.ts'
+import { createContent } from './content/create-content.ts'
+import { createPins } from './content/pins.ts'
+import { Control } from './control/control.ts'
+import { addCoreRoutes } from './control/routes/core.ts'
+import { createControl } from './control/server.ts'
+import { createEvents, Events } from './events.ts'
+import { createHost } from './host/plugin-host.ts'
+import type { Logger } from './logger.ts'
+import { createMetrics, Metrics } from './metrics.ts'
+import { loadIdentity } from './network/identity.ts'
+import { keepPorts } from './network/kept-ports.ts'
+import { createNetwork } from './network/network.ts'
+import { Network } from './network/network-port.ts'
+import { createMemoryBudget, MemoryBudget } from './resources/byte-budget.ts'
+import { Blocks } from './services/blocks.ts'
+import { Pins } from './services/pins.ts'
+import { createNodeState, NodeState, type NodeStatus } from './state/node-state.ts'
+import { createPeers, Peers } from './state/peer-state.ts'
+import { createDatastore } from './storage/datastore.ts'
+import { openStorage } from './storage/open.ts'
+import { Storage } from './storage/storage.ts'
+
+/** The core's own view of the network goes by this name. */
+const CORE = 'core'
+
+export interface NodeOptions {
+  readonly config: LoadedConfig
+  /** Everything of the node lives in it. Exists. */
+  readonly dataDirectory: string
+  readonly socketPath: string
+  readonly version: string
+  readonly log: Logger
+  /** Storage that can't be trusted any more: the process has to end now, and verify at the next start. */
+  onFatal(error: Error): void
+  /** Gives up the boot. */
+  readonly signal?: AbortSignal
+}
+
+export interface SkepNode {
+  status(): NodeStatus
+  /** How the boot went, for people. */
+  readonly bootReport: string
+  /** Stops everything in reverse order, storage last. Idempotent. Throws what went wrong, after all of it was tried. */
+  stop(): Promise<void>
+  /** Settles when the node has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>
+}
+
+/**
+ * Builds the core, runs the plugins, and opens the gate. Where it throws, everything that had started has stopped.
+ *
+ * @throws SkepError of storage, network, host or control: the node can't run like this
+ */
+export async function startNode(options: NodeOptions): Promise<SkepNode> {
+  await using boot = new AsyncDisposableStack()
+  const {
+    config,
+    dataDirectory,
+    socketPath,
+    version,
+    log,
+    onFatal,
+    signal = new AbortController().signal,
+  } = options
+  const { core } = config
+  const metrics = createMetrics()
+  const events = createEvents((err, event) => log.error({ err, event }, 'event listener failed'))
+  const memory = createMemoryBudget(core.memory.transferBytes)
+
+  const storage = boot.adopt(
+    await openStorage({ directory: dataDirectory, ...core.storage }, { log, onFatal }),
+    storage => storage.close(),
+  )
+  const peers = createPeers(core.network, { events })
+  const network = boot.adopt(
+    await createNetwork(
+      {
+        ...core.network,
+        listen: await keepPorts(core.network.listen, storage.index),
+        agent: `skep/${version}`,
+      },
+      {
+        privateKey: await loadIdentity(dataDirectory),
+        datastore: createDatastore(storage.index, 'libp2p'),
+        peers,
+        log,
+        metrics: metrics.factory('network'),
+      },
+    ),
+    network => network.stop(),
+  )
+  const corePort = network.port(CORE).port
+
+  const blocks = createBlocks({ storage: storage.blocks, memory, log })
+  const pins = boot.adopt(createPins({ storage, blocks, events, log }), pins => pins.stop())
+  const content = createContent({ storage, blocks, pins, memory })
+  const control = boot.adopt(createControl({ socketPath }, { log }), control => control.close())
+
+  const container = createRootContainer()
+  const host = createHost(
+    { ...core.host, entries: config.plugins },
+    { container, log, metrics, portFor: name => network.port(name) },
+  )
+  const state = createNodeState(
+    { version, profile: config.profile, dataDirectory },
+    { network, peers, storage, pins, plugins: () => host.statuses(), events, now: Date.now },
+  )
+  provide(container, Storage, storage)
+  provide(container, Blocks, blocks)
+  provide(container, Pins, pins)
+  provide(container, Content, content)
+  provide(container, MemoryBudget, memory)
+  provide(container, Network, corePort)
+  provide(container, Peers, peers)
+  provide(container, Events, events)
+  provide(container, Metrics, metrics)
+  provide(container, Control, control)
+  provide(container, NodeState, state)
+
+  const stopping = Promise.withResolvers<void>()
+  addCoreRoutes(control, {
+    content,
+    pins,
+    network: corePort,
+    state,
+    config,
+    stop: () => void stop().catch(() => {}),
+  })
+
+  boot.defer(() => host.stopAll())
+  await host.registerAll()
+  signal.throwIfAborted()
+  await network.start()
+  await pins.start()
+  await host.startAll({ signal })
+  network.openGate()
+  boot.defer(() => state.enter('stopping'))
+  state.enter('running')
+  await control.listen()
+
+  const running = boot.move()
+  let stopped: Promise<void> | undefined
+  const stop = (): Promise<void> => {
+    stopped ??= running.disposeAsync()
+    stopping.resolve(stopped)
+    return stopped
+  }
+  return { status: () => state.status(), bootReport: host.report().text, stop, stopped: stopping.promise }
+}
