@@ -37,6 +37,7 @@ export class QuotaBlockStore implements BlockStore {
   /** Writes and deletes under way, by hash; as many as callers wait for. */
   readonly #puts = new Map<string, Promise<void>>()
   readonly #deletes = new Map<string, Promise<unknown>>()
+  readonly #listeners = new Set<(hash: Uint8Array) => void>()
 
   constructor(options: BlockStoreOptions, shelf: BlockShelf) {
     this.#shelf = shelf
@@ -113,6 +114,11 @@ export class QuotaBlockStore implements BlockStore {
     return this.#quota.attachEvictor(evictor)
   }
 
+  onStored(listener: (hash: Uint8Array) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
   stats(): StorageStats {
     const { usedBytes, reservedBytes, maxBytes } = this.#quota
     const { blocks, freeDiskBytes } = this.#shelf
@@ -128,6 +134,7 @@ export class QuotaBlockStore implements BlockStore {
       allowance.release()
     }
     this.#quota.evictor?.stored(hash)
+    for (const listener of this.#listeners) listener(hash)
   }
 
   /** Exactly `bytes`, out of `reservation` as far as it goes. */

@@ -92,6 +92,8 @@ export interface BlockStore {
   reserve(bytes: number, options?: WaitOptions): Promise<Reservation>
   /** Who makes room. One at a time; returns the function that detaches it. */
   attachEvictor(evictor: Evictor): () => void
+  /** Tells of each block that came to be held, by its multihash. `listener` must not throw. Returns the function that ends it. */
+  onStored(listener: (hash: Uint8Array) => void): () => void
   stats(): StorageStats
 }
 
