@@ -1,0 +1,190 @@
+/**
+ * Who is asked for what. Pure: the requester shows its wants and peers, and carries out the moves.
+ *
+ * A want goes to the holder that should deliver first. Peers that nobody asked yet are asked whether they have it: all of
+ * them while no holder is known, now and then otherwise, so that a peer which joins late is found.
+ */
+
+/** What a peer is known to be for one want. Absent: not asked. */
+export type Standing = 'asked' | 'has' | 'missing' | 'failed'
+
+/** A block asked of a peer. Milliseconds of one monotonic clock. */
+export interface Ask {
+  readonly sinceMs: number
+  /** When it should arrive, as estimated when it was asked. */
+  readonly dueMs: number
+}
+
+export interface PlannedWant {
+  /** Payload bytes: known, hinted or guessed. */
+  readonly bytes: number
+  readonly standings: ReadonlyMap<string, Standing>
+  /** By peer; at most {@link MAX_ASKS}. */
+  readonly asks: ReadonlyMap<string, Ask>
+  /** Position among its session's wants. */
+  readonly ordinal: number
+  readonly session: PlannedSession
+}
+
+export interface PlannedSession {
+  /** Peers that delivered or offered blocks of this session: asked for the next ones without asking whether they have them. */
+  readonly providers: ReadonlySet<string>
+  /** The ordinal from which a peer that had nothing so far may be asked again, where a holder is known. */
+  readonly probeFrom: ReadonlyMap<string, number>
+}
+
+export interface PlannedPeer {
+  readonly id: string
+  /** Bytes and wants that may still be asked of it. */
+  readonly roomBytes: number
+  readonly roomWants: number
+  /** Bytes asked of it and not yet received. */
+  readonly outstandingBytes: number
+  readonly bytesPerMs: number
+  readonly latencyMs: number
+}
+
+export interface Move<W> {
+  readonly want: W
+  readonly peer: string
+  readonly mode: 'BLOCK' | 'HAVE'
+  /** Milliseconds until a block should arrive. */
+  readonly etaMs: number
+}
+
+/** A block is asked of two peers at most: what arrives twice was sent in vain. */
+export const MAX_ASKS = 2
+
+/** How far beyond its estimate an ask may be before another peer is asked as well. */
+const OVERDUE_FACTOR = 3
+
+/** Estimates below this are noise of schedulers and garbage collectors. */
+const MIN_PATIENCE_MS = 1_000
+
+/** How many wants may find their holders full before the plan ends: those behind them would find the same. */
+const MAX_WAITING = 64
+
+/** In the endgame an idle peer takes over what it can deliver in half the time. */
+const ENDGAME_GAIN = 2
+
+/** Spreads `wants`, none of which is asked of anybody, over `peers`; `roomBytes` bounds them all. */
+export function assign<W extends PlannedWant>(
+  wants: Iterable<W>,
+  peers: readonly PlannedPeer[],
+  roomBytes: number,
+): Move<W>[] {
+  const table = new Table<W>(peers, roomBytes)
+  let waiting = 0
+  for (const want of wants) {
+    if (table.full || waiting === MAX_WAITING) break
+    const holder = table.bestHolder(want)
+    if (holder) table.ask(want, holder)
+    const found = table.probe(want)
+    if (found && !holder) waiting++
+  }
+  return table.moves
+}
+
+/** Asks a second peer for wants whose only ask is late, or, in the `endgame`, could be beaten by a peer with nothing to do. */
+export function steal<W extends PlannedWant>(
+  wants: Iterable<W>,
+  peers: readonly PlannedPeer[],
+  { roomBytes, nowMs, endgame }: { roomBytes: number; nowMs: number; endgame: boolean },
+): Move<W>[] {
+  const table = new Table<W>(peers, roomBytes)
+  for (const want of wants) {
+    if (table.full) break
+    const [ask] = want.asks.values()
+    if (!ask || want.asks.size >= MAX_ASKS) continue
+    const late = isOverdue(ask, nowMs)
+    if (!late && !endgame) continue
+    const holder = table.bestHolder(want, late ? undefined : (ask.dueMs - nowMs) / ENDGAME_GAIN)
+    if (holder) table.ask(want, holder)
+    else if (late) table.probe(want)
+  }
+  return table.moves
+}
+
+export function isOverdue(ask: Ask, nowMs: number): boolean {
+  return nowMs - ask.sinceMs > Math.max(MIN_PATIENCE_MS, OVERDUE_FACTOR * (ask.dueMs - ask.sinceMs))
+}
+
+/** True where `peer` may be asked for the block itself. */
+export function isHolder(want: PlannedWant, peer: string): boolean {
+  const standing = want.standings.get(peer)
+  return standing === 'has' || (standing === undefined && want.session.providers.has(peer))
+}
+
+/** One peer's room while a plan is made. */
+interface Seat {
+  readonly peer: PlannedPeer
+  queuedBytes: number
+  roomBytes: number
+  roomWants: number
+}
+
+class Table<W extends PlannedWant> {
+  readonly moves: Move<W>[] = []
+  readonly #seats: Seat[]
+  #roomBytes: number
+  #openSeats: number
+
+  constructor(peers: readonly PlannedPeer[], roomBytes: number) {
+    this.#seats = peers.map(peer => ({
+      peer,
+      queuedBytes: peer.outstandingBytes,
+      roomBytes: peer.roomBytes,
+      roomWants: peer.roomWants,
+    }))
+    this.#roomBytes = roomBytes
+    this.#openSeats = this.#seats.filter(seat => seat.roomWants > 0).length
+  }
+
+  get full(): boolean {
+    return this.#openSeats === 0 || this.#roomBytes <= 0
+  }
+
+  /** The holder with room that should deliver first, if it does within `withinMs`. A peer that is asked nothing has room for any block. */
+  bestHolder(want: W, withinMs = Number.POSITIVE_INFINITY): Seat | undefined {
+    let best: Seat | undefined
+    let bestMs = withinMs
+    for (const seat of this.#seats) {
+      if (seat.roomWants <= 0 || (seat.roomBytes < want.bytes && seat.queuedBytes > 0)) continue
+      if (want.asks.has(seat.peer.id) || !isHolder(want, seat.peer.id)) continue
+      const etaMs = etaOf(seat, want.bytes)
+      if (etaMs >= bestMs) continue
+      best = seat
+      bestMs = etaMs
+    }
+    return best
+  }
+
+  ask(want: W, seat: Seat): void {
+    this.#add(want, seat, 'BLOCK')
+    seat.queuedBytes += want.bytes
+    seat.roomBytes -= want.bytes
+    this.#roomBytes -= want.bytes
+  }
+
+  /** Asks peers whether they have it. True where a holder is known already. */
+  probe(want: W): boolean {
+    const found = this.#seats.some(seat => isHolder(want, seat.peer.id))
+    for (const seat of this.#seats) {
+      const { id } = seat.peer
+      if (seat.roomWants <= 0 || want.standings.has(id) || want.session.providers.has(id)) continue
+      if (found && want.ordinal < (want.session.probeFrom.get(id) ?? 0)) continue
+      this.#add(want, seat, 'HAVE')
+    }
+    return found
+  }
+
+  #add(want: W, seat: Seat, mode: 'BLOCK' | 'HAVE'): void {
+    this.moves.push({ want, peer: seat.peer.id, mode, etaMs: etaOf(seat, want.bytes) })
+    seat.roomWants--
+    if (seat.roomWants === 0) this.#openSeats--
+  }
+}
+
+function etaOf({ peer, queuedBytes }: Seat, bytes: number): number {
+  return peer.latencyMs + (queuedBytes + bytes) / peer.bytesPerMs
+}

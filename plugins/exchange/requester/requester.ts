@@ -1,0 +1,343 @@
+import type { PeerId } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
+import {
+  type Exchange,
+  isHashAllowed,
+  type Logger,
+  type NetworkPort,
+  type Peers,
+  verifyBlock,
+  type WaitOptions,
+} from '../../../core/api.ts'
+import { keyOf } from '../block-key.ts'
+import type { ExchangeConfig } from '../config.ts'
+import { exchangeError } from '../errors.ts'
+import type { Tally } from '../tally.ts'
+import { Mode, Status } from '../wire/codec.ts'
+import { Distrust } from './distrust.ts'
+import { type Fault, type LinkEvents, PeerLink } from './peer-link.ts'
+import { assign, isHolder, type Move, steal } from './planner.ts'
+import { Session, type SessionHost } from './session.ts'
+import { unavailableMessage } from './unavailable.ts'
+import { Want } from './want.ts'
+
+export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes'>
+
+export interface RequesterDependencies {
+  readonly network: Pick<NetworkPort, 'open'>
+  readonly peers: Pick<Peers, 'report' | 'countBytes'>
+  readonly tally: Tally
+  readonly log: Logger
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+}
+
+/** Blocks all sessions together may wait for: each costs some hundred bytes until it is answered. */
+const MAX_WANTED = 65_536
+
+/** How often late, lost and hopeless wants are looked for. */
+const TICK_MS = 100
+
+/** Streams that carried nothing for so long are closed. */
+const LINK_IDLE_MS = 30_000
+
+const IDENTITY = 0x00
+
+/** Gets blocks from connected peers: keeps the wants of all sessions and carries out what the planner says. */
+export class Requester implements Exchange, SessionHost, LinkEvents {
+  readonly #options: RequesterOptions
+  readonly #deps: RequesterDependencies
+  readonly #distrust: Distrust
+  readonly #links = new Map<string, PeerLink>()
+  readonly #wants = new Map<string, Want>()
+  /** Wants that no peer is asked to send, in the order in which they should be. */
+  #pending = new Set<Want>()
+  readonly #flying = new Set<Want>()
+  #inFlightBytes = 0
+  #planning: NodeJS.Immediate | undefined
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(options: RequesterOptions, deps: RequesterDependencies) {
+    this.#options = options
+    this.#deps = deps
+    this.#distrust = new Distrust({ durationMs: options.distrustMs }, { now: deps.now })
+  }
+
+  get wantsOutstanding(): number {
+    return this.#wants.size
+  }
+
+  get bytesInFlight(): number {
+    return this.#inFlightBytes
+  }
+
+  get distrustedPeers(): number {
+    return this.#distrust.size
+  }
+
+  session(_root: CID): Session {
+    return new Session(this)
+  }
+
+  /** A peer to ask from now on. */
+  connected(peer: PeerId): void {
+    const id = peer.toString()
+    if (this.#stopped || this.#links.has(id)) return
+    const { network, now } = this.#deps
+    this.#links.set(id, new PeerLink(peer, this.#options, { network, events: this, now }))
+    this.#plan()
+  }
+
+  disconnected(peer: PeerId): void {
+    const link = this.#links.get(peer.toString())
+    if (!link) return
+    this.#links.delete(link.id)
+    link.drop('disconnected')
+    this.#plan()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearInterval(this.#timer)
+    clearImmediate(this.#planning)
+    for (const want of [...this.#wants.values()]) {
+      this.#finish(want)
+      want.reject(exchangeError('EXCHANGE_STOPPED', `the exchange stopped before ${want.cid} arrived`))
+    }
+    const links = [...this.#links.values()]
+    this.#links.clear()
+    for (const link of links) link.drop('stopping')
+  }
+
+  async fetch(
+    session: Session,
+    cid: CID,
+    { signal, sizeHint }: WaitOptions & { sizeHint?: number },
+  ): Promise<Uint8Array> {
+    signal?.throwIfAborted()
+    if (this.#stopped)
+      throw exchangeError('EXCHANGE_STOPPED', `the exchange has stopped; ${cid} was not fetched`)
+    if (session.closed) throw exchangeError('SESSION_CLOSED', `the session is closed; ${cid} was not fetched`)
+    if (!isHashAllowed(cid)) {
+      const hash = `0x${cid.multihash.code.toString(16)} with ${cid.multihash.size} bytes`
+      throw exchangeError('HASH_NOT_ALLOWED', `${cid} has hash ${hash}, which can't be trusted`)
+    }
+    if (cid.multihash.code === IDENTITY) return cid.multihash.digest.slice()
+    const want = this.#wants.get(keyOf(cid)) ?? this.#want(session, cid, sizeHint)
+    return want.wait(session, signal, () => this.#finish(want))
+  }
+
+  close(session: Session): void {
+    for (const want of [...this.#wants.values()]) {
+      want.reject(exchangeError('SESSION_CLOSED', `the session closed before ${want.cid} arrived`), session)
+      if (!want.waiting) this.#finish(want)
+    }
+  }
+
+  delivered(link: PeerLink, want: Want, bytes: Uint8Array): void {
+    if (!verifyBlock(want.cid, bytes)) {
+      this.#refuse(link, want, bytes.byteLength)
+      return
+    }
+    this.#land(want, link.id)
+    want.session.found(link.id)
+    want.session.received(bytes.byteLength)
+    this.#finish(want)
+    this.#deps.peers.countBytes(link.peer, 'received', bytes.byteLength)
+    this.#deps.tally.received(bytes.byteLength, this.#deps.now() - want.createdMs)
+    want.resolve(bytes)
+  }
+
+  answered(link: PeerLink, want: Want, mode: Mode, status: Status, length: number): void {
+    if (mode === Mode.BLOCK) this.#land(want, link.id)
+    if (status === Status.OK) {
+      want.standings.set(link.id, 'has')
+      want.offers.set(link.id, length)
+      want.bytes = length
+      want.session.found(link.id)
+    } else if (status === Status.BUSY) {
+      if (mode === Mode.HAVE) want.standings.delete(link.id)
+      link.ease()
+    } else {
+      want.standings.set(link.id, 'missing')
+      want.session.missed(link.id)
+    }
+    if (mode === Mode.BLOCK) this.#askAgain([want])
+  }
+
+  wasted(): void {
+    this.#deps.tally.duplicate()
+  }
+
+  gained(link: PeerLink, cids: readonly CID[]): void {
+    for (const cid of cids) {
+      const want = this.#wants.get(keyOf(cid))
+      if (want?.standings.get(link.id) !== 'missing') continue
+      want.standings.set(link.id, 'has')
+      want.session.found(link.id)
+    }
+  }
+
+  progressed(): void {
+    this.#plan()
+  }
+
+  broken(link: PeerLink, owed: ReadonlySet<Want>, reason: string, fault: Fault | undefined): void {
+    const { log, peers, tally } = this.#deps
+    log.debug({ peer: link.id, reason, wants: owed.size }, 'stream to a holder ended')
+    if (fault) peers.report(link.peer, fault, reason)
+    if (fault === 'protocol-violation') tally.violated('holder')
+    for (const want of this.#wants.values()) {
+      want.forget(link.id, owed.has(want), reason)
+      want.session.forget(link.id)
+    }
+    for (const want of owed) this.#land(want, link.id)
+    this.#askAgain([...owed])
+    this.#plan()
+  }
+
+  #want(session: Session, cid: CID, sizeHint: number | undefined): Want {
+    if (this.#wants.size >= MAX_WANTED) {
+      throw exchangeError('TOO_MANY_WANTS', `${MAX_WANTED} blocks are wanted already; ${cid} was not fetched`)
+    }
+    const want = new Want({ cid, sizeHint, session, nowMs: this.#deps.now() })
+    this.#wants.set(want.key, want)
+    this.#pending.add(want)
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
+    this.#plan()
+    return want
+  }
+
+  /** Plans once for all that happens in this turn of the event loop. */
+  #plan(): void {
+    if (this.#stopped || this.#pending.size === 0) return
+    this.#planning ??= setImmediate(() => {
+      this.#planning = undefined
+      for (const move of assign(this.#pending, this.#usableLinks(), this.#roomBytes)) this.#carryOut(move)
+    })
+  }
+
+  get #roomBytes(): number {
+    return this.#options.maxBytesInFlight - this.#inFlightBytes
+  }
+
+  #usableLinks(): PeerLink[] {
+    return [...this.#links.values()].filter(link => link.usable && !this.#distrust.has(link.id))
+  }
+
+  #carryOut({ want, peer, mode, etaMs }: Move<Want>): void {
+    const link = this.#links.get(peer)
+    if (!link) return
+    if (mode === 'HAVE') {
+      want.standings.set(peer, 'asked')
+      link.ask(want, Mode.HAVE)
+      return
+    }
+    const sinceMs = this.#deps.now()
+    const { bytes } = want
+    want.asks.set(peer, { id: link.ask(want, Mode.BLOCK), bytes, sinceMs, dueMs: sinceMs + etaMs })
+    this.#inFlightBytes += bytes
+    this.#pending.delete(want)
+    this.#flying.add(want)
+  }
+
+  /** `peer` owes this block no longer. */
+  #land(want: Want, peer: string): void {
+    const ask = want.asks.get(peer)
+    if (!ask) return
+    want.asks.delete(peer)
+    want.hopeMs = this.#deps.now()
+    this.#inFlightBytes -= ask.bytes
+  }
+
+  /** Puts wants that nobody is asked for any more before all others: they have waited longest. */
+  #askAgain(wants: readonly Want[]): void {
+    const again = wants.filter(want => want.asks.size === 0 && this.#flying.delete(want))
+    if (again.length > 0) this.#pending = new Set([...again, ...this.#pending])
+  }
+
+  /** Forgets a want that is settled or abandoned, and takes back what was asked. */
+  #finish(want: Want): void {
+    if (this.#wants.get(want.key) !== want) return
+    this.#wants.delete(want.key)
+    this.#pending.delete(want)
+    this.#flying.delete(want)
+    for (const [peer, { id }] of [...want.asks]) {
+      this.#land(want, peer)
+      this.#links.get(peer)?.cancel(id)
+    }
+  }
+
+  #refuse(link: PeerLink, want: Want, bytes: number): void {
+    const { log, peers, tally } = this.#deps
+    const reason = 'sent wrong bytes'
+    tally.invalid()
+    this.#distrust.add(link.id)
+    log.warn(
+      { peer: link.id, cid: want.cid.toString(), bytes },
+      'peer sent bytes that do not match their CID',
+    )
+    peers.report(link.peer, 'invalid-block', `${bytes} bytes sent for ${want.cid} have another hash`)
+    want.refuse(link.id, reason)
+    this.#land(want, link.id)
+    this.#askAgain([want])
+    link.drop(reason)
+    this.#plan()
+  }
+
+  #tick(): void {
+    for (const link of this.#links.values()) {
+      if (link.quietMs > this.#options.stallTimeoutMs) link.drop('stalled', 'timeout')
+    }
+    this.#giveUp()
+    this.#speedUp()
+    this.#plan()
+    if (this.#wants.size === 0) this.#rest()
+  }
+
+  /** Fails wants that nobody could deliver for too long. */
+  #giveUp(): void {
+    const { now, tally } = this.#deps
+    const { findTimeoutMs } = this.#options
+    const links = this.#usableLinks()
+    for (const want of [...this.#pending]) {
+      if (links.some(link => isHolder(want, link.id))) want.hopeMs = now()
+      else if (now() - want.hopeMs > findTimeoutMs) {
+        tally.unavailable()
+        this.#finish(want)
+        want.reject(exchangeError('BLOCK_UNAVAILABLE', this.#explain(want)))
+      }
+    }
+  }
+
+  #explain(want: Want): string {
+    const answers = want.answers()
+    for (const id of this.#links.keys()) {
+      if (this.#distrust.has(id) && !answers.has(id)) answers.set(id, 'not asked, it sent wrong bytes before')
+    }
+    return unavailableMessage(want.cid, this.#options.findTimeoutMs, answers)
+  }
+
+  #speedUp(): void {
+    const moves = steal(this.#flying, this.#usableLinks(), {
+      roomBytes: this.#roomBytes,
+      nowMs: this.#deps.now(),
+      endgame: this.#pending.size === 0,
+    })
+    for (const move of moves) {
+      if (move.mode === 'BLOCK') this.#deps.tally.stolen()
+      this.#carryOut(move)
+    }
+  }
+
+  /** Closes streams that nobody needs, and the clock with the last of them. */
+  #rest(): void {
+    const open = [...this.#links.values()].filter(link => link.open)
+    for (const link of open) if (link.idleMs > LINK_IDLE_MS) void link.rest()
+    if (open.length > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}

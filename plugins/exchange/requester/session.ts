@@ -1,0 +1,83 @@
+import type { CID } from 'multiformats/cid'
+import type { ExchangeSession, WaitOptions } from '../../../core/api.ts'
+import type { PlannedSession } from './planner.ts'
+
+/** Taken for a block's size until the session has seen one. */
+const FIRST_GUESS_BYTES = 256 * 1024
+
+/** A peer that had none of so many blocks in a row is asked whether it has one before it is asked for it. */
+const MAX_MISSES_IN_ROW = 4
+
+/** Doublings of the pause between questions to a peer that had nothing so far. */
+const MAX_PAUSE_DOUBLINGS = 16
+
+/** What a session needs of the requester. */
+export interface SessionHost {
+  fetch(session: Session, cid: CID, options: WaitOptions & { sizeHint?: number }): Promise<Uint8Array>
+  close(session: Session): void
+}
+
+/** Fetches of one DAG, and what they taught about peers: who has one block of it likely has the next. */
+export class Session implements ExchangeSession, PlannedSession {
+  readonly providers = new Set<string>()
+  readonly probeFrom = new Map<string, number>()
+  readonly #misses = new Map<string, number>()
+  readonly #host: SessionHost
+  #guessBytes = FIRST_GUESS_BYTES
+  #wants = 0
+  #closed = false
+
+  constructor(host: SessionHost) {
+    this.#host = host
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Bytes to reckon with for a block of unknown size. */
+  get guessBytes(): number {
+    return this.#guessBytes
+  }
+
+  fetch(cid: CID, options: WaitOptions & { sizeHint?: number } = {}): Promise<Uint8Array> {
+    return this.#host.fetch(this, cid, options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#host.close(this)
+  }
+
+  /** The place of the next want. */
+  nextOrdinal(): number {
+    return this.#wants++
+  }
+
+  received(bytes: number): void {
+    this.#guessBytes = Math.ceil((this.#guessBytes + bytes) / 2)
+  }
+
+  /** `peer` delivered or offered a block. */
+  found(peer: string): void {
+    this.#misses.delete(peer)
+    this.probeFrom.delete(peer)
+    this.providers.add(peer)
+  }
+
+  /** `peer` was asked in vain. */
+  missed(peer: string): void {
+    const misses = (this.#misses.get(peer) ?? 0) + 1
+    this.#misses.set(peer, misses)
+    this.probeFrom.set(peer, this.#wants + 2 ** Math.min(misses, MAX_PAUSE_DOUBLINGS))
+    if (misses >= MAX_MISSES_IN_ROW) this.providers.delete(peer)
+  }
+
+  /** The stream to `peer` is gone. */
+  forget(peer: string): void {
+    this.providers.delete(peer)
+    this.probeFrom.delete(peer)
+    this.#misses.delete(peer)
+  }
+}

@@ -1,0 +1,128 @@
+import type { CID } from 'multiformats/cid'
+import { keyOf } from '../block-key.ts'
+import type { Ask, PlannedWant, Standing } from './planner.ts'
+import type { Session } from './session.ts'
+
+/** A block asked of a peer, and how to take that back. */
+export interface OpenAsk extends Ask {
+  readonly id: number
+  /** What it counts against the bytes in flight. */
+  readonly bytes: number
+}
+
+interface Waiter {
+  readonly session: Session
+  resolve(bytes: Uint8Array): void
+  reject(reason: unknown): void
+}
+
+/** How often a stream may break under a want before its peer is given up for it. */
+const MAX_BREAKS = 3
+
+/** One wanted block, whoever waits for it. */
+export class Want implements PlannedWant {
+  readonly key: string
+  readonly cid: CID
+  readonly session: Session
+  readonly ordinal: number
+  readonly createdMs: number
+  /** Payload bytes to reckon with. */
+  bytes: number
+  readonly standings = new Map<string, Standing>()
+  readonly asks = new Map<string, OpenAsk>()
+  /** Block lengths that peers announced. */
+  readonly offers = new Map<string, number>()
+  /** When somebody was last known who could deliver it. */
+  hopeMs: number
+  readonly #breaks = new Map<string, { count: number; reason: string }>()
+  readonly #waiters = new Set<Waiter>()
+
+  constructor(options: { cid: CID; sizeHint?: number; session: Session; nowMs: number }) {
+    const { cid, sizeHint, session, nowMs } = options
+    this.key = keyOf(cid)
+    this.cid = cid
+    this.session = session
+    this.ordinal = session.nextOrdinal()
+    this.createdMs = nowMs
+    this.hopeMs = nowMs
+    this.bytes = sizeHint ?? session.guessBytes
+  }
+
+  get waiting(): boolean {
+    return this.#waiters.size > 0
+  }
+
+  /** The bytes, for one more who waits. `onAbandoned` is called when the last one has left. */
+  wait(session: Session, signal: AbortSignal | undefined, onAbandoned: () => void): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiters.delete(waiter)
+        reject(signal?.reason)
+        if (!this.waiting) onAbandoned()
+      }
+      const settled = (): void => signal?.removeEventListener('abort', onAbort)
+      const waiter: Waiter = {
+        session,
+        resolve(bytes) {
+          settled()
+          resolve(bytes)
+        },
+        reject(reason) {
+          settled()
+          reject(reason)
+        },
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.add(waiter)
+    })
+  }
+
+  /** Gives the bytes to the first who waits, and copies to the others: each owns theirs. */
+  resolve(bytes: Uint8Array): void {
+    const [first, ...others] = this.#waiters
+    this.#waiters.clear()
+    for (const waiter of others) waiter.resolve(bytes.slice())
+    first?.resolve(bytes)
+  }
+
+  /** Fails for everybody, or for those of one session. */
+  reject(reason: unknown, session?: Session): void {
+    for (const waiter of [...this.#waiters]) {
+      if (session && waiter.session !== session) continue
+      this.#waiters.delete(waiter)
+      waiter.reject(reason)
+    }
+  }
+
+  /** Sent wrong bytes: never asked for this block again. */
+  refuse(peer: string, reason: string): void {
+    this.#breaks.set(peer, { count: MAX_BREAKS, reason })
+    this.standings.set(peer, 'failed')
+  }
+
+  /** The stream to `peer` is gone, and with it what was known; `broken` where the peer owed this block. */
+  forget(peer: string, broken: boolean, reason: string): void {
+    if (this.standings.get(peer) === 'failed') return
+    this.standings.delete(peer)
+    this.offers.delete(peer)
+    if (!broken) return
+    const count = (this.#breaks.get(peer)?.count ?? 0) + 1
+    this.#breaks.set(peer, { count, reason })
+    if (count >= MAX_BREAKS) this.standings.set(peer, 'failed')
+  }
+
+  /** Each peer asked, and what it answered. */
+  answers(): Map<string, string> {
+    const answers = new Map<string, string>()
+    for (const [peer, standing] of this.standings) answers.set(peer, ANSWERS[standing])
+    for (const [peer, { reason }] of this.#breaks) answers.set(peer, reason)
+    return answers
+  }
+}
+
+const ANSWERS: Record<Standing, string> = {
+  asked: 'no answer',
+  has: 'has it, but did not send it',
+  missing: 'does not have it',
+  failed: 'failed',
+}

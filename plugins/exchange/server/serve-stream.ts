@@ -1,0 +1,185 @@
+import type { CID } from 'multiformats/cid'
+import type { Channel } from '../../../core/api.ts'
+import { keyOf } from '../block-key.ts'
+import { exchangeError } from '../errors.ts'
+import { decodeRequest, encodeReply, MAX_BATCH, MAX_WANTS, Mode, Status, type Want } from '../wire/codec.ts'
+import { Misses } from './misses.ts'
+import { Outbox, type Shipment } from './outbox.ts'
+
+/** A block that a requester waits for. */
+export interface Serving {
+  readonly stream: ServeStream
+  readonly id: number
+  readonly cid: CID
+  /** What reading it counts. */
+  readonly bytes: number
+  state: 'queued' | 'reading' | 'ready'
+  cancelled: boolean
+}
+
+/** What a stream needs of the server. */
+export interface StreamHost {
+  /** Payload bytes of a block that is held and may be served. */
+  sizeOf(cid: CID): number | undefined
+  /** False where too much is queued already. */
+  enqueue(serving: Serving): boolean
+  dequeue(serving: Serving): void
+  /** Bytes read for this stream that it needs no longer. */
+  giveBack(stream: ServeStream, bytes: number): void
+  shipped(stream: ServeStream, shipment: Shipment): void
+}
+
+/** Answers waiting to be sent above which no more questions are read: a requester that doesn't read asks for nothing. */
+const MAX_WAITING_ANSWERS = 2 * MAX_BATCH
+
+/** One requester's stream: reads its questions, keeps what it waits for, sends what is ready. */
+export class ServeStream {
+  readonly peer: string
+  readonly channel: Channel
+  readonly #host: StreamHost
+  readonly #open = new Map<number, Serving>()
+  readonly #misses = new Misses()
+  readonly #outbox = new Outbox()
+  #shipping = false
+  #room: PromiseWithResolvers<void> | undefined
+  #ended = false
+
+  constructor(channel: Channel, host: StreamHost) {
+    this.peer = channel.peer.toString()
+    this.channel = channel
+    this.#host = host
+  }
+
+  /**
+   * Serves until the requester closes its side or the stream is gone.
+   * @throws SkepError PROTOCOL_VIOLATION, and what the channel throws
+   */
+  async run(): Promise<void> {
+    try {
+      for (;;) {
+        const message = await this.channel.read()
+        if (!message) return
+        const { wants, cancels } = decodeRequest(message)
+        for (const want of wants) this.#take(want)
+        for (const id of cancels) this.#cancel(id)
+        await this.#roomForAnswers()
+      }
+    } finally {
+      this.#end()
+    }
+  }
+
+  /** The block of a want was read; `undefined`: it can't be had. */
+  fulfil(serving: Serving, payload: Uint8Array | undefined): void {
+    if (payload && (this.#ended || serving.cancelled)) this.#host.giveBack(this, serving.bytes)
+    if (this.#ended) return
+    if (serving.cancelled) {
+      this.#answer(serving.id, Status.CANCELLED)
+    } else if (payload) {
+      serving.state = 'ready'
+      this.#outbox.add({
+        answer: { id: serving.id, status: Status.OK, length: payload.byteLength },
+        payload,
+      })
+      this.#ship()
+    } else {
+      this.#miss(serving.id, serving.cid)
+    }
+  }
+
+  /** The block of `key` is held from now on. */
+  gained(key: string): void {
+    const cid = this.#misses.take(key)
+    if (!cid) return
+    this.#outbox.update(cid)
+    this.#ship()
+  }
+
+  #take({ id, cid, mode }: Want): void {
+    if (this.#open.has(id)) {
+      throw exchangeError('PROTOCOL_VIOLATION', `want ${id} was asked again before it was answered`)
+    }
+    const length = this.#host.sizeOf(cid)
+    if (length === undefined) this.#miss(id, cid)
+    else if (mode === Mode.HAVE) this.#answer(id, Status.OK, length)
+    else this.#queue({ stream: this, id, cid, bytes: length, state: 'queued', cancelled: false })
+  }
+
+  #queue(serving: Serving): void {
+    if (this.#open.size < MAX_WANTS && this.#host.enqueue(serving)) this.#open.set(serving.id, serving)
+    else this.#answer(serving.id, Status.BUSY)
+  }
+
+  #cancel(id: number): void {
+    const serving = this.#open.get(id)
+    if (!serving || serving.cancelled) return
+    serving.cancelled = true
+    if (serving.state === 'reading') return
+    if (serving.state === 'queued') {
+      this.#host.dequeue(serving)
+      this.#answer(id, Status.CANCELLED)
+    } else {
+      this.#outbox.cancel(id)
+      this.#host.giveBack(this, serving.bytes)
+    }
+  }
+
+  #miss(id: number, cid: CID): void {
+    this.#misses.add(keyOf(cid), cid)
+    this.#answer(id, Status.MISSING)
+  }
+
+  #answer(id: number, status: Status, length = 0): void {
+    this.#outbox.add({ answer: { id, status, length } })
+    this.#ship()
+  }
+
+  #ship(): void {
+    if (this.#shipping || this.#ended) return
+    this.#shipping = true
+    // What becomes ready in this turn of the event loop goes together.
+    setImmediate(() => void this.#send())
+  }
+
+  async #send(): Promise<void> {
+    try {
+      for (let shipment = this.#outbox.ship(); shipment; shipment = this.#outbox.ship()) {
+        for (const { id } of shipment.answers) this.#open.delete(id)
+        await this.#sendOne(shipment)
+        if (this.#outbox.size < MAX_WAITING_ANSWERS) this.#room?.resolve()
+      }
+    } catch {
+      // The stream is gone; its reader says why.
+    } finally {
+      this.#shipping = false
+    }
+  }
+
+  async #sendOne(shipment: Shipment): Promise<void> {
+    try {
+      await this.channel.write(encodeReply(shipment), shipment.payload)
+      this.#host.shipped(this, shipment)
+    } finally {
+      if (shipment.payloadBytes > 0) this.#host.giveBack(this, shipment.payloadBytes)
+    }
+  }
+
+  async #roomForAnswers(): Promise<void> {
+    while (this.#outbox.size >= MAX_WAITING_ANSWERS) {
+      this.channel.signal.throwIfAborted()
+      this.#room = Promise.withResolvers()
+      const { promise, resolve } = this.#room
+      this.channel.signal.addEventListener('abort', () => resolve(), { once: true })
+      await promise
+    }
+  }
+
+  #end(): void {
+    this.#ended = true
+    for (const serving of this.#open.values()) {
+      if (serving.state === 'queued') this.#host.dequeue(serving)
+      if (serving.state === 'ready' && !serving.cancelled) this.#host.giveBack(this, serving.bytes)
+    }
+    this.#open.clear()
+  }
+}
