@@ -35,7 +35,7 @@ export interface Layers {
   read(schema: SchemaTree, open: readonly string[]): Reading
   /** Names beneath a section, in files and options. The environment has no say: its names don't tell where words end. */
   namesIn(section: string): string[]
-  /** Where a section is first spoken of. */
+  /** Where a section is last spoken of. */
   placeOf(section: string): Origin | undefined
 }
 
@@ -72,7 +72,7 @@ export async function readLayers(options: LayerOptions): Promise<Layers> {
       ...new Set(all.flatMap(source => [...(nodeAt(source, section)?.children?.keys() ?? [])])),
     ],
     placeOf: section =>
-      all.map(source => nodeAt(source, section)?.origin).find(origin => origin !== undefined),
+      all.map(source => nodeAt(source, section)).findLast(node => node !== undefined)?.origin,
   }
 }
 

@@ -25,15 +25,15 @@ const DURATION_UNITS: readonly Unit[] = [
   { name: 'ms', factor: 1 },
 ]
 
-/** Up to 15 digits before the point: all that a double can hold exactly, and no slow expression on hostile text. */
-const QUANTITY = /^(\d{1,15}(?:\.\d{1,15})?) ?([a-z]*)$/i
+/** Sixteen digits: the largest number that is exact. */
+const QUANTITY = /^(\d{1,16}(?:\.\d{1,16})?) ?([a-z]*)$/i
 
-/** Whole bytes, or undefined where `text` isn't a size. Units may be in any case. */
+/** Bytes, rounded to whole ones, or undefined where `text` isn't a size. Units may be in any case. */
 export function parseBytes(text: string): number | undefined {
   return parseQuantity(text, BYTE_UNITS)
 }
 
-/** Whole milliseconds, or undefined where `text` isn't a duration. */
+/** Milliseconds, rounded to whole ones, or undefined where `text` isn't a duration. */
 export function parseDuration(text: string): number | undefined {
   return parseQuantity(text, DURATION_UNITS)
 }
@@ -54,7 +54,7 @@ function parseQuantity(text: string, units: readonly Unit[]): number | undefined
   const smallest = units.at(-1)
   const unit = unitName === '' ? smallest : units.find(({ name }) => sameWord(name, unitName))
   if (!unit) return undefined
-  const value = Number(digits) * unit.factor
+  const value = Math.round(Number(digits) * unit.factor)
   return Number.isSafeInteger(value) ? value : undefined
 }
 
