@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import { link, lstat, mkdir, open, rename, rm, rmdir } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { printable } from '../control/printable.ts'
+import { isSkepError, messageOf } from '../errors.ts'
+import { cliError } from './errors.ts'
+
+/** Keeps the temporary name of a long one within the 255 bytes of a name: four bytes a character at most. */
+const KEPT_CHARACTERS = 50
+
+/** File systems without hard links (FAT, some network ones) say so with one of these. */
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/**
+ * Lets `write` make a file, directory or symlink at a temporary name beside `output`, and gives it its name when it is
+ * whole and on disk: others see nothing of it or all of it. Where anything fails, nothing stays.
+ *
+ * @throws SkepError OUTPUT_EXISTS (unless `force`), OUTPUT_FAILED, and whatever `write` throws
+ */
+export async function writeAtomically(
+  output: string,
+  { force }: { readonly force: boolean },
+  write: (place: string) => Promise<void>,
+): Promise<void> {
+  const target = resolve(output)
+  if (!force && (await exists(target))) throw taken(output)
+  const temporary = siblingOf(target)
+  try {
+    await write(temporary)
+    await writable(output, () => (force ? replace(temporary, target) : place(temporary, target)))
+    await writable(output, () => syncDirectory(dirname(target)))
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+/** Moves to a name that nobody has, also where somebody takes it at this moment. */
+async function place(temporary: string, target: string): Promise<void> {
+  try {
+    if ((await lstat(temporary)).isDirectory()) {
+      // An empty directory of our own holds the name; a rename then replaces it.
+      await mkdir(target)
+      await rename(temporary, target).catch(async error => {
+        await rmdir(target)
+        throw error
+      })
+    } else {
+      await link(temporary, target)
+    }
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw taken(target)
+    if (!NO_HARD_LINKS.has(code)) throw error
+    if (await exists(target)) throw taken(target)
+    await rename(temporary, target)
+  }
+}
+
+/** Moves over what is there. A directory is first put aside, and put back where the move fails. */
+async function replace(temporary: string, target: string): Promise<void> {
+  const isDirectory = async (path: string): Promise<boolean> =>
+    (await lstat(path).catch(() => undefined))?.isDirectory() ?? false
+  if (!(await isDirectory(target)) && !((await isDirectory(temporary)) && (await exists(target)))) {
+    return rename(temporary, target)
+  }
+  const aside = siblingOf(target)
+  await rename(target, aside)
+  await rename(temporary, target).catch(async error => {
+    await rename(aside, target)
+    throw error
+  })
+  await rm(aside, { recursive: true })
+}
+
+function siblingOf(target: string): string {
+  const name = [...basename(target)].slice(0, KEPT_CHARACTERS).join('')
+  return join(dirname(target), `.${name}.skep-${randomBytes(4).toString('hex')}`)
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function taken(path: string) {
+  return cliError('OUTPUT_EXISTS', `${printable(path)} exists`)
+}
+
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Runs a file system call and says in the error what couldn't be written. */
+export async function writable<T>(path: string, write: () => Promise<T>): Promise<T> {
+  return write().catch(error => {
+    if (isSkepError(error)) throw error
+    throw cliError('OUTPUT_FAILED', `can't write ${printable(path)}: ${messageOf(error)}`, { cause: error })
+  })
+}

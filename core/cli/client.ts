@@ -1,0 +1,227 @@
+import { once } from 'node:events'
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import type { Progress } from '../content/content.ts'
+import { drained } from '../control/drained.ts'
+import type { ErrorBody } from '../control/errors.ts'
+import { decodeErrorTrailer, ERROR_TRAILER, type OperationEvent } from '../control/events.ts'
+import { checkSocketPath } from '../control/socket-path.ts'
+import { messageOf, SkepError } from '../errors.ts'
+import type { WaitOptions } from '../storage/storage.ts'
+import { cliError } from './errors.ts'
+
+/** Far above any answer of ours: a status with a thousand peers has about one megabyte. */
+const MAX_JSON_BYTES = 64 * 1024 * 1024
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+interface Call extends WaitOptions {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Beneath `/v1/`. */
+  readonly path: string
+  readonly query?: Query
+}
+
+export interface Operation<I> extends Call {
+  readonly body?: Upload | object
+  onProgress?(progress: Progress): void
+  onItem?(item: I): void
+}
+
+/** A body of any length. */
+export interface Upload {
+  readonly type: string
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+
+/**
+ * A node's control socket, from a command's side. Calls throw what the node says went wrong, and
+ * SkepError NODE_NOT_RUNNING, NODE_DENIED, NODE_GONE, SOCKET_PATH_TOO_LONG.
+ */
+export interface Client {
+  get<T>(path: string, options?: WaitOptions & { query?: Query }): Promise<T>
+  /** Resolves with the operation's result, after its items. */
+  operate<T, I = never>(operation: Operation<I>): Promise<T>
+  /** A body as it comes; throws at its end where it isn't whole. */
+  download(path: string, options?: WaitOptions & { query?: Query }): AsyncGenerator<Uint8Array, void, void>
+  /** Tells the node to stop and resolves when its process has ended. */
+  stop(): Promise<void>
+}
+
+export function createClient(socketPath: string): Client {
+  checkSocketPath(socketPath)
+
+  const open = (
+    { method, path, query = {}, signal }: Call,
+    headers: Record<string, string>,
+  ): ClientRequest => {
+    const request = httpRequest({
+      socketPath,
+      method,
+      path: `/v1/${path}${queryText(query)}`,
+      headers,
+      agent: false,
+      ...(signal && { signal }),
+    })
+    // Whoever waits for the answer is told; what comes after it is of no use.
+    request.on('error', () => {})
+    return request
+  }
+
+  /** Why a call failed: because it was cancelled, or what the system says. */
+  const explain = (error: unknown, { signal }: WaitOptions): unknown => {
+    if (signal?.aborted) return signal.reason
+    if (error instanceof SkepError) return error
+    const { code } = error as NodeJS.ErrnoException
+    const cause = { cause: error }
+    switch (code) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+      case 'ECONNREFUSED':
+        return cliError('NODE_NOT_RUNNING', `no node answers on ${socketPath} (${code})`, cause)
+      case 'EACCES':
+      case 'EPERM':
+        return cliError('NODE_DENIED', `no permission to open ${socketPath}`, cause)
+      default:
+        return cliError('NODE_GONE', `the node on ${socketPath} broke off: ${messageOf(error)}`, cause)
+    }
+  }
+
+  return {
+    async get<T>(path: string, options: WaitOptions & { query?: Query } = {}) {
+      const call: Call = { method: 'GET', path, ...options }
+      const request = open(call, {})
+      try {
+        const answered = answerOf(request)
+        request.end()
+        return (await readJson(await answered)) as T
+      } catch (error) {
+        throw explain(error, call)
+      } finally {
+        request.destroy()
+      }
+    },
+
+    async operate<T, I>(operation: Operation<I>) {
+      const { body, onProgress, onItem } = operation
+      const upload = toUpload(body)
+      const request = open(operation, upload ? { 'content-type': upload.type } : {})
+      let uploadError: unknown
+      try {
+        const answered = answerOf(request)
+        send(request, upload).catch(error => {
+          uploadError = error
+          request.destroy()
+        })
+        for await (const event of eventsOf<T, I>(await answered)) {
+          if ('result' in event) return event.result
+          if ('error' in event) throw remoteError(event.error)
+          if ('progress' in event) onProgress?.(event.progress)
+          else onItem?.(event.item)
+        }
+        throw cliError('NODE_GONE', 'the node ended its answer in the middle')
+      } catch (error) {
+        throw uploadError ?? explain(error, operation)
+      } finally {
+        request.destroy()
+      }
+    },
+
+    async *download(path, options = {}) {
+      const call: Call = { method: 'GET', path, ...options }
+      const request = open(call, { te: 'trailers' })
+      try {
+        const answered = answerOf(request)
+        request.end()
+        const answer = await answered
+        yield* answer as AsyncIterable<Uint8Array>
+        const failure = answer.trailers[ERROR_TRAILER]
+        if (failure) throw remoteError(decodeErrorTrailer(failure))
+      } catch (error) {
+        throw explain(error, call)
+      } finally {
+        request.destroy()
+      }
+    },
+
+    async stop() {
+      const call: Call = { method: 'POST', path: 'stop' }
+      const request = open(call, {})
+      try {
+        const answered = answerOf(request)
+        request.end()
+        const answer = await answered
+        answer.on('error', () => {}).resume()
+        if (!answer.closed) await new Promise(resolve => answer.once('close', resolve))
+      } catch (error) {
+        throw explain(error, call)
+      }
+    },
+  }
+}
+
+/** The answer, where the node agreed. */
+async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
+  const status = answer.statusCode ?? 0
+  if (status < 400) return answer
+  const body = (await readJson(answer)) as { error: ErrorBody }
+  throw remoteError(body.error)
+}
+
+/** Ends early where the node has answered and the request is gone. */
+async function send(request: ClientRequest, upload: Upload | undefined): Promise<void> {
+  for await (const chunk of upload?.bytes ?? []) {
+    if (request.destroyed) return
+    if (!request.write(chunk)) await drained(request)
+  }
+  request.end()
+}
+
+function toUpload(body: Upload | object | undefined): Upload | undefined {
+  if (!body || isUpload(body)) return body
+  return { type: 'application/json', bytes: only(Buffer.from(JSON.stringify(body))) }
+}
+
+function isUpload(body: Upload | object): body is Upload {
+  return 'bytes' in body
+}
+
+async function* only<T>(value: T): AsyncGenerator<T> {
+  yield value
+}
+
+async function* eventsOf<T, I>(answer: IncomingMessage): AsyncGenerator<OperationEvent<T, I>, void, void> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of answer) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > MAX_JSON_BYTES)
+      throw cliError('NODE_GONE', 'the node answered with a line without an end')
+    for (const line of lines) yield JSON.parse(line)
+  }
+}
+
+async function readJson(answer: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of answer) {
+    bytes += chunk.length
+    if (bytes > MAX_JSON_BYTES)
+      throw cliError('NODE_GONE', `the node answered with more than ${MAX_JSON_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return JSON.parse(Buffer.concat(chunks).toString())
+}
+
+function remoteError({ code, message, fix }: ErrorBody): SkepError {
+  return new SkepError(code, message, fix)
+}
+
+function queryText(query: Query): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value))
+  }
+  return parameters.size > 0 ? `?${parameters}` : ''
+}

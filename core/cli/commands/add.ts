@@ -1,0 +1,133 @@
+import { createReadStream, type Stats } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { printable } from '../../control/printable.ts'
+import type { Client, Upload } from '../client.ts'
+import { contextOf, examples, print } from '../context.ts'
+import { cliError } from '../errors.ts'
+import { interruption } from '../interrupt.ts'
+import { progressLine } from '../progress.ts'
+import type { ReadOptions } from '../tree-reader.ts'
+
+interface Options extends ReadOptions {
+  readonly quiet?: boolean
+  readonly pin: boolean
+  readonly name?: string
+}
+
+interface Added {
+  readonly cid: string
+  readonly size: number
+  readonly files: number
+}
+
+/** What one argument stands for. */
+interface Source {
+  readonly label: string
+  readonly upload: Upload
+  /** Of a single file. */
+  readonly attributes?: { readonly mode?: number; readonly mtimeMs?: number }
+  /** Content bytes, where they are known beforehand. */
+  totalBytes(): Promise<number | undefined>
+}
+
+const STDIN = '-'
+
+export function define(command: Command): void {
+  command
+    .argument('[paths...]', 'files and directories; - is stdin, which is also the default in a pipe')
+    .option('-q, --quiet', 'print the CID alone')
+    .option('--no-pin', 'leave it to the cache instead of keeping it')
+    .option('--name <text>', 'a name for the pin')
+    .option('--hidden', 'take entries whose names begin with a dot, too')
+    .option('--preserve-mode', 'keep permission bits; gives other CIDs than without')
+    .option('--preserve-mtime', 'keep modification times; gives other CIDs than without')
+    .addHelpText(
+      'after',
+      [
+        examples('skep add photo.jpg', 'skep add photos --hidden --name photos', 'tar c src | skep add -q'),
+        '',
+        'Names and symlinks of a directory are always kept, entries whose names begin with a dot only with --hidden.',
+        'Permissions and times are kept only when asked for: without them the CID is the one that other IPFS tools give.',
+        'A symlink that is named on the command line is followed; those inside directories are not.',
+      ].join('\n'),
+    )
+    .action(async (paths: readonly string[], options: Options) => {
+      const { createClient } = await import('../client.ts')
+      const context = contextOf(command)
+      const client = createClient(context.socketPath)
+      const signal = interruption()
+      for (const path of pathsOrStdin(paths)) {
+        const source = await sourceOf(path, options)
+        using progress = progressLine(`adding ${printable(source.label)}`, context, options.quiet)
+        const totalBytes = process.stderr.isTTY ? await source.totalBytes() : undefined
+        const added = await add(client, source, options, signal, bytes => progress.update(bytes, totalBytes))
+        progress[Symbol.dispose]()
+        print(context, { ...added, path }, () =>
+          options.quiet ? added.cid : `${added.cid}  ${printable(source.label)}`,
+        )
+      }
+    })
+}
+
+function pathsOrStdin(paths: readonly string[]): readonly string[] {
+  if (paths.length > 0) return paths
+  if (process.stdin.isTTY)
+    throw cliError('USAGE', 'nothing to add: name files or directories, or - for stdin')
+  return [STDIN]
+}
+
+async function add(
+  client: Client,
+  { upload, attributes }: Source,
+  { pin, name }: Options,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<Added> {
+  return client.operate<Added>({
+    method: 'POST',
+    path: 'content',
+    query: { pin, name, ...attributes },
+    body: upload,
+    signal,
+    onProgress: ({ bytes }) => onBytes(bytes),
+  })
+}
+
+async function sourceOf(path: string, options: Options): Promise<Source> {
+  if (path === STDIN) return streamSource('stdin', process.stdin)
+  const { attributes, readable, readFileBytes } = await import('../tree-reader.ts')
+  const stats = await readable(path, path => stat(path))
+  const label = basename(resolve(path))
+  if (stats.isDirectory()) return directorySource(path, label, options)
+  if (stats.isFIFO()) return streamSource(label, createReadStream(path))
+  if (!stats.isFile())
+    throw cliError('INPUT_UNSUPPORTED', `${printable(path)} is neither file, directory nor pipe`)
+  return fileSource(label, stats, readFileBytes(path, stats), attributes(stats, options))
+}
+
+function streamSource(label: string, bytes: AsyncIterable<Uint8Array>): Source {
+  return { label, upload: { type: 'application/octet-stream', bytes }, totalBytes: async () => undefined }
+}
+
+function fileSource(
+  label: string,
+  stats: Stats,
+  bytes: AsyncIterable<Uint8Array>,
+  attributes: NonNullable<Source['attributes']>,
+): Source {
+  return { ...streamSource(label, bytes), attributes, totalBytes: async () => stats.size }
+}
+
+async function directorySource(path: string, label: string, options: Options): Promise<Source> {
+  const [{ encodeTar }, { readTree, treeBytes }] = await Promise.all([
+    import('../../control/tar.ts'),
+    import('../tree-reader.ts'),
+  ])
+  return {
+    label,
+    upload: { type: 'application/x-tar', bytes: encodeTar(readTree(path, options)) },
+    totalBytes: () => treeBytes(path, options),
+  }
+}

@@ -1,0 +1,29 @@
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import { contextOf, examples } from '../context.ts'
+import { interruption } from '../interrupt.ts'
+import { byteCount } from '../options.ts'
+
+interface Options {
+  readonly offset?: number
+  readonly length?: number
+}
+
+export function define(command: Command): void {
+  command
+    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b of a file')
+    .option('--offset <bytes>', 'first byte to print', byteCount)
+    .option('--length <bytes>', 'how many bytes to print', byteCount)
+    .addHelpText(
+      'after',
+      examples('skep cat CID/notes.txt', 'skep cat CID --offset 1000000 --length 16 | xxd'),
+    )
+    .action(async (path: string, { offset, length }: Options) => {
+      const { createClient } = await import('../client.ts')
+      const client = createClient(contextOf(command).socketPath)
+      const query = { path, offset, length }
+      for await (const chunk of client.download('content/cat', { query, signal: interruption() })) {
+        if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
+      }
+    })
+}

@@ -1,0 +1,87 @@
+import type { Command } from 'commander'
+import { contextOf, examples, type Parts, print } from '../context.ts'
+import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
+
+interface Setting {
+  readonly key: string
+  readonly value: unknown
+  /** The value as a file would have it. */
+  readonly text: string
+  readonly origin: string
+}
+
+export function define(command: Command, parts: Parts): void {
+  command.addHelpText(
+    'after',
+    examples('skep config show --origin', 'skep config check config.yaml', 'skep config docs > SETTINGS.md'),
+  )
+  defineShow(command.command('show'), parts)
+  defineCheck(command.command('check'), parts)
+  defineDocs(command.command('docs'), parts)
+}
+
+function defineShow(command: Command, parts: Parts): void {
+  addSettingsOptions(command)
+    .description('print every setting that a start with these options would have')
+    .option('--origin', 'say where each value comes from')
+    .option('--running', 'ask the running node instead')
+    .addHelpText(
+      'after',
+      examples('skep config show --origin --profile pi-zero', 'skep config show --running'),
+    )
+    .action(async (options: SettingsOptions & { origin?: boolean; running?: boolean }) => {
+      const context = contextOf(command)
+      const settings = options.running
+        ? await (await import('../client.ts'))
+            .createClient(context.socketPath)
+            .get<readonly Setting[]>('config')
+        : await settingsOf(context, options, parts)
+      print(context, settings, () =>
+        settings
+          .map(({ key, text, origin }) => `${key}: ${text}${options.origin ? `  # ${origin}` : ''}`)
+          .join('\n'),
+      )
+    })
+}
+
+async function settingsOf(
+  context: ReturnType<typeof contextOf>,
+  options: SettingsOptions,
+  parts: Parts,
+): Promise<Setting[]> {
+  const { describeOrigin } = await import('../../config/source.ts')
+  const config = await loadSettings(context, options, parts)
+  return config
+    .entries()
+    .map(({ key, value, text, origin }) => ({ key, value, text, origin: describeOrigin(origin) }))
+}
+
+function defineCheck(command: Command, parts: Parts): void {
+  command
+    .description('say what is wrong with a settings file')
+    .argument('<file>', 'settings file, in YAML')
+    .addHelpText('after', examples('skep config check config.yaml && skep start --config config.yaml'))
+    .action(async (file: string) => {
+      const context = contextOf(command)
+      await loadSettings(context, { config: file, set: [] }, parts)
+      print(context, { file, valid: true }, () => `${file} is valid`)
+    })
+}
+
+function defineDocs(command: Command, { catalogue }: Parts): void {
+  command
+    .description('print all keys as Markdown')
+    .addHelpText('after', examples('skep config docs > SETTINGS.md'))
+    .action(async () => {
+      const [{ configDocs }, { createPluginLoader }] = await Promise.all([
+        import('../../config/docs.ts'),
+        import('../../config/load-plugin.ts'),
+      ])
+      const load = createPluginLoader(catalogue)
+      const plugins = await Promise.all(
+        Object.keys(catalogue).map(name => load(name, undefined, process.cwd())),
+      )
+      const markdown = configDocs(plugins)
+      print(contextOf(command), { markdown }, () => markdown.trimEnd())
+    })
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander'
+import { contextOf, examples, print } from '../context.ts'
+import { interruption } from '../interrupt.ts'
+
+interface Connected {
+  readonly peer: string
+  readonly address: string
+  readonly latencyMs: number
+}
+
+export function define(command: Command): void {
+  command
+    .argument('<address>', 'multiaddr, or the id of a peer whose addresses are known')
+    .addHelpText('after', examples('skep connect /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…'))
+    .action(async (address: string) => {
+      const { createClient } = await import('../client.ts')
+      const context = contextOf(command)
+      const connected = await createClient(context.socketPath).operate<Connected>({
+        method: 'POST',
+        path: 'peers',
+        body: { address },
+        signal: interruption(),
+      })
+      print(
+        context,
+        connected,
+        () => `connected to ${connected.peer} at ${connected.address} (${connected.latencyMs.toFixed(1)} ms)`,
+      )
+    })
+}

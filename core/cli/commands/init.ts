@@ -1,0 +1,46 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { contextOf, examples, type Parts, print } from '../context.ts'
+import { ensureDataDirectory } from '../data-directory.ts'
+import { CONFIG_FILE, loadSettings } from '../settings.ts'
+
+/** May come to hold secrets of plugins. */
+const CONFIG_FILE_MODE = 0o600
+
+export function define(command: Command, parts: Parts): void {
+  command
+    .addHelpText(
+      'after',
+      [
+        examples('skep init && $EDITOR ~/.local/share/skep/config.yaml'),
+        '',
+        'What is there already stays as it is. `skep start` does without: it makes what it needs.',
+      ].join('\n'),
+    )
+    .action(async () => {
+      const [{ loadIdentity }, { peerIdFromPrivateKey }, { configTemplate }] = await Promise.all([
+        import('../../network/identity.ts'),
+        import('@libp2p/peer-id'),
+        import('../config-template.ts'),
+      ])
+      const context = contextOf(command)
+      const { dataDirectory } = context
+      await ensureDataDirectory(dataDirectory)
+      const config = await loadSettings(context, { set: [] }, parts)
+      const peerId = peerIdFromPrivateKey(await loadIdentity(dataDirectory)).toString()
+      const configFile = join(dataDirectory, CONFIG_FILE)
+      await writeIfAbsent(configFile, configTemplate(config.entries()))
+      print(
+        context,
+        { dataDirectory, configFile, peerId },
+        () => `${peerId}\ndata in ${dataDirectory}\nsettings in ${configFile}`,
+      )
+    })
+}
+
+async function writeIfAbsent(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { flag: 'wx', mode: CONFIG_FILE_MODE }).catch(error => {
+    if (error.code !== 'EEXIST') throw error
+  })
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import { printable } from '../../control/printable.ts'
+import { contextOf, examples, print } from '../context.ts'
+import { interruption } from '../interrupt.ts'
+
+interface Entry {
+  readonly name: string
+  readonly cid: string
+  readonly type: 'file' | 'directory' | 'symlink'
+  readonly size?: number
+}
+
+/** As `ls -l` has them. */
+const TYPE_LETTERS = { file: '-', directory: 'd', symlink: 'l' } as const
+
+/** Room for a terabyte less one. */
+const SIZE_COLUMNS = 12
+
+export function define(command: Command): void {
+  command
+    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b')
+    .addHelpText('after', examples('skep ls CID/photos', 'skep ls CID --json | jq -r .name'))
+    .action(async (path: string) => {
+      const { createClient } = await import('../client.ts')
+      const context = contextOf(command)
+      await createClient(context.socketPath).operate<object, Entry>({
+        method: 'GET',
+        path: 'content/list',
+        query: { path },
+        signal: interruption(),
+        onItem: entry => print(context, entry, () => describe(entry)),
+      })
+    })
+}
+
+function describe({ name, cid, type, size }: Entry): string {
+  return `${TYPE_LETTERS[type]} ${String(size ?? '-').padStart(SIZE_COLUMNS)}  ${cid}  ${printable(name)}`
+}

@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import type { PluginStatus } from '../../state/node-state.ts'
+import { contextOf, examples, print } from '../context.ts'
+import { table } from '../format.ts'
+
+export function define(command: Command): void {
+  command
+    .addHelpText('after', examples('skep plugins', "skep plugins --json | jq -r '.[].name'"))
+    .action(async () => {
+      const { createClient } = await import('../client.ts')
+      const context = contextOf(command)
+      const plugins = await createClient(context.socketPath).get<readonly PluginStatus[]>('plugins')
+      print(context, plugins, () => describe(plugins))
+    })
+}
+
+function describe(plugins: readonly PluginStatus[]): string {
+  if (plugins.length === 0) return 'no plugins'
+  return table([
+    ['PLUGIN', 'VERSION', 'STATE', 'HEALTH', 'REASON'],
+    ...plugins.map(({ name, version, state, health }) => [
+      name,
+      version,
+      state,
+      health.status,
+      health.reason ?? '',
+    ]),
+  ])
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander'
+import type { NodeStatus } from '../../state/node-state.ts'
+import { contextOf, examples, type Parts, print } from '../context.ts'
+import { ensureDataDirectory } from '../data-directory.ts'
+import { interruption } from '../interrupt.ts'
+import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
+import { VERSION } from '../version.ts'
+
+export function define(command: Command, parts: Parts): void {
+  addSettingsOptions(command)
+    .addHelpText(
+      'after',
+      [
+        examples('skep start', 'skep start --profile pi-4 --set storage.maxBytes=64GiB'),
+        '',
+        'Runs in the foreground, and logs to stderr as JSON lines. One line on stdout says when the node is ready.',
+        'SIGTERM, SIGINT and `skep stop` stop it cleanly; a second signal ends it at once.',
+      ].join('\n'),
+    )
+    .action(async (options: SettingsOptions) => {
+      const signal = interruption()
+      const context = contextOf(command)
+      const { dataDirectory, socketPath } = context
+      await ensureDataDirectory(dataDirectory)
+      const config = await loadSettings(context, options, parts)
+      const [{ startNode }, { createLogger }] = await Promise.all([
+        import('../../node.ts'),
+        import('../../logger.ts'),
+      ])
+      const log = createLogger(config.core.log.level)
+      const onFatal = (error: Error): never => {
+        log.fatal({ err: error }, 'the node ends now')
+        process.exit(1)
+      }
+      const parameters = { config, dataDirectory, socketPath, version: VERSION, log, onFatal, signal }
+      const node = await startNode(parameters).catch(error => {
+        if (signal.aborted) return undefined
+        throw error
+      })
+      if (!node) return
+      const stop = (): void => void node.stop().catch(() => {}) // Told by `stopped`.
+      if (signal.aborted) stop()
+      signal.addEventListener('abort', stop)
+      const status = node.status()
+      print(context, readyOf(status), () => describe(status))
+      await node.stopped
+    })
+}
+
+interface Ready {
+  readonly peerId: string
+  readonly addresses: readonly string[]
+  /** Where monitoring answers, as an http URL. */
+  readonly monitoring?: string
+}
+
+function readyOf({ peerId, addresses, details }: NodeStatus): Ready {
+  const monitoring = (details.monitoring as { url?: string } | undefined)?.url
+  return { peerId, addresses, ...(monitoring !== undefined && { monitoring }) }
+}
+
+function describe(status: NodeStatus): string {
+  const { peerId, addresses, monitoring } = readyOf(status)
+  const parts = [
+    `${status.phase}: ${peerId}`,
+    addresses.length > 0 ? `on ${addresses.map(withoutPeer).join(' ')}` : 'on no address',
+    ...(monitoring ? [`monitoring ${monitoring}`] : []),
+    ...(status.reasons.length > 0 ? [`(${status.reasons.join('; ')})`] : []),
+  ]
+  return parts.join(' ')
+}
+
+/** The line names the peer once. */
+function withoutPeer(address: string): string {
+  return address.replace(/\/p2p\/[^/]+$/, '')
+}

@@ -1,0 +1,50 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { Catalogue } from '../config/load-plugin.ts'
+
+/** What only the composition root knows. */
+export interface Parts {
+  /** The plugins that come with skep. */
+  readonly catalogue: Catalogue
+}
+
+/** One file a command: adds its arguments, options, help and action to an empty command. */
+export interface CommandModule {
+  define(command: Command, parts: Parts): void
+}
+
+/** Where the node is, and how to print. */
+export interface Context {
+  readonly dataDirectory: string
+  readonly socketPath: string
+  /** Results and errors are JSON, one object a line. */
+  readonly json: boolean
+}
+
+interface GlobalOptions {
+  readonly data: string
+  readonly socket?: string
+  readonly json?: boolean
+}
+
+export function contextOf(command: Command): Context {
+  const { data, socket, json = false } = command.optsWithGlobals<GlobalOptions>()
+  const dataDirectory = resolve(data)
+  return { dataDirectory, socketPath: socket ? resolve(socket) : join(dataDirectory, 'skep.sock'), json }
+}
+
+/** https://specifications.freedesktop.org/basedir-spec/latest/ */
+export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
+  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'skep')
+}
+
+/** Prints a result: as one line of JSON, or as text for a person. */
+export function print({ json }: Pick<Context, 'json'>, value: unknown, text: () => string): void {
+  process.stdout.write(`${json ? JSON.stringify(value) : text()}\n`)
+}
+
+/** Help text below a command's options: each line a comment or a command that can be pasted. */
+export function examples(...lines: string[]): string {
+  return ['', lines.length > 1 ? 'Examples:' : 'Example:', ...lines.map(line => `  ${line}`)].join('\n')
+}

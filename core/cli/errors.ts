@@ -1,0 +1,17 @@
+import { defineErrors } from '../errors.ts'
+
+export const cliError = defineErrors({
+  USAGE: 'Run the command with --help to see what it takes.',
+  NODE_NOT_RUNNING: 'Start the node with `skep start`, or name the right one with --data or --socket.',
+  NODE_DENIED: 'Run the command as the user that runs the node.',
+  NODE_GONE: 'See the log of the node for the reason, start it again, and repeat the command.',
+  DATA_DIRECTORY_INVALID: 'Choose a directory that you may read and write with --data or SKEP_DATA.',
+  INPUT_UNREADABLE: 'Check the path and its permissions.',
+  INPUT_UNSUPPORTED: 'Add files, directories and symlinks whose names are valid UTF-8.',
+  INPUT_CHANGED: 'Repeat the command when nothing writes to the file.',
+  OUTPUT_EXISTS: 'Choose another name with -o, or replace what is there with --force.',
+  OUTPUT_FAILED: 'Check the directory, its permissions and the free space.',
+  OUTPUT_REFUSED: 'Take single files of the tree with `skep cat`.',
+  UNEXPECTED: 'This is a bug in skep: please report it with the output of SKEP_DEBUG=1.',
+  INTERRUPTED: 'Repeat the command: what has arrived is kept by the node.',
+})

@@ -1,0 +1,120 @@
+import { constants, type Stats } from 'node:fs'
+import { lstat, open, readdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EntryAttributes } from '../content/content.ts'
+import { printable } from '../control/printable.ts'
+import type { TreeEntry } from '../control/tar.ts'
+import { messageOf } from '../errors.ts'
+import { cliError } from './errors.ts'
+
+/** Large enough that system calls don't count, small enough for a Pi Zero. */
+const READ_BYTES = 256 * 1024
+
+const PERMISSION_BITS = 0o7777
+
+export interface ReadOptions {
+  /** Takes entries whose names begin with a dot; the root is always taken. */
+  readonly hidden?: boolean
+  /** Keep permission bits, and with them another CID than without. */
+  readonly preserveMode?: boolean
+  /** Keep modification times, likewise. */
+  readonly preserveMtime?: boolean
+}
+
+/**
+ * A directory and all beneath it, parents first, names in byte order; symlinks as symlinks. One directory's names are in
+ * memory at a time for each level.
+ *
+ * @throws SkepError INPUT_UNREADABLE, INPUT_UNSUPPORTED, and INPUT_CHANGED while bytes are read
+ */
+export async function* readTree(root: string, options: ReadOptions): AsyncGenerator<TreeEntry, void, void> {
+  yield { type: 'directory', path: '', ...attributes(await readable(root, path => lstat(path)), options) }
+  yield* readDirectory(root, '', options)
+}
+
+async function* readDirectory(
+  root: string,
+  directory: string,
+  options: ReadOptions,
+): AsyncGenerator<TreeEntry, void, void> {
+  for (const name of await sortedNames(join(root, directory))) {
+    if (name.startsWith('.') && !options.hidden) continue
+    const path = directory ? `${directory}/${name}` : name
+    const place = join(root, path)
+    const stats = await readable(place, path => lstat(path))
+    const base = { path, ...attributes(stats, options) }
+    if (stats.isDirectory()) {
+      yield { ...base, type: 'directory' }
+      yield* readDirectory(root, path, options)
+    } else if (stats.isSymbolicLink()) {
+      yield { ...base, type: 'symlink', target: await readable(place, path => readlink(path)) }
+    } else if (stats.isFile()) {
+      yield { ...base, type: 'file', size: stats.size, bytes: () => readFileBytes(place, stats) }
+    } else {
+      throw cliError('INPUT_UNSUPPORTED', `${printable(place)} is neither file, directory nor symlink`)
+    }
+  }
+}
+
+/** Content bytes of a tree, without reading the files. */
+export async function treeBytes(root: string, options: ReadOptions): Promise<number> {
+  let total = 0
+  for await (const entry of readTree(root, options)) {
+    if (entry.type === 'file') total += entry.size
+  }
+  return total
+}
+
+/** Exactly what `expected` says is there; throws INPUT_CHANGED where the file changes meanwhile. */
+export async function* readFileBytes(
+  path: string,
+  expected: Pick<Stats, 'size' | 'mtimeMs'>,
+): AsyncGenerator<Uint8Array, void, void> {
+  const handle = await readable(path, () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW))
+  try {
+    let total = 0
+    for (;;) {
+      const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+      const { bytesRead } = await readable(path, () => handle.read(buffer))
+      if (bytesRead === 0) break
+      total += bytesRead
+      if (total > expected.size) break
+      yield buffer.subarray(0, bytesRead)
+    }
+    const { mtimeMs } = await handle.stat()
+    if (total !== expected.size || mtimeMs !== expected.mtimeMs) {
+      throw cliError(
+        'INPUT_CHANGED',
+        `${printable(path)} changed while it was read: it had ${expected.size} bytes`,
+      )
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
+export function attributes(stats: Stats, { preserveMode, preserveMtime }: ReadOptions): EntryAttributes {
+  return {
+    ...(preserveMode && { mode: stats.mode & PERMISSION_BITS }),
+    ...(preserveMtime && { mtimeMs: Math.trunc(stats.mtimeMs) }),
+  }
+}
+
+/** Names in byte order, as trees and other tools sort them. */
+async function sortedNames(directory: string): Promise<string[]> {
+  const names = await readable(directory, () => readdir(directory, { encoding: 'buffer' }))
+  return names.sort(Buffer.compare).map(name => {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(name)
+    } catch {
+      const shown = printable(name.toString('latin1'))
+      throw cliError('INPUT_UNSUPPORTED', `the name ${shown} in ${printable(directory)} is not UTF-8`)
+    }
+  })
+}
+
+export async function readable<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {
+  return read(path).catch(error => {
+    throw cliError('INPUT_UNREADABLE', `can't read ${printable(path)}: ${messageOf(error)}`, { cause: error })
+  })
+}

@@ -1,0 +1,56 @@
+import { defineErrors, isSkepError, messageOf } from '../errors.ts'
+
+export const controlError = defineErrors({
+  INPUT_INVALID: 'Correct the named part of the request.',
+  ROUTE_NOT_FOUND: 'Check the method and the path; command and node may be of different versions.',
+  TREE_INVALID: 'Send a whole, uncompressed tar archive.',
+  TREE_ENTRY_REFUSED:
+    'Leave the entry out, or rename it: only relative paths of files, directories and symlinks are taken.',
+  CLIENT_GONE: 'Nothing to do: whoever asked has left.',
+  NODE_STOPPING: 'Start the node again, then repeat the command.',
+  SOCKET_PATH_TOO_LONG: 'Choose a shorter path with --socket or SKEP_SOCKET.',
+  SOCKET_IN_USE: 'Stop the other node, or choose another --data or --socket.',
+  SOCKET_FAILED:
+    'Check the directory of the socket and its permissions, or choose another path with --socket.',
+})
+
+/** An error as it crosses the socket. */
+export interface ErrorBody {
+  readonly code: string
+  readonly message: string
+  readonly fix: string
+}
+
+/** HTTP status by error code, for whoever speaks HTTP; skep's own client reads the code. Anything else is 500. */
+const STATUS_BY_CODE: Readonly<Record<string, number>> = {
+  INPUT_INVALID: 400,
+  TREE_INVALID: 400,
+  TREE_ENTRY_REFUSED: 400,
+  CID_INVALID: 400,
+  ROUTE_NOT_FOUND: 404,
+  PATH_NOT_FOUND: 404,
+  NOT_PINNED: 404,
+  NOT_UNIXFS: 422,
+  BLOCK_TOO_LARGE: 413,
+  CLIENT_GONE: 499,
+  DIAL_FAILED: 502,
+  NODE_STOPPING: 503,
+  CONTENT_UNAVAILABLE: 504,
+  BLOCK_UNAVAILABLE: 504,
+  PEER_TIMEOUT: 504,
+  STORAGE_FULL: 507,
+}
+
+export function statusOf(error: unknown): number {
+  return (isSkepError(error) ? STATUS_BY_CODE[error.code] : undefined) ?? 500
+}
+
+/** What the client is told. An error that nobody raised on purpose is a bug, and is called one. */
+export function errorBody(error: unknown): ErrorBody {
+  if (isSkepError(error)) return { code: error.code, message: error.message, fix: error.fix }
+  return {
+    code: 'INTERNAL_ERROR',
+    message: messageOf(error),
+    fix: "This is a bug in skep: please report it with the node's log.",
+  }
+}

@@ -1,0 +1,29 @@
+import type { LoadedConfig } from '../../config/load.ts'
+import type { Content } from '../../content/content.ts'
+import type { NetworkPort } from '../../network/network-port.ts'
+import type { Pins } from '../../services/pins.ts'
+import type { NodeState } from '../../state/node-state.ts'
+import type { Control } from '../control.ts'
+import { contentRoutes } from './content.ts'
+import { nodeRoutes } from './node.ts'
+import { peerRoutes } from './peers.ts'
+import { pinRoutes } from './pins.ts'
+
+/** What the routes of the core are made of. */
+export interface CoreServices {
+  readonly content: Content
+  readonly pins: Pins
+  readonly network: Pick<NetworkPort, 'dial' | 'ping'>
+  readonly state: Pick<NodeState, 'status'>
+  readonly config: Pick<LoadedConfig, 'entries'>
+  /** Begins to stop the node; not waited for. */
+  readonly stop: () => void
+}
+
+/** Adds what every node answers, whichever plugins run. */
+export function addCoreRoutes(control: Control, services: CoreServices): void {
+  control.routes(nodeRoutes(services))
+  control.routes(contentRoutes(services))
+  control.routes(pinRoutes(services))
+  control.routes(peerRoutes(services))
+}

@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import { type FastifyBaseLogger, type FastifyError, type FastifyRequest, fastify } from 'fastify'
+import type { Logger } from '../logger.ts'
+import type { Control } from './control.ts'
+import { controlError, errorBody, statusOf } from './errors.ts'
+import { listenOnSocket } from './socket.ts'
+
+/** JSON requests are a few hundred bytes. Streams have their own parsers, which this limit doesn't reach. */
+const MAX_JSON_BYTES = 64 * 1024
+
+/** How long a stopping node waits for clients that don't read their answers before it hangs up on them. */
+const CLOSE_GRACE_MS = 2000
+
+/** Bodies of these types are handed to their route unread. */
+const STREAMED_TYPES = ['application/octet-stream', 'application/x-tar']
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Aborted when the client leaves before its answer is complete, and when the node stops. */
+    cancelled: AbortSignal
+    /** Says that the answer ends with the process: closing doesn't wait for it, and it doesn't keep the process alive. */
+    lingers(): void
+  }
+}
+
+export interface ControlServer extends Control {
+  /**
+   * Takes connections; no route can be added any more.
+   * @throws SkepError SOCKET_PATH_TOO_LONG, SOCKET_IN_USE, SOCKET_FAILED
+   */
+  listen(): Promise<void>
+  /** Cancels what runs, removes the socket and waits until every answer is sent. Idempotent. */
+  close(): Promise<void>
+}
+
+export function createControl(
+  { socketPath }: { readonly socketPath: string },
+  { log }: { readonly log: Logger },
+): ControlServer {
+  const stopping = new AbortController()
+  /** Answers under way. */
+  const open = new Set<ServerResponse>()
+  const server = createServer()
+  const app = fastify({
+    // Listening is our own (see listenOnSocket); fastify only answers.
+    serverFactory: handler => server.on('request', handler),
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_JSON_BYTES,
+    // An unknown parameter is a mistake to be told, not to be dropped.
+    ajv: { customOptions: { removeAdditional: false } },
+    // An upload may take hours.
+    requestTimeout: 0,
+  })
+
+  app.addContentTypeParser(STREAMED_TYPES, (_request, payload, done) => done(null, payload))
+
+  app.decorateRequest('cancelled')
+  app.decorateRequest('lingers', function (this: FastifyRequest) {
+    for (const answer of open) if (answer.req === this.raw) open.delete(answer)
+    this.raw.socket.unref()
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    const gone = new AbortController()
+    open.add(reply.raw)
+    reply.raw.once('close', () => {
+      open.delete(reply.raw)
+      if (!reply.raw.writableFinished) gone.abort(controlError('CLIENT_GONE', 'the client has disconnected'))
+    })
+    request.cancelled = AbortSignal.any([gone.signal, stopping.signal])
+  })
+
+  app.setNotFoundHandler(request => {
+    throw controlError('ROUTE_NOT_FOUND', `no route ${request.method} ${request.url}`)
+  })
+
+  app.setErrorHandler<FastifyError>(async (error, request, reply) => {
+    const known = isBadRequest(error) ? controlError('INPUT_INVALID', error.message, { cause: error }) : error
+    const status = statusOf(known)
+    log[status === 500 ? 'error' : 'debug']({ err: error, route: request.routeOptions.url }, 'request failed')
+    return reply.code(status).send({ error: errorBody(known) })
+  })
+
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    stopping.abort(controlError('NODE_STOPPING', 'the node is stopping'))
+    server.close()
+    const hangUp = setTimeout(() => {
+      for (const answer of open) answer.destroy()
+    }, CLOSE_GRACE_MS)
+    await Promise.all([...open].map(answer => once(answer, 'close')))
+    clearTimeout(hangUp)
+    // Node's `close` has hung up on connections that were idle then; these have become idle since.
+    server.closeIdleConnections()
+    await app.close()
+  }
+
+  return {
+    routes(add) {
+      app.register(async scope => add(scope as unknown as Parameters<typeof add>[0]), { prefix: '/v1' })
+    },
+    async listen() {
+      await app.ready()
+      await listenOnSocket(server, socketPath)
+    },
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+/** What fastify itself refuses before a route sees it: schema, JSON syntax, size, media type. */
+function isBadRequest(error: FastifyError): boolean {
+  return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
+}

@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import { lstat, unlink } from 'node:fs/promises'
+import { createConnection, type Server } from 'node:net'
+import { messageOf } from '../errors.ts'
+import { controlError } from './errors.ts'
+import { checkSocketPath } from './socket-path.ts'
+
+/** All permission bits but the owner's read and write. */
+const OWNER_ONLY_UMASK = 0o177
+
+/**
+ * Binds `server` to a unix socket with mode 0600, in place of one that a dead process left behind.
+ *
+ * @throws SkepError SOCKET_PATH_TOO_LONG, SOCKET_IN_USE, SOCKET_FAILED
+ */
+export async function listenOnSocket(server: Server, path: string): Promise<void> {
+  checkSocketPath(path)
+  await removeStale(path)
+  const listening = once(server, 'listening')
+  // The file is made inside `listen`, synchronously: with the umask around it, it is never open to others, as it would be
+  // between a bind and a chmod.
+  const umask = process.umask(OWNER_ONLY_UMASK)
+  try {
+    server.listen(path)
+  } finally {
+    process.umask(umask)
+  }
+  await listening.catch(error => {
+    throw controlError('SOCKET_FAILED', `can't listen on ${path}: ${messageOf(error)}`, { cause: error })
+  })
+}
+
+/** A socket nobody answers on is what a killed node left. One that somebody answers on, or another file, is left alone. */
+async function removeStale(path: string): Promise<void> {
+  const found = await lstat(path).catch(error => {
+    if (error.code === 'ENOENT') return undefined
+    throw controlError('SOCKET_FAILED', `can't look at ${path}: ${messageOf(error)}`, { cause: error })
+  })
+  if (!found) return
+  if (!found.isSocket()) throw controlError('SOCKET_FAILED', `${path} exists and is not a socket`)
+  if (await answers(path)) throw controlError('SOCKET_IN_USE', `another node answers on ${path}`)
+  await unlink(path)
+}
+
+/** Whether a process accepts connections on `path`. */
+async function answers(path: string): Promise<boolean> {
+  const probe = createConnection(path)
+  try {
+    await once(probe, 'connect')
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return false
+    throw controlError('SOCKET_FAILED', `can't connect to ${path}: ${messageOf(error)}`, { cause: error })
+  } finally {
+    probe.destroy()
+  }
+}
