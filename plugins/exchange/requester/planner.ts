@@ -64,7 +64,7 @@ const MIN_PATIENCE_MS = 1_000
 /** How many wants may find their holders full before the plan ends: those behind them would find the same. */
 const MAX_WAITING = 64
 
-/** In the endgame an idle peer takes over what it can deliver in half the time. */
+/** In the endgame, when all is asked for, a peer takes over what it can deliver in half the time. */
 const ENDGAME_GAIN = 2
 
 /** Spreads `wants`, none of which is asked of anybody, over `peers`; `roomBytes` bounds them all. */
@@ -85,7 +85,7 @@ export function assign<W extends PlannedWant>(
   return table.moves
 }
 
-/** Asks a second peer for wants whose only ask is late, or, in the `endgame`, could be beaten by a peer with nothing to do. */
+/** Asks a second peer for wants whose only ask is late, or, in the `endgame`, likely to be beaten. */
 export function steal<W extends PlannedWant>(
   wants: Iterable<W>,
   peers: readonly PlannedPeer[],
@@ -98,7 +98,9 @@ export function steal<W extends PlannedWant>(
     if (!ask || want.asks.size >= MAX_ASKS) continue
     const late = isOverdue(ask, nowMs)
     if (!late && !endgame) continue
-    const holder = table.bestHolder(want, late ? undefined : (ask.dueMs - nowMs) / ENDGAME_GAIN)
+    // What is late is likely to stay so for as long again.
+    const restMs = Math.abs(ask.dueMs - nowMs)
+    const holder = table.bestHolder(want, late ? undefined : restMs / ENDGAME_GAIN)
     if (holder) table.ask(want, holder)
     else if (late) table.probe(want)
   }

@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import type { CID } from 'multiformats/cid'
+import { pino } from 'pino'
+import {
+  type Channel,
+  Events,
+  Exchange,
+  type ExchangeSession,
+  MemoryBudget,
+  type NodeEvents,
+  NodeState,
+  type NodeStatus,
+  Peers,
+  type PluginInstance,
+  provide,
+  Storage,
+} from '../../../core/api.ts'
+import { createRootContainer, use } from '../../../core/container.ts'
+import { cidOf } from '../../../core/content/hashes.ts'
+import { createMemoryBudget } from '../../../core/resources/byte-budget.ts'
+import { createMemoryStorage } from '../../../core/storage/memory.ts'
+import { type ExchangeConfig, exchangeSchema } from '../../../plugins/exchange/config.ts'
+import plugin from '../../../plugins/exchange/index.ts'
+import { PROTOCOL } from '../../../plugins/exchange/wire/codec.ts'
+import { startNode, type TestNode } from '../network/nodes.ts'
+
+const MIB = 1024 * 1024
+const RAW = 0x55
+
+export interface TestBlock {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+}
+
+export interface Test {
+  teardown(end: () => unknown): void
+}
+
+export interface ExchangeNode extends TestNode {
+  readonly id: string
+  readonly storage: Storage
+  readonly exchange: Exchange
+  readonly plugin: PluginInstance
+  /** What the plugin shows in the status. */
+  details(): Record<string, number>
+  /** Log lines so far. */
+  logs(): Record<string, unknown>[]
+  /** The value of a metric without labels, or with them as in `name{side="holder"}`. */
+  metric(name: string): Promise<number>
+  hold(blocks: readonly TestBlock[]): Promise<void>
+  session(): ExchangeSession
+  /** Resolves when `name` is emitted next. */
+  next<K extends keyof NodeEvents>(name: K): Promise<NodeEvents[K]>
+}
+
+export function randomBlocks(count: number, bytes: number): TestBlock[] {
+  return Array.from({ length: count }, () => {
+    const content = new Uint8Array(randomBytes(bytes))
+    return { cid: cidOf(RAW, content), bytes: content }
+  })
+}
+
+const defaults = Object.fromEntries(
+  Object.entries(exchangeSchema).map(([key, { default: value }]) => [key, value]),
+) as unknown as ExchangeConfig
+
+/** A node on 127.0.0.1 with a store in memory and the exchange plugin, as the host would run it. */
+export async function startExchange(t: Test, config: Partial<ExchangeConfig> = {}): Promise<ExchangeNode> {
+  const node = await startNode(t)
+  const storage = createMemoryStorage({ maxBytes: 4096 * MIB })
+  const container = createRootContainer()
+  const details = new Map<string, () => unknown>()
+  provide(container, Storage, storage)
+  provide(container, Peers, node.peers)
+  provide(container, MemoryBudget, createMemoryBudget(256 * MIB))
+  provide(container, Events, node.events)
+  provide(container, NodeState, {
+    status: (): NodeStatus => {
+      throw new Error('nobody here asks for the whole status')
+    },
+    describe(name, read) {
+      details.set(name, read)
+      return () => details.delete(name)
+    },
+  })
+  const lines: Record<string, unknown>[] = []
+  const sink = new PassThrough()
+  sink.on('data', line => lines.push(JSON.parse(String(line))))
+  const stopping = new AbortController()
+  const instance = plugin.register(container, {
+    config: { ...defaults, ...config },
+    metrics: plugin.metrics(node.metrics.factory('exchange')),
+    log: pino({ level: 'debug', base: null }, sink),
+    signal: stopping.signal,
+    network: node.port,
+    supervise() {
+      throw new Error('the exchange has no loops')
+    },
+  })
+  await instance.start()
+  t.teardown(async () => {
+    stopping.abort()
+    await instance.stop()
+    await node.network.stop()
+    await storage.close()
+  })
+  const exchange = use(container, Exchange)
+  return {
+    ...node,
+    id: node.port.self.toString(),
+    storage,
+    exchange,
+    plugin: instance,
+    details: () => details.get('exchange')?.() as Record<string, number>,
+    logs: () => lines,
+    async metric(name) {
+      const line = (await node.metrics.text()).split('\n').find(text => text.startsWith(`skep_exchange_${name} `))
+      return Number(line?.split(' ')[1] ?? Number.NaN)
+    },
+    async hold(blocks) {
+      await Promise.all(blocks.map(({ cid, bytes }) => storage.blocks.put(cid, bytes)))
+    },
+    session: () => exchange.session(randomBlocks(1, 1)[0]?.cid as CID),
+    next: name =>
+      new Promise(resolve => {
+        const off = node.events.on(name, payload => {
+          off()
+          resolve(payload)
+        })
+      }),
+  }
+}
+
+/** A node that answers the exchange's protocol with `handler` instead of the plugin. */
+export async function startPeer(t: Test, handler: (channel: Channel) => Promise<void>): Promise<TestNode & { id: string }> {
+  const node = await startNode(t)
+  await node.port.handle(PROTOCOL, handler)
+  return { ...node, id: node.port.self.toString() }
+}
+
+export async function connect(from: TestNode, to: TestNode): Promise<void> {
+  const met = new Promise<void>(resolve => {
+    const off = to.events.on('peer:connected', () => {
+      off()
+      resolve()
+    })
+  })
+  await from.port.dial(to.port.addresses())
+  await met
+}
+
+/** Opens a stream to a node's server, as a requester of a test's own. */
+export function open(from: TestNode, to: TestNode): Promise<Channel> {
+  return from.port.open(to.port.self, PROTOCOL)
+}
+
+/** Resolves when the stream is gone. */
+export async function gone(channel: Channel): Promise<void> {
+  if (!channel.signal.aborted) await once(channel.signal, 'abort')
+}
