@@ -6,20 +6,22 @@ const MiB = 1024 ** 2
 const KIB_PER_MIB = 1024
 const INSTALLED_MIB = 4096
 
+interface Files {
+  readonly [name: string]: string | Files
+}
+
 interface Tree {
   /** `/proc/self/cgroup`. */
   readonly cgroup?: string
   /** Beneath `/sys/fs/cgroup`. */
-  readonly hierarchy?: object
+  readonly hierarchy?: Files
 }
 
 function probe(t: Test, { cgroup, hierarchy }: Tree): Promise<Machine> {
+  const meminfo = `MemTotal:       ${INSTALLED_MIB * KIB_PER_MIB} kB\nMemFree:          123456 kB\n`
   const root = t.testdir({
-    proc: {
-      meminfo: `MemTotal:       ${INSTALLED_MIB * KIB_PER_MIB} kB\nMemFree:          123456 kB\n`,
-      ...(cgroup !== undefined && { self: { cgroup } }),
-    },
-    ...(hierarchy && { sys: { fs: { cgroup: hierarchy } } }),
+    proc: cgroup === undefined ? { meminfo } : { meminfo, self: { cgroup } },
+    sys: hierarchy ? { fs: { cgroup: hierarchy } } : {},
   })
   return probeMachine({ root, cores: 4 })
 }
