@@ -42,7 +42,7 @@ export class BlockCache implements Cache, Evictor {
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: CacheConfig, dependencies: BlockCacheDependencies) {
-    const { blocks, store, isPinned, nowMs, metrics } = dependencies
+    const { blocks, store, isPinned, nowMs } = dependencies
     this.#options = options
     this.#dependencies = dependencies
     this.#order = new RecencyOrder(options, {
@@ -59,17 +59,21 @@ export class BlockCache implements Cache, Evictor {
       isPinned,
       onEvicted: (count, bytes) => this.#countEvicted(count, bytes),
     })
-    metrics.observe(() => ({ trackedBlocks: this.#order.tracked, unsavedTouches: this.#order.unsaved }))
   }
 
   /** Starts to learn what is used, and to make room. */
   attach(): void {
-    this.#detach ??= this.#dependencies.blocks.attachEvictor(this)
+    if (this.#detach) return
+    const { blocks, metrics } = this.#dependencies
+    this.#order.open()
+    this.#detach = blocks.attachEvictor(this)
+    metrics.observe(() => ({ trackedBlocks: this.#order.tracked, unsavedTouches: this.#order.unsaved }))
   }
 
   /** Leaves the store to itself, ends what runs and saves the order. Idempotent. */
   async detach(): Promise<void> {
-    this.#detach?.()
+    if (!this.#detach) return
+    this.#detach()
     this.#detach = undefined
     await this.#turn
     await this.#order.save()
@@ -115,6 +119,7 @@ export class BlockCache implements Cache, Evictor {
   }
 
   health(): Health {
+    if (!this.#detach) return HEALTHY
     const { usedBytes, reservedBytes, maxBytes } = this.#dependencies.blocks.stats()
     const freeBytes = maxBytes - usedBytes - reservedBytes
     const isEmpty = this.#order.tracked === 0 && this.#order.unsaved === 0 && this.#adoption.complete

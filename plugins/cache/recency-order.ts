@@ -36,20 +36,21 @@ const TOUCHES_PER_WRITE = 256
 export class RecencyOrder {
   readonly #options: RecencyOptions
   readonly #dependencies: RecencyDependencies
-  readonly #store: KeyValueStore
-  readonly #recency: Bucket
-  readonly #position: Bucket
+  #tables: { readonly recency: Bucket; readonly position: Bucket } | undefined
   #unsaved = new Map<string, number>()
   #beingSaved: ReadonlyMap<string, number> = new Map()
   #saving: Promise<void> = Promise.resolve()
-  #nextSequence: number
+  #nextSequence = FIRST_SEQUENCE
 
   constructor(options: RecencyOptions, dependencies: RecencyDependencies) {
     this.#options = options
     this.#dependencies = dependencies
-    this.#store = dependencies.store
-    this.#recency = this.#store.bucket('cache/recency')
-    this.#position = this.#store.bucket('cache/position')
+  }
+
+  /** Goes on where the order on disk ends. Everything else needs it first. */
+  open(): void {
+    const { store } = this.#dependencies
+    this.#tables = { recency: store.bucket('cache/recency'), position: store.bucket('cache/position') }
     this.#nextSequence = this.#newestSequence() + 1
   }
 
@@ -104,7 +105,7 @@ export class RecencyOrder {
   /** Takes blocks out of the order, unless they moved since. */
   async drop(places: readonly Place[]): Promise<void> {
     if (places.length === 0) return
-    await this.#store.write(batch => {
+    await this.#dependencies.store.write(batch => {
       for (const { sequence, hash } of places) {
         batch.delete(this.#recency, encodeSequence(sequence))
         if (this.#positionOf(hash) === sequence) batch.delete(this.#position, hash)
@@ -115,7 +116,7 @@ export class RecencyOrder {
   /** Gives blocks without a place the oldest ones: nothing is known of their use. */
   async adopt(hashes: readonly Uint8Array[]): Promise<void> {
     if (hashes.length === 0) return
-    await this.#store.write(batch => {
+    await this.#dependencies.store.write(batch => {
       let sequence = this.#oldestSequence()
       for (const hash of hashes) {
         if (this.#position.has(hash)) continue
@@ -141,7 +142,7 @@ export class RecencyOrder {
   }
 
   async #move(touches: readonly (readonly [key: string, sequence: number])[]): Promise<void> {
-    await this.#store.write(batch => {
+    await this.#dependencies.store.write(batch => {
       for (const [key, sequence] of touches) {
         const hash = hashOf(key)
         const before = this.#positionOf(hash)
@@ -154,6 +155,19 @@ export class RecencyOrder {
         batch.put(this.#position, hash, encodeSequence(sequence))
       }
     })
+  }
+
+  get #recency(): Bucket {
+    return this.#opened().recency
+  }
+
+  get #position(): Bucket {
+    return this.#opened().position
+  }
+
+  #opened(): { readonly recency: Bucket; readonly position: Bucket } {
+    if (!this.#tables) throw new Error('the order of use is not open')
+    return this.#tables
   }
 
   #positionOf(hash: Uint8Array): number | undefined {

@@ -73,10 +73,7 @@ export class Neighbours {
   }
 
   health(): Health {
-    if (!this.#options.enabled || this.#isHeard()) return HEALTHY
-    const { nowMs } = this.#dependencies
-    const isNew = this.#attachedMs !== undefined && nowMs() - this.#attachedMs < this.#graceMs()
-    if (isNew && !this.#trouble) return HEALTHY
+    if (this.#isHeard() || (!this.#trouble && this.#isNew())) return HEALTHY
     const why = this.#trouble ?? 'its queries do not come back: no multicast route, or a firewall'
     return { status: 'degraded', reason: `mDNS finds no neighbours: ${why}` }
   }
@@ -106,6 +103,11 @@ export class Neighbours {
 
   #isHeard(): boolean {
     return this.#attachedMs !== undefined && this.#dependencies.nowMs() - this.#heardMs < this.#graceMs()
+  }
+
+  /** Not there yet, or not for long enough to judge. */
+  #isNew(): boolean {
+    return this.#attachedMs === undefined || this.#dependencies.nowMs() - this.#attachedMs < this.#graceMs()
   }
 
   #graceMs(): number {

@@ -83,7 +83,7 @@ export class PeerFinder implements Discovery {
     }))
     for (const text of this.#options.bootstrap) {
       const address = multiaddr(text)
-      this.#found(peerIdFromString(peerIdOf(address)), [address.decapsulateCode(CODE_P2P)], 'bootstrap')
+      this.#found(peerIdFromString(peerIdOf(address)), [address], 'bootstrap')
     }
     for (const { peer, addresses } of this.#remembered.load()) {
       this.#found(peerIdFromString(peer), addresses, 'remembered')
@@ -147,9 +147,7 @@ export class PeerFinder implements Discovery {
   #found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): void {
     const { network, metrics, log } = this.#dependencies
     if (peer.equals(network.self)) return
-    const own = network.addresses().map(address => address.decapsulateCode(CODE_P2P))
-    const others = addresses.filter(address => !own.some(mine => mine.equals(address)))
-    if (this.#candidates.found(peer, others, source)) {
+    if (this.#candidates.found(peer, this.#withoutOwn(addresses), source)) {
       metrics.found.inc({ source })
       log.debug({ peer: peer.toString(), source }, 'peer found')
     }
@@ -186,9 +184,30 @@ export class PeerFinder implements Discovery {
     this.#remembered.remember({ peer: peer.toString(), addresses })
   }
 
+  /** Where the peer says it listens. Before it has said so, all we know is the port that it calls from. */
   #toldBy(peer: PeerId): Multiaddr[] {
-    const texts = this.#dependencies.peers.get(peer)?.addresses ?? []
-    return texts.map(text => multiaddr(text).decapsulateCode(CODE_P2P))
+    const summary = this.#dependencies.peers.get(peer)
+    if (!summary || summary.protocols.length === 0) return []
+    return this.#withoutOwn(summary.addresses.flatMap(text => parse(text) ?? []))
+  }
+
+  /** Every node listens on its own 127.0.0.1: dialing that of another would reach this one. */
+  #withoutOwn(addresses: readonly Multiaddr[]): Multiaddr[] {
+    const own = this.#dependencies.network.addresses().map(withoutPeer)
+    return addresses.map(withoutPeer).filter(address => !own.some(mine => mine.equals(address)))
+  }
+}
+
+function withoutPeer(address: Multiaddr): Multiaddr {
+  return address.decapsulateCode(CODE_P2P)
+}
+
+/** Undefined for what is no address: peers choose what they tell. */
+function parse(text: string): Multiaddr | undefined {
+  try {
+    return multiaddr(text)
+  } catch {
+    return undefined
   }
 }
 

@@ -19,12 +19,12 @@ const decoder = new TextDecoder()
 
 /**
  * Peers that were connected once, for the next start. In memory in order of use, the least recently useful first, and
- * bounded; `save` writes what changed to the bucket `discovery/peers`.
+ * bounded; `save` writes what changed to the bucket `discovery/peers`. `load` comes first.
  */
 export class RememberedPeers {
   readonly #maxPeers: number
   readonly #store: KeyValueStore
-  readonly #bucket: Bucket
+  #bucket: Bucket | undefined
   readonly #entries = new Map<string, Entry>()
   readonly #changed = new Set<string>()
   #nextRank = 1
@@ -32,7 +32,6 @@ export class RememberedPeers {
   constructor({ maxPeers }: { readonly maxPeers: number }, { store }: { readonly store: KeyValueStore }) {
     this.#maxPeers = maxPeers
     this.#store = store
-    this.#bucket = store.bucket('discovery/peers')
   }
 
   get size(): number {
@@ -45,6 +44,7 @@ export class RememberedPeers {
 
   /** Reads what is on disk, the most recently useful first. Entries that can't be read are forgotten. */
   load(): RememberedPeer[] {
+    this.#bucket = this.#store.bucket('discovery/peers')
     const onDisk: [peer: string, entry: Entry][] = []
     for (const [key, value] of this.#bucket.entries()) {
       const peer = decoder.decode(key)
@@ -73,14 +73,15 @@ export class RememberedPeers {
   }
 
   async save(): Promise<void> {
-    if (this.#changed.size === 0) return
+    const bucket = this.#bucket
+    if (!bucket || this.#changed.size === 0) return
     const changed = [...this.#changed]
     this.#changed.clear()
     await this.#store.write(batch => {
       for (const peer of changed) {
         const entry = this.#entries.get(peer)
-        if (entry) batch.put(this.#bucket, encoder.encode(peer), encoder.encode(JSON.stringify(entry)))
-        else batch.delete(this.#bucket, encoder.encode(peer))
+        if (entry) batch.put(bucket, encoder.encode(peer), encoder.encode(JSON.stringify(entry)))
+        else batch.delete(bucket, encoder.encode(peer))
       }
     })
   }

@@ -27,6 +27,7 @@ t.test('peers come back after a restart, the most recently useful first', async 
 t.test('the least recently useful leave first, on disk too', async t => {
   const storage = createMemoryStorage({ maxBytes: 1 << 20 })
   const peers = open(storage)
+  peers.load()
   for (const peer of ['a', 'b', 'c', 'd', 'b', 'e']) peers.remember({ peer, addresses: [addressOf(1)] })
   t.equal(peers.size, 3)
   await peers.save()
@@ -39,6 +40,7 @@ t.test('the least recently useful leave first, on disk too', async t => {
 
 t.test('a peer without addresses is of no use', async t => {
   const peers = open(createMemoryStorage({ maxBytes: 1 << 20 }))
+  peers.load()
   peers.remember({ peer: 'a', addresses: [] })
   t.equal(peers.size, 0)
   t.equal(peers.has('a'), false)
@@ -47,6 +49,7 @@ t.test('a peer without addresses is of no use', async t => {
 t.test('nothing is written where nothing changed', async t => {
   const storage = createMemoryStorage({ maxBytes: 1 << 20 })
   const peers = open(storage)
+  peers.load()
   peers.remember({ peer: 'a', addresses: [addressOf(1)] })
   await peers.save()
   let writes = 0

@@ -1,0 +1,92 @@
+import type { Health, NetworkPort, NodeState, Storage } from '../../core/api.ts'
+import type { LoopLag } from './loop-lag.ts'
+
+/** What a probe saw. */
+export type Outcome = Health & { readonly detail?: string }
+
+/** One check of the node that does real work. Throwing is failing. */
+export interface Probe {
+  readonly name: string
+  run(signal: AbortSignal): Promise<Outcome>
+}
+
+export interface ProbeDependencies {
+  readonly storage: Storage
+  readonly network: NetworkPort
+  readonly state: NodeState
+  readonly loopLag: LoopLag
+  /** From 0 to below 1. */
+  readonly random: () => number
+}
+
+/** Peers asked in one round: one may be gone without our knowing, three hardly. */
+const MAX_PINGS = 3
+
+export function createProbes(
+  { maxLoopLagMs }: { readonly maxLoopLagMs: number },
+  { storage, network, state, loopLag, random }: ProbeDependencies,
+): Probe[] {
+  return [
+    {
+      name: 'storage',
+      async run(signal) {
+        await storage.probe({ signal })
+        return { status: 'ok', detail: 'wrote, flushed and read back' }
+      },
+    },
+    {
+      name: 'event-loop',
+      async run() {
+        return judgeLag(await loopLag.turnMs(), loopLag.recentMs(), maxLoopLagMs)
+      },
+    },
+    {
+      name: 'peers',
+      async run(signal) {
+        const peers = pick(network.connectedPeers(), MAX_PINGS, random)
+        if (peers.length === 0) return { status: 'ok', detail: 'no peer is connected' }
+        try {
+          const latencyMs = await Promise.any(peers.map(peer => network.ping(peer, { signal })))
+          return { status: 'ok', detail: `a peer answered within ${Math.ceil(latencyMs)} ms` }
+        } catch {
+          // Theirs, as far as we can tell: this node goes on serving whoever comes.
+          return { status: 'degraded', reason: `none of ${peers.length} connected peers answered a ping` }
+        }
+      },
+    },
+    {
+      name: 'plugins',
+      async run() {
+        return judgePlugins(state.status().plugins)
+      },
+    },
+  ]
+}
+
+export function judgeLag(turnMs: number, recentMs: number, maxLoopLagMs: number): Outcome {
+  const said = `a turn took ${Math.ceil(turnMs)} ms, the latest of late ${Math.ceil(recentMs)} ms`
+  if (turnMs > maxLoopLagMs) return { status: 'failed', reason: `${said}; the limit is ${maxLoopLagMs} ms` }
+  if (recentMs > maxLoopLagMs)
+    return { status: 'degraded', reason: `${said}; the limit is ${maxLoopLagMs} ms` }
+  return { status: 'ok', detail: said }
+}
+
+/** The worst of all plugins. A plugin that is starting or stopping says so itself and is `degraded`. */
+export function judgePlugins(plugins: ReturnType<NodeState['status']>['plugins']): Outcome {
+  const unwell = plugins.filter(({ state, health }) => state !== 'disabled' && health.status !== 'ok')
+  if (unwell.length === 0) return { status: 'ok', detail: `${plugins.length} plugins are well` }
+  return {
+    status: unwell.some(({ health }) => health.status === 'failed') ? 'failed' : 'degraded',
+    reason: unwell.map(({ name, state, health }) => `${name}: ${health.reason ?? state}`).join('; '),
+  }
+}
+
+/** Up to `count` of `items`, by chance. */
+function pick<T>(items: readonly T[], count: number, random: () => number): T[] {
+  const rest = [...items]
+  const picked: T[] = []
+  while (picked.length < count && rest.length > 0) {
+    picked.push(...rest.splice(Math.floor(random() * rest.length), 1))
+  }
+  return picked
+}

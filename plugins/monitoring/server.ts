@@ -1,0 +1,145 @@
+import type { AddressInfo } from 'node:net'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { isSkepError, type Logger, messageOf, type SkepError } from '../../core/api.ts'
+import type { MonitoringConfig } from './config.ts'
+import { monitoringError } from './errors.ts'
+import { isLoopbackAddress, isLoopbackHost } from './loopback.ts'
+
+export interface Answer {
+  readonly status: number
+  /** Text is sent as it is, with its type; anything else as JSON. */
+  readonly body: unknown
+  readonly contentType?: string
+}
+
+export interface ServerDependencies {
+  /** By path. */
+  readonly routes: Readonly<Record<string, () => Promise<Answer>>>
+  readonly onAnswered: (route: string, status: number) => void
+  readonly log: Logger
+}
+
+type ServerOptions = Pick<MonitoringConfig, 'host' | 'port' | 'maxConnections' | 'requestTimeoutMs'>
+
+/** No request has a body, and this leaves room for what clients send along. */
+const MAX_HEADER_BYTES = 8192
+const MAX_BODY_BYTES = 1024
+
+/** A small HTTP server that only answers questions. Nothing about it changes the node. */
+export class MonitoringServer {
+  readonly #options: ServerOptions
+  readonly #dependencies: ServerDependencies
+  #app: FastifyInstance | undefined
+  #address: AddressInfo | undefined
+
+  constructor(options: ServerOptions, dependencies: ServerDependencies) {
+    this.#options = options
+    this.#dependencies = dependencies
+  }
+
+  /** Where it listens, or undefined while it doesn't. */
+  get url(): string | undefined {
+    if (!this.#address) return undefined
+    const { address, family, port } = this.#address
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  }
+
+  /** @throws SkepError PORT_IN_USE, LISTEN_FAILED */
+  async listen(): Promise<void> {
+    const { host, port, maxConnections } = this.#options
+    const app = this.#createApp()
+    this.#app = app
+    app.server.maxConnections = maxConnections
+    try {
+      await app.listen({ host, port })
+      this.#address = app.server.address() as AddressInfo
+    } catch (error) {
+      await this.close()
+      throw listenError(error, host, port)
+    }
+  }
+
+  /** Hangs up on everybody. Idempotent. */
+  async close(): Promise<void> {
+    const app = this.#app
+    this.#app = undefined
+    this.#address = undefined
+    await app?.close()
+  }
+
+  #createApp(): FastifyInstance {
+    const { requestTimeoutMs } = this.#options
+    const { routes, onAnswered } = this.#dependencies
+    const app = fastify({
+      bodyLimit: MAX_BODY_BYTES,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: requestTimeoutMs,
+      forceCloseConnections: true,
+      http: {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: requestTimeoutMs,
+        connectionsCheckingInterval: requestTimeoutMs,
+      },
+    })
+    app.addHook('onRequest', async (request, reply) => {
+      reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+      const { host } = request.headers
+      const isLocal = this.#address !== undefined && isLoopbackAddress(this.#address.address)
+      if (isLocal && host !== undefined && !isLoopbackHost(host)) {
+        throw monitoringError(
+          'HOST_REFUSED',
+          `asked for by the name ${clip(host)}, which is not this machine's own`,
+        )
+      }
+    })
+    app.addHook('onResponse', async (request, reply) => {
+      onAnswered(request.routeOptions.url ?? 'unknown', reply.statusCode)
+    })
+    for (const [path, answer] of Object.entries(routes)) {
+      app.get(path, async (_, reply) => {
+        const { status, body, contentType = 'application/json; charset=utf-8' } = await answer()
+        return reply.code(status).type(contentType).send(body)
+      })
+    }
+    app.setNotFoundHandler(({ method, url }) => {
+      throw monitoringError('ROUTE_NOT_FOUND', `no ${method} ${clip(url)}`)
+    })
+    app.setErrorHandler<Error & { statusCode?: number }>((error, _, reply) => this.#refuse(error, reply))
+    return app
+  }
+
+  #refuse(error: Error & { statusCode?: number }, reply: FastifyReply): FastifyReply {
+    const known = knownError(error)
+    const status = STATUS[known.code] ?? 500
+    if (status === 500) this.#dependencies.log.error({ err: error }, 'monitoring request failed')
+    const { code, message, fix } = known
+    return reply.code(status).send({ error: { code, message, fix } })
+  }
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  ROUTE_NOT_FOUND: 404,
+  HOST_REFUSED: 403,
+  REQUEST_REFUSED: 400,
+}
+
+function knownError(error: Error & { statusCode?: number }): SkepError {
+  if (isSkepError(error)) return error
+  const isTheirs = error.statusCode !== undefined && error.statusCode < 500
+  return monitoringError(isTheirs ? 'REQUEST_REFUSED' : 'ANSWER_FAILED', messageOf(error), { cause: error })
+}
+
+function listenError(error: unknown, host: string, port: number): Error {
+  const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+  return isTaken
+    ? monitoringError('PORT_IN_USE', `port ${port} of ${host} is in use`, { cause: error })
+    : monitoringError('LISTEN_FAILED', `can't listen on port ${port} of ${host}: ${messageOf(error)}`, {
+        cause: error,
+      })
+}
+
+const MAX_SHOWN_CHARACTERS = 100
+
+function clip(text: string): string {
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text
+}
