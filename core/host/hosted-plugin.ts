@@ -2,7 +2,7 @@ import { type DependencyContainer, find, lend, nameOf, type Token } from '../con
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
-import type { NetworkPort } from '../network/network-port.ts'
+import type { OwnedPort } from '../network/network.ts'
 import { HEALTHY, type Health, type Plugin, type PluginInstance, type PluginManifest } from '../plugin.ts'
 import type { PluginStatus } from '../state/node-state.ts'
 import { type Clock, within } from './clock.ts'
@@ -18,12 +18,6 @@ export interface PluginEntry {
   readonly enabled: boolean
   /** `degrade`: the node runs without it. `abort`: the node doesn't start without it. */
   readonly onFailure: 'degrade' | 'abort'
-}
-
-/** A plugin's own view of the network. `release` ends its handlers and attachments. */
-export interface OwnedPort {
-  readonly port: NetworkPort
-  release(): Promise<void>
 }
 
 export interface TimeLimits {

@@ -6,7 +6,7 @@ import { HostedPlugin, type PluginDependencies, type PluginEntry, type TimeLimit
 import { planStart } from './order.ts'
 import { type BootReport, bootReport } from './report.ts'
 
-export type { OwnedPort, PluginEntry } from './hosted-plugin.ts'
+export type { PluginEntry } from './hosted-plugin.ts'
 
 export interface HostOptions extends TimeLimits {
   readonly entries: readonly PluginEntry[]

@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { MemoryDatastore } from 'datastore-core'
+import { createRootContainer, type DependencyContainer, provide, type Token } from '../../core/container.ts'
+import { createBlocks } from '../../core/content/blocks.ts'
+import { Control } from '../../core/control/control.ts'
+import { createControl } from '../../core/control/server.ts'
+import { createEvents, Events } from '../../core/events.ts'
+import { silentLogger } from '../../core/logger.ts'
+import { createMetrics, Metrics } from '../../core/metrics.ts'
+import { createNetwork, type NodeNetwork } from '../../core/network/network.ts'
+import { createMemoryBudget, MemoryBudget } from '../../core/resources/byte-budget.ts'
+import { Blocks } from '../../core/services/blocks.ts'
+import { createPeers, Peers } from '../../core/state/peer-state.ts'
+import { createMemoryStorage } from '../../core/storage/memory.ts'
+import { Storage } from '../../core/storage/storage.ts'
+
+const MIB = 1024 * 1024
+
+/** The core of a node, of its real parts: storage in memory, libp2p on a free port of 127.0.0.1. */
+export interface TestCore {
+  readonly network: NodeNetwork
+  readonly metrics: Metrics
+  /** A root container for one run of a plugin: of the core's services it has those asked for, and no others. */
+  createRoot(tokens: readonly Token<unknown>[]): Promise<Root>
+  stop(): Promise<void>
+}
+
+export interface Root {
+  /** Where its control server listens. */
+  readonly socketPath: string
+  readonly container: DependencyContainer
+  /** Ends a boot as a node does; routes that can't be served show here. */
+  listen(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function createTestCore(): Promise<TestCore> {
+  const log = silentLogger
+  const metrics = createMetrics()
+  const events = createEvents(error => {
+    throw error
+  })
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const memory = createMemoryBudget(16 * MIB)
+  const peers = createPeers({ maxPeers: 100 }, { events })
+  const network = await createNetwork(
+    {
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      announce: [],
+      agent: 'skep-conformance',
+      maxConnections: 20,
+      maxInboundPerSecond: 100,
+      dialTimeoutMs: 5000,
+    },
+    {
+      privateKey: await generateKeyPair('Ed25519'),
+      datastore: new MemoryDatastore(),
+      peers,
+      log,
+      metrics: metrics.factory('network'),
+    },
+  )
+  await network.start()
+  network.openGate()
+  const services = new Map<Token<unknown>, unknown>([
+    [Blocks, createBlocks({ storage: storage.blocks, memory, log })],
+    [Events, events],
+    [MemoryBudget, memory],
+    [Metrics, metrics],
+    [Peers, peers],
+    [Storage, storage],
+  ])
+  return {
+    network,
+    metrics,
+    async createRoot(tokens) {
+      const directory = await mkdtemp(join(tmpdir(), 'skep-'))
+      const socketPath = join(directory, 'skep.sock')
+      const control = createControl({ socketPath }, { log })
+      const container = createRootContainer()
+      for (const token of tokens) {
+        const service = token === Control ? control : services.get(token)
+        if (service !== undefined) provide(container, token, service)
+      }
+      return {
+        socketPath,
+        container,
+        listen: () => control.listen(),
+        async close() {
+          await control.close()
+          await rm(directory, { recursive: true })
+        },
+      }
+    },
+    async stop() {
+      await network.stop()
+      await storage.close()
+    },
+  }
+}
