@@ -3,7 +3,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import type { Progress } from '../content/content.ts'
 import { drained } from '../control/drained.ts'
 import type { ErrorBody } from '../control/errors.ts'
-import { decodeErrorTrailer, ERROR_TRAILER, type OperationEvent } from '../control/events.ts'
+import { decodeErrorTrailer, ERROR_TRAILER, type OperationEvent, TOTAL_HEADER } from '../control/events.ts'
 import { checkSocketPath } from '../control/socket-path.ts'
 import { messageOf, SkepError } from '../errors.ts'
 import type { WaitOptions } from '../storage/storage.ts'
@@ -27,6 +27,12 @@ export interface Operation<I> extends Call {
   onItem?(item: I): void
 }
 
+interface DownloadOptions extends WaitOptions {
+  readonly query?: Query
+  /** About how many content bytes there are, before the first byte; not called where the node doesn't know. */
+  onTotal?(bytes: number): void
+}
+
 /** A body of any length. */
 export interface Upload {
   readonly type: string
@@ -42,7 +48,7 @@ export interface Client {
   /** Resolves with the operation's result, after its items. */
   operate<T, I = never>(operation: Operation<I>): Promise<T>
   /** A body as it comes; throws at its end where it isn't whole. */
-  download(path: string, options?: WaitOptions & { query?: Query }): AsyncGenerator<Uint8Array, void, void>
+  download(path: string, options?: DownloadOptions): AsyncGenerator<Uint8Array, void, void>
   /** Tells the node to stop and resolves when its process has ended. */
   stop(): Promise<void>
 }
@@ -133,6 +139,8 @@ export function createClient(socketPath: string): Client {
         const answered = answerOf(request)
         request.end()
         const answer = await answered
+        const total = answer.headers[TOTAL_HEADER]
+        if (total !== undefined) options.onTotal?.(Number(total))
         yield* answer as AsyncIterable<Uint8Array>
         const failure = answer.trailers[ERROR_TRAILER]
         if (failure) throw remoteError(decodeErrorTrailer(failure))

@@ -96,7 +96,7 @@ async function writeFile(path: string, entry: TreeEntry & { type: 'file' }): Pro
 
 async function writeSymlink(path: string, target: string, mtimeMs: number | undefined): Promise<void> {
   await writable(path, () => symlink(target, path))
-  if (mtimeMs !== undefined) await writable(path, () => lutimes(path, mtimeMs / 1000, mtimeMs / 1000))
+  if (mtimeMs !== undefined) await writable(path, () => lutimes(path, seconds(mtimeMs), seconds(mtimeMs)))
 }
 
 async function finishDirectory(path: string, attributes: EntryAttributes): Promise<void> {
@@ -113,7 +113,12 @@ async function finishDirectory(path: string, attributes: EntryAttributes): Promi
 
 async function applyAttributes(handle: FileHandle, { mode, mtimeMs }: EntryAttributes): Promise<void> {
   if (mode !== undefined) await handle.chmod(mode & APPLIED_MODE_BITS)
-  if (mtimeMs !== undefined) await handle.utimes(mtimeMs / 1000, mtimeMs / 1000)
+  if (mtimeMs !== undefined) await handle.utimes(seconds(mtimeMs), seconds(mtimeMs))
+}
+
+/** Node cuts seconds down to whole microseconds: half of one makes up for what the division loses. */
+function seconds(milliseconds: number): number {
+  return milliseconds / 1000 + 0.5e-6
 }
 
 /** Flushes and closes files behind the writer's back, a few at a time. */

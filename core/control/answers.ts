@@ -53,19 +53,20 @@ export async function answerWithEvents<T, I = never>(
 
 /**
  * Answers with a body that may fail on its way. What fails before the first byte gets an HTTP status; what fails later
- * ends in an error trailer where the client asked for trailers, and in a broken connection where it didn't.
+ * ends in an error trailer where the client asked for trailers, and in a broken connection where it didn't. `headers` is
+ * asked when the first byte is there.
  */
 export async function answerWithBytes(
   request: FastifyRequest,
   reply: FastifyReply,
   bytes: AsyncIterable<Uint8Array>,
-  headers: Readonly<Record<string, string>>,
+  headers: () => Readonly<Record<string, string>>,
 ): Promise<void> {
   const { raw } = reply
   const begin = (): void => {
     if (raw.headersSent) return
     reply.hijack()
-    raw.writeHead(200, { ...headers, trailer: ERROR_TRAILER })
+    raw.writeHead(200, { ...headers(), trailer: ERROR_TRAILER })
   }
   try {
     for await (const chunk of bytes) {

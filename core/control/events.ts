@@ -17,6 +17,9 @@ export const EVENTS_TYPE = 'application/x-ndjson'
 /** Where a body that failed on its way says why, to a client that sent `te: trailers`; others see the connection break. */
 export const ERROR_TRAILER = 'skep-error'
 
+/** About how many content bytes a tree has, where the node knows when it begins to send it. */
+export const TOTAL_HEADER = 'skep-total-bytes'
+
 /** Trailers count as headers, of which a client takes 16 KiB. */
 const MAX_TRAILER_BYTES = 8 * 1024
 

@@ -1,6 +1,12 @@
-import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import { type FastifyBaseLogger, type FastifyError, type FastifyRequest, fastify } from 'fastify'
+import type { Socket } from 'node:net'
+import {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify'
 import type { Logger } from '../logger.ts'
 import type { Control } from './control.ts'
 import { controlError, errorBody, statusOf } from './errors.ts'
@@ -39,14 +45,19 @@ export function createControl(
   { log }: { readonly log: Logger },
 ): ControlServer {
   const stopping = new AbortController()
-  /** Answers under way. */
+  /** Answers under way, and connections; but for those that linger. */
   const open = new Set<ServerResponse>()
+  const connections = new Set<Socket>()
   const server = createServer()
+  server.on('connection', socket => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
   const app = fastify({
     // Listening is our own (see listenOnSocket); fastify only answers.
     serverFactory: handler => server.on('request', handler),
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_JSON_BYTES,
     // An unknown parameter is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
@@ -59,6 +70,7 @@ export function createControl(
   app.decorateRequest('cancelled')
   app.decorateRequest('lingers', function (this: FastifyRequest) {
     for (const answer of open) if (answer.req === this.raw) open.delete(answer)
+    connections.delete(this.raw.socket)
     this.raw.socket.unref()
   })
   app.addHook('onRequest', async (request, reply) => {
@@ -89,10 +101,10 @@ export function createControl(
     const hangUp = setTimeout(() => {
       for (const answer of open) answer.destroy()
     }, CLOSE_GRACE_MS)
-    await Promise.all([...open].map(answer => once(answer, 'close')))
+    await Promise.all(Array.from(open, answer => new Promise(resolve => answer.once('close', resolve))))
     clearTimeout(hangUp)
-    // Node's `close` has hung up on connections that were idle then; these have become idle since.
-    server.closeIdleConnections()
+    // What is left has asked nothing, or has its answer.
+    for (const connection of connections) connection.destroy()
     await app.close()
   }
 

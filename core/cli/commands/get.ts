@@ -38,18 +38,18 @@ export function define(command: Command): void {
       const context = contextOf(command)
       const place = output ?? nameOf(path)
       using progress = progressLine(`getting ${printable(basename(place))}`, context)
+      let totalBytes: number | undefined
+      let written = { files: 0, bytes: 0 }
       const archive = createClient(context.socketPath).download('content/export', {
         query: { path },
         signal: interruption(),
+        onTotal(bytes) {
+          totalBytes = bytes
+        },
       })
-      let totalBytes: number | undefined
-      let written = { files: 0, bytes: 0 }
       await writeAtomically(place, { force }, async temporary => {
         const bytes = counted(archive, count => progress.update(count, totalBytes))
-        const entries = withoutRootName(decodeTar(bytes), root => {
-          if (root.type === 'file') totalBytes = root.size
-        })
-        written = await writeTree(entries, temporary)
+        written = await writeTree(withoutRootName(decodeTar(bytes)), temporary)
       })
       progress[Symbol.dispose]()
       print(context, { path, output: place, ...written }, () => {
@@ -68,15 +68,11 @@ function nameOf(path: string): string {
 }
 
 /** The node puts everything beneath one name; here the root has the empty path. */
-async function* withoutRootName(
-  entries: AsyncIterable<TreeEntry>,
-  onRoot: (root: TreeEntry) => void,
-): AsyncGenerator<TreeEntry, void, void> {
+async function* withoutRootName(entries: AsyncIterable<TreeEntry>): AsyncGenerator<TreeEntry, void, void> {
   let root: string | undefined
   for await (const entry of entries) {
     if (root === undefined) {
       root = entry.path
-      onRoot(entry)
       yield { ...entry, path: '' }
     } else if (entry.path.startsWith(`${root}/`)) {
       yield { ...entry, path: entry.path.slice(root.length + 1) }

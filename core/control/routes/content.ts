@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ExportEntry, ImportEntry, ListEntry } from '../../content/content.ts'
 import { answerWithBytes, answerWithEvents } from '../answers.ts'
 import { controlError } from '../errors.ts'
+import { TOTAL_HEADER } from '../events.ts'
 import { decodeTar, encodeTar, type TreeEntry } from '../tar.ts'
 import type { CoreServices } from './core.ts'
 import { CONTENT_PATH, PIN_NAME } from './schemas.ts'
@@ -78,7 +79,7 @@ export function contentRoutes({ content }: Pick<CoreServices, 'content'>) {
         ...(length !== undefined && { length }),
         signal: request.cancelled,
       })
-      return answerWithBytes(request, reply, bytes, { 'content-type': 'application/octet-stream' })
+      return answerWithBytes(request, reply, bytes, () => ({ 'content-type': 'application/octet-stream' }))
     })
 
     app.get<{ Querystring: { path: string } }>(
@@ -86,9 +87,17 @@ export function contentRoutes({ content }: Pick<CoreServices, 'content'>) {
       { schema: PATH_SCHEMA },
       async (request, reply) => {
         const { path } = request.query
-        const entries = content.export(path, { signal: request.cancelled })
-        const archive = encodeTar(beneath(lastPart(path), entries))
-        return answerWithBytes(request, reply, archive, { 'content-type': 'application/x-tar' })
+        let totalBytes: number | undefined
+        const entries = content.export(path, {
+          signal: request.cancelled,
+          onProgress(progress) {
+            totalBytes = progress.totalBytes
+          },
+        })
+        return answerWithBytes(request, reply, encodeTar(beneath(lastPart(path), entries)), () => ({
+          'content-type': 'application/x-tar',
+          ...(totalBytes !== undefined && { [TOTAL_HEADER]: String(totalBytes) }),
+        }))
       },
     )
 

@@ -1,0 +1,335 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { connect, createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import t, { type Test } from 'tap'
+import { createClient } from '../../../core/cli/client.ts'
+import { answerWithBytes, answerWithEvents } from '../../../core/control/answers.ts'
+import { createControl } from '../../../core/control/server.ts'
+import { MAX_SOCKET_PATH_BYTES } from '../../../core/control/socket-path.ts'
+import { SkepError } from '../../../core/errors.ts'
+import { silentLogger } from '../../../core/logger.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
+
+const MIB = 1024 * 1024
+
+async function start(t: Test, add: (app: FastifyInstance) => void = () => {}) {
+  const socketPath = join(temporaryDirectory(t), 'skep.sock')
+  const control = createControl({ socketPath }, { log: silentLogger })
+  control.routes(add)
+  await control.listen()
+  t.teardown(() => control.close())
+  return { control, socketPath, client: createClient(socketPath) }
+}
+
+/** One plain HTTP request, as another tool would make it. */
+async function get(socketPath: string, path: string, method = 'GET') {
+  const request = httpRequest({ socketPath, path, method, agent: false }).end()
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
+  const text = Buffer.concat(await answer.toArray()).toString()
+  return { status: answer.statusCode, text }
+}
+
+const unavailable = () =>
+  new SkepError('CONTENT_UNAVAILABLE', 'nobody has it; asked: Ünal', 'Connect to somebody.')
+
+t.test('the socket belongs to its owner alone, whatever the umask', async t => {
+  const umask = process.umask(0)
+  t.teardown(() => process.umask(umask))
+  const { socketPath, control } = await start(t)
+  t.equal(statSync(socketPath).mode & 0o777, 0o600)
+  t.equal(process.umask(), 0, 'the umask is as it was')
+  await control.close()
+  t.throws(() => statSync(socketPath), { code: 'ENOENT' }, 'gone when closed')
+  await control.close()
+})
+
+t.test('a path that is too long is told with its length and the limit', async t => {
+  const longest = `/tmp/${'x'.repeat(MAX_SOCKET_PATH_BYTES - 5)}`
+  const control = createControl({ socketPath: longest }, { log: silentLogger })
+  await control.listen()
+  await control.close()
+
+  const socketPath = `${longest.slice(0, -1)}é`
+  const bytes = Buffer.byteLength(socketPath)
+  const tooLong = createControl({ socketPath }, { log: silentLogger })
+  await t.rejects(tooLong.listen(), {
+    code: 'SOCKET_PATH_TOO_LONG',
+    message: new RegExp(`${bytes} bytes.* ${MAX_SOCKET_PATH_BYTES}$`),
+    fix: /--socket/,
+  })
+  t.throws(() => createClient(socketPath), { code: 'SOCKET_PATH_TOO_LONG' })
+  await tooLong.close()
+})
+
+t.test('what a killed node left is replaced', async t => {
+  const socketPath = join(temporaryDirectory(t), 'skep.sock')
+  const script = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await once(spawn(process.execPath, ['-e', script]), 'exit')
+  t.ok(statSync(socketPath).isSocket(), 'it is there')
+  await t.rejects(createClient(socketPath).get('status'), { code: 'NODE_NOT_RUNNING' })
+
+  const control = createControl({ socketPath }, { log: silentLogger })
+  control.routes(app => app.get('/here', async () => 'yes'))
+  await control.listen()
+  t.teardown(() => control.close())
+  t.equal((await get(socketPath, '/v1/here')).text, 'yes')
+})
+
+t.test('a socket that somebody answers on is left alone, and so is another file', async t => {
+  const { socketPath, client } = await start(t, app => app.get('/here', async () => ({ yes: true })))
+  const second = createControl({ socketPath }, { log: silentLogger })
+  await t.rejects(second.listen(), { code: 'SOCKET_IN_USE' })
+  await second.close()
+  t.same(await client.get('here'), { yes: true }, 'the first one still answers')
+
+  const file = join(dirname(socketPath), 'file')
+  writeFileSync(file, 'precious')
+  await t.rejects(createControl({ socketPath: file }, { log: silentLogger }).listen(), {
+    code: 'SOCKET_FAILED',
+    message: /not a socket/,
+  })
+  t.equal(readFileSync(file, 'utf8'), 'precious')
+  await t.rejects(createControl({ socketPath: join(file, 'x') }, { log: silentLogger }).listen(), {
+    code: 'SOCKET_FAILED',
+  })
+})
+
+t.test('errors have a status, a code, a message and a fix', async t => {
+  const { socketPath, client } = await start(t, app => {
+    app.get('/unavailable', async () => {
+      throw unavailable()
+    })
+    app.get('/bug', async () => {
+      throw new TypeError('x is undefined')
+    })
+    app.post('/strict', {
+      schema: {
+        body: { type: 'object', additionalProperties: false, properties: { n: { type: 'integer' } } },
+      },
+      handler: async () => ({}),
+    })
+  })
+  const { status, text } = await get(socketPath, '/v1/unavailable')
+  t.equal(status, 504)
+  const { code, message, fix } = unavailable()
+  t.same(JSON.parse(text), { error: { code, message, fix } })
+  await t.rejects(client.get('unavailable'), { code, message, fix })
+
+  t.match(await get(socketPath, '/v1/bug'), { status: 500, text: /INTERNAL_ERROR.*x is undefined.*report/ })
+  t.match(await get(socketPath, '/v1/nothing'), { status: 404, text: /ROUTE_NOT_FOUND/ })
+
+  const post = (body: object) => client.operate({ method: 'POST', path: 'strict', body })
+  await t.rejects(post({ n: 'x' }), { code: 'INPUT_INVALID', message: /n must be integer/ })
+  await t.rejects(post({ m: 1 }), { code: 'INPUT_INVALID', message: /additional properties/ })
+  await t.rejects(post({ n: 'x'.repeat(100_000) }), { code: 'INPUT_INVALID', message: /too large/ })
+})
+
+t.test('an operation answers with items and progress, then its result', async t => {
+  const { client, socketPath } = await start(t, app => {
+    app.get('/work', (request, reply) =>
+      answerWithEvents<{ done: boolean }, number>(request, reply, async ({ progress, item }) => {
+        progress({ bytes: 1, blocks: 1, totalBytes: 2 })
+        for (let n = 0; n < 3; n++) await item(n)
+        return { done: true }
+      }),
+    )
+    app.get('/fails', (request, reply) =>
+      answerWithEvents(request, reply, async ({ item }) => {
+        await item(1 as never)
+        throw unavailable()
+      }),
+    )
+    app.get('/refuses', (request, reply) =>
+      answerWithEvents(request, reply, async () => {
+        throw unavailable()
+      }),
+    )
+    app.get('/breaks', (_request, reply) => {
+      reply.hijack()
+      reply.raw.end('{"item":1}\n')
+    })
+  })
+  const seen: unknown[] = []
+  const observers = { onItem: (n: number) => seen.push(n), onProgress: (p: object) => seen.push(p) }
+  t.same(await client.operate({ method: 'GET', path: 'work', ...observers }), { done: true })
+  t.same(seen, [{ bytes: 1, blocks: 1, totalBytes: 2 }, 0, 1, 2])
+  t.equal(
+    (await get(socketPath, '/v1/work')).text,
+    '{"progress":{"bytes":1,"blocks":1,"totalBytes":2}}\n{"item":0}\n{"item":1}\n{"item":2}\n{"result":{"done":true}}\n',
+  )
+
+  await t.rejects(client.operate({ method: 'GET', path: 'fails' }), { code: 'CONTENT_UNAVAILABLE' })
+  t.match(await get(socketPath, '/v1/fails'), {
+    status: 200,
+    text: /^{"item":1}\n{"error":{"code":"CONTENT_UNAV/,
+  })
+  t.match(await get(socketPath, '/v1/refuses'), { status: 504 }, 'a status where nothing was sent before')
+  await t.rejects(
+    client.operate({ method: 'GET', path: 'breaks' }),
+    { code: 'NODE_GONE' },
+    'no result, no success',
+  )
+})
+
+t.test('a body that fails on its way is never a short success', async t => {
+  async function* failing(error: Error) {
+    yield Buffer.alloc(MIB)
+    throw error
+  }
+  const { client, socketPath } = await start(t, app => {
+    const answer = (error: () => Error) => (request: FastifyRequest, reply: FastifyReply) =>
+      answerWithBytes(request, reply, failing(error()), () => ({}))
+    app.get('/fails', answer(unavailable))
+    app.get(
+      '/long',
+      answer(() => new SkepError('CONTENT_UNAVAILABLE', 'é😀'.repeat(50_000), 'f')),
+    )
+    app.get('/empty', (request, reply) =>
+      answerWithBytes(request, reply, (async function* () {})(), () => ({})),
+    )
+  })
+  const { code, message, fix } = unavailable()
+  let bytes = 0
+  const read = async (path: string) => {
+    for await (const chunk of client.download(path)) bytes += chunk.length
+  }
+  await t.rejects(read('fails'), { code, message, fix })
+  t.equal(bytes, MIB, 'what came before the error is read')
+  await t.rejects(read('long'), { code: 'CONTENT_UNAVAILABLE', message: /^é😀/ }, 'a long message is cut')
+  await read('empty')
+
+  await t.rejects(
+    get(socketPath, '/v1/fails'),
+    { code: 'ECONNRESET' },
+    'without trailers the connection breaks',
+  )
+})
+
+t.test('a client that leaves aborts its operation', async t => {
+  const started = Promise.withResolvers<void>()
+  const aborted = Promise.withResolvers<unknown>()
+  const { client } = await start(t, app => {
+    app.get('/wait', (request, reply) =>
+      answerWithEvents(request, reply, async () => {
+        started.resolve()
+        await once(request.cancelled, 'abort')
+        aborted.resolve(request.cancelled.reason)
+        throw request.cancelled.reason
+      }),
+    )
+  })
+  const leave = new AbortController()
+  const waiting = client.operate({ method: 'GET', path: 'wait', signal: leave.signal })
+  await started.promise
+  leave.abort(new Error('no time'))
+  await t.rejects(waiting, { message: 'no time' })
+  t.match(await aborted.promise, { code: 'CLIENT_GONE' })
+})
+
+t.test('an upload that is refused midway gets the answer, not a broken connection', async t => {
+  const { client } = await start(t, app => {
+    app.post('/refuse', (request, reply) =>
+      answerWithEvents(request, reply, async () => {
+        for await (const _chunk of request.raw.iterator({ destroyOnReturn: false })) throw unavailable()
+        return {}
+      }),
+    )
+  })
+  let produced = 0
+  async function* endless() {
+    for (;;) {
+      produced += MIB
+      yield Buffer.alloc(MIB)
+    }
+  }
+  for (let run = 0; run < 5; run++) {
+    const body = { type: 'application/octet-stream', bytes: endless() }
+    await t.rejects(client.operate({ method: 'POST', path: 'refuse', body }), {
+      code: 'CONTENT_UNAVAILABLE',
+    })
+  }
+  t.ok(produced < 1024 * MIB, 'and the rest is not sent')
+})
+
+t.test('an upload whose source fails is told by that failure', async t => {
+  const ended = Promise.withResolvers<unknown>()
+  const { client } = await start(t, app => {
+    app.post('/upload', (request, reply) =>
+      answerWithEvents(request, reply, async ({ item }) => {
+        await item('begun' as never)
+        try {
+          for await (const _chunk of request.raw.iterator({ destroyOnReturn: false }));
+          ended.resolve('whole')
+        } catch (error) {
+          ended.resolve(error)
+        }
+        return {}
+      }),
+    )
+  })
+  async function* failing() {
+    yield Buffer.alloc(MIB)
+    throw new Error('the file changed')
+  }
+  const body = { type: 'application/octet-stream', bytes: failing() }
+  await t.rejects(client.operate({ method: 'POST', path: 'upload', body }), { message: 'the file changed' })
+  t.match(await ended.promise, { code: 'ECONNRESET' }, 'and the node never takes it for whole')
+})
+
+t.test('closing cancels what runs, and answers it', async t => {
+  const started = Promise.withResolvers<void>()
+  const { client, control, socketPath } = await start(t, app => {
+    app.get('/wait', (request, reply) =>
+      answerWithEvents(request, reply, async ({ item }) => {
+        await item(1 as never)
+        started.resolve()
+        await once(request.cancelled, 'abort')
+        throw request.cancelled.reason
+      }),
+    )
+  })
+  // A client that keeps its connection for later must not hold up the node.
+  const idle = connect(socketPath).resume()
+  await once(idle, 'connect')
+  const waiting = client.operate({ method: 'GET', path: 'wait' })
+  await started.promise
+  const [closed] = await Promise.all([
+    control.close(),
+    t.rejects(waiting, { code: 'NODE_STOPPING' }),
+    once(idle, 'close'),
+  ])
+  t.equal(closed, undefined)
+  await t.rejects(client.get('status'), { code: 'NODE_NOT_RUNNING', message: new RegExp(socketPath) })
+})
+
+t.test('a node that stops is waited for until its process ends', async t => {
+  const stopping = Promise.withResolvers<void>()
+  const { client, control, socketPath } = await start(t, app => {
+    app.post('/stop', async (request, reply) => {
+      reply.hijack()
+      request.lingers()
+      reply.raw.writeHead(202)
+      reply.raw.flushHeaders()
+      stopping.resolve()
+    })
+  })
+  const request = httpRequest({ socketPath, path: '/v1/stop', method: 'POST', agent: false }).end()
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
+  await stopping.promise
+  await control.close()
+  t.notOk(answer.complete, 'closing the server leaves that answer open')
+  request.destroy()
+  await t.rejects(client.stop(), { code: 'NODE_NOT_RUNNING' })
+})
+
+t.test('a server that is no node', async t => {
+  const socketPath = join(temporaryDirectory(t), 'other.sock')
+  const server = createServer(socket => socket.end('hello\n')).listen(socketPath)
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  await t.rejects(createClient(socketPath).get('status'), { code: 'NODE_GONE' })
+})
