@@ -102,7 +102,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
 
   const container = createRootContainer()
   const host = createHost(
-    { ...core.host, entries: config.plugins },
+    { ...core.host, entries: config.plugins, disabled: config.disabled },
     { container, log, metrics, portFor: name => network.port(name) },
   )
   const state = createNodeState(

@@ -15,7 +15,6 @@ export interface PluginEntry {
   readonly plugin: Plugin
   /** What the plugin's schema made of its part of the config; frozen. */
   readonly config: object
-  readonly enabled: boolean
   /** `degrade`: the node runs without it. `abort`: the node doesn't start without it. */
   readonly onFailure: 'degrade' | 'abort'
 }
@@ -61,7 +60,7 @@ export class HostedPlugin {
   readonly #limits: TimeLimits
   readonly #dependencies: PluginDependencies
   readonly #log: Logger
-  #state: PluginStatus['state']
+  #state: PluginStatus['state'] = 'registered'
   #problem?: Problem
   #holdings?: Holdings
   #startMs?: number
@@ -72,7 +71,6 @@ export class HostedPlugin {
     this.#limits = limits
     this.#dependencies = dependencies
     this.#log = dependencies.log.child({ plugin: this.manifest.name })
-    this.#state = entry.enabled ? 'registered' : 'disabled'
   }
 
   get state(): PluginStatus['state'] {
@@ -289,8 +287,6 @@ export class HostedPlugin {
     switch (this.#state) {
       case 'running':
         return this.#runningHealth()
-      case 'disabled':
-        return HEALTHY
       case 'failed':
       case 'blocked':
         return { status: 'failed', ...(this.#problem && { reason: this.#problem.reason }) }

@@ -1,4 +1,5 @@
 import { find, nameOf, type Token } from '../container.ts'
+import { HEALTHY } from '../plugin.ts'
 import type { PluginStatus } from '../state/node-state.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { hostError } from './errors.ts'
@@ -9,7 +10,10 @@ import { type BootReport, bootReport } from './report.ts'
 export type { PluginEntry } from './hosted-plugin.ts'
 
 export interface HostOptions extends TimeLimits {
+  /** Those enabled. */
   readonly entries: readonly PluginEntry[]
+  /** Names of those that are not. They aren't loaded: nothing else is known of them. */
+  readonly disabled: readonly string[]
 }
 
 export interface HostDependencies extends Omit<PluginDependencies, 'clock' | 'random'> {
@@ -47,47 +51,47 @@ export interface PluginHost {
   report(): BootReport
 }
 
-export function createHost({ entries, ...limits }: HostOptions, dependencies: HostDependencies): PluginHost {
+export function createHost(
+  { entries, disabled, ...limits }: HostOptions,
+  dependencies: HostDependencies,
+): PluginHost {
   const { container } = dependencies
   const all = { clock: systemClock, random: Math.random, ...dependencies }
-  const plugins = entries.map(entry => new HostedPlugin(entry, limits, all))
-  const disabled = plugins.filter(plugin => plugin.state === 'disabled')
-  let ordered = plugins.filter(plugin => plugin.state !== 'disabled')
+  let plugins = entries.map(entry => new HostedPlugin(entry, limits, all))
   const stopping = new AbortController()
   let starting: Promise<void> | undefined
   let stopped: Promise<void> | undefined
 
   const isThere = (token: Token<unknown>): boolean => find(container, token) !== undefined
 
-  /** Where a token would come from, for advice. */
+  /** Where a token would come from. */
   const fixFor = (token: Token<unknown>): string => {
-    const provider = plugins.find(plugin => plugin.manifest.provides.includes(token))
-    if (!provider) return `Enable or install a plugin that provides ${nameOf(token)}.`
-    const { name } = provider.manifest
-    return provider.state === 'disabled'
-      ? `Set plugins.${name}.enabled to true: it provides ${nameOf(token)}.`
-      : `Mend plugin ${name} first: it provides ${nameOf(token)}.`
+    const provider = plugins.find(plugin => plugin.manifest.provides.includes(token))?.manifest.name
+    if (provider) return `Mend plugin ${provider} first: it provides ${nameOf(token)}.`
+    const hint = disabled.length > 0 ? ` Disabled: ${disabled.join(', ')}.` : ''
+    return `Enable or install a plugin that provides ${nameOf(token)}.${hint}`
   }
 
   const block = (plugin: HostedPlugin, missing: readonly Token<unknown>[]): Promise<void> =>
     plugin.block(missing, missing.map(fixFor).join(' '))
 
-  const report = (): BootReport => bootReport([...ordered, ...disabled].map(plugin => plugin.report()))
+  const report = (): BootReport =>
+    bootReport([...plugins.map(plugin => plugin.report()), ...disabled.map(disabledStatus)])
 
   const stopEach = async (): Promise<Error[]> => {
     const errors: Error[] = []
-    for (const plugin of ordered.toReversed()) errors.push(...(await plugin.stop()))
+    for (const plugin of plugins.toReversed()) errors.push(...(await plugin.stop()))
     return errors
   }
 
   const abortIfHopeless = (): void => {
-    if (!ordered.some(plugin => plugin.abortsBoot)) return
+    if (!plugins.some(plugin => plugin.abortsBoot)) return
     throw hostError('BOOT_ABORTED', `the node can't start\n${report().text}`)
   }
 
   const startEach = async (signal: AbortSignal): Promise<void> => {
     abortIfHopeless()
-    for (const plugin of ordered) {
+    for (const plugin of plugins) {
       if (plugin.state === 'registered') {
         const missing = plugin.manifest.requires.filter(token => !isThere(token))
         if (missing.length > 0) await block(plugin, missing)
@@ -120,13 +124,13 @@ export function createHost({ entries, ...limits }: HostOptions, dependencies: Ho
 
   return {
     async registerAll() {
-      const plan = planStart(ordered, isThere)
+      const plan = planStart(plugins, isThere)
       if (plan.problems.length > 0) {
         throw hostError('PLUGINS_CONFLICT', `the plugins don't fit together\n  ${plan.problems.join('\n  ')}`)
       }
-      ordered = [...plan.order]
+      plugins = [...plan.order]
       const coming = new Set<Token<unknown>>()
-      for (const plugin of ordered) {
+      for (const plugin of plugins) {
         const missing = plugin.manifest.requires.filter(token => !coming.has(token) && !isThere(token))
         if (missing.length > 0) await block(plugin, missing)
         else await plugin.register()
@@ -141,7 +145,11 @@ export function createHost({ entries, ...limits }: HostOptions, dependencies: Ho
       stopped ??= stop()
       return stopped
     },
-    statuses: () => [...ordered, ...disabled].map(plugin => plugin.status()),
+    statuses: () => [...plugins.map(plugin => plugin.status()), ...disabled.map(disabledStatus)],
     report,
   }
+}
+
+function disabledStatus(name: string): PluginStatus {
+  return { name, version: '', state: 'disabled', health: HEALTHY, loops: [], requires: [], provides: [] }
 }

@@ -3,6 +3,7 @@ import type { PluginStatus } from '../state/node-state.ts'
 /** How the boot went for one plugin. */
 export interface PluginReport {
   readonly name: string
+  /** Empty where it isn't loaded. */
   readonly version: string
   readonly state: PluginStatus['state']
   /** Why it doesn't run. */
@@ -45,11 +46,16 @@ function format(plugins: readonly PluginReport[]): string {
   const summary = states.map(state => `${byState.get(state)?.length} ${state}`).join(', ') || 'none'
   const rows = states.flatMap(state => byState.get(state) ?? [])
   const stateWidth = Math.max(...states.map(state => state.length))
-  const nameWidth = Math.max(...rows.map(({ name, version }) => name.length + version.length + 1))
-  const lines = rows.flatMap(({ name, version, state, reason, fix, startMs }) => {
+  const nameWidth = Math.max(...rows.map(row => title(row).length))
+  const lines = rows.flatMap(row => {
+    const { state, reason, fix, startMs } = row
     const took = startMs === undefined ? '' : `${startMs} ms`
-    const head = `  ${state.padEnd(stateWidth)}  ${`${name} ${version}`.padEnd(nameWidth)}  ${reason ?? took}`
+    const head = `  ${state.padEnd(stateWidth)}  ${title(row).padEnd(nameWidth)}  ${reason ?? took}`
     return fix ? [head, `${' '.repeat(stateWidth + 4)}fix: ${fix}`] : [head]
   })
   return [`plugins: ${summary}`, ...lines.map(line => line.trimEnd())].join('\n')
+}
+
+function title({ name, version }: PluginReport): string {
+  return `${name} ${version}`.trim()
 }

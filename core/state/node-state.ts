@@ -32,6 +32,7 @@ export interface NodeStatus {
 
 export interface PluginStatus {
   readonly name: string
+  /** Empty where it is disabled, hence not loaded. */
   readonly version: string
   readonly state: 'registered' | 'starting' | 'running' | 'failed' | 'blocked' | 'disabled' | 'stopped'
   readonly health: Health

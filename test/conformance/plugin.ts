@@ -167,7 +167,8 @@ class Subject<C extends object, M> {
     const host = createHost(
       {
         ...LIMITS,
-        entries: [{ plugin: this.plugin, config: this.#config, enabled: true, onFailure: 'degrade' }],
+        entries: [{ plugin: this.plugin, config: this.#config, onFailure: 'degrade' }],
+        disabled: [],
       },
       {
         container: root.container,

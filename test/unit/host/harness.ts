@@ -13,7 +13,6 @@ type Steps = Partial<PluginInstance> & Partial<Pick<Plugin, 'validate' | 'metric
 
 export interface Recipe extends Partial<PluginManifest> {
   readonly name: string
-  readonly enabled?: boolean
   readonly onFailure?: PluginEntry['onFailure']
   readonly config?: object
   /** What to do otherwise than a good plugin would. */
@@ -25,8 +24,14 @@ export interface Recipe extends Partial<PluginManifest> {
   readonly metrics?: Plugin['metrics']
 }
 
+interface Surroundings {
+  /** Services of the core. */
+  readonly core?: readonly Token<unknown>[]
+  readonly disabled?: readonly string[]
+}
+
 /** A host of plugins that write down what happens to them, each what its recipe says. */
-export function createHarness(recipes: readonly Recipe[], core: readonly Token<unknown>[] = []) {
+export function createHarness(recipes: readonly Recipe[], { core = [], disabled = [] }: Surroundings = {}) {
   const journal: string[] = []
   const released: string[] = []
   const container = createRootContainer()
@@ -37,11 +42,10 @@ export function createHarness(recipes: readonly Recipe[], core: readonly Token<u
   const entries = recipes.map(recipe => ({
     plugin: pluginOf(recipe, journal, contexts),
     config: recipe.config ?? {},
-    enabled: recipe.enabled ?? true,
     onFailure: recipe.onFailure ?? ('degrade' as const),
   }))
   const host = createHost(
-    { entries, startTimeoutMs: START_TIMEOUT_MS, stopTimeoutMs: STOP_TIMEOUT_MS },
+    { entries, disabled, startTimeoutMs: START_TIMEOUT_MS, stopTimeoutMs: STOP_TIMEOUT_MS },
     {
       container,
       log: silentLogger,

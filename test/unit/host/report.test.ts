@@ -12,7 +12,7 @@ t.test('a report tells what needs attention first, with its fix', async t => {
       reason: 'needs cache',
       fix: 'Mend plugin cache first.',
     },
-    { name: 'sync', version: '1.0.0', state: 'disabled' },
+    { name: 'sync', version: '', state: 'disabled' },
   ])
   t.notOk(ok)
   t.equal(
@@ -24,7 +24,7 @@ t.test('a report tells what needs attention first, with its fix', async t => {
       '  blocked   gateway 1.0.0    needs cache',
       '            fix: Mend plugin cache first.',
       '  running   discovery 1.0.0  12 ms',
-      '  disabled  sync 1.0.0',
+      '  disabled  sync',
     ].join('\n'),
   )
 })

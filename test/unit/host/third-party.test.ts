@@ -20,7 +20,7 @@ async function startNode(t: Test, plugin: Plugin, config: object) {
   const root = await core.createRoot(plugin.manifest.requires)
   t.teardown(() => root.close())
   const host = createHost(
-    { ...LIMITS, entries: [{ plugin, config, enabled: true, onFailure: 'abort' }] },
+    { ...LIMITS, entries: [{ plugin, config, onFailure: 'abort' }], disabled: [] },
     {
       container: root.container,
       log: silentLogger,
