@@ -16,6 +16,13 @@ export { Control } from './control/control.ts'
 export { defineErrors, isSkepError, messageOf, SkepError } from './errors.ts'
 export { Events, type EvidenceKind, type NodeEvents } from './events.ts'
 export type { Logger } from './logger.ts'
+export {
+  defineProtocol,
+  type MessageCodec,
+  type MessageLimits,
+  type MessageProtocol,
+  type RequestContext,
+} from './messages/define.ts'
 export { type Counter, type Gauge, type Histogram, type MetricFactory, Metrics } from './metrics.ts'
 export type { Channel } from './network/framing.ts'
 export { Network, type NetworkPort } from './network/network-port.ts'

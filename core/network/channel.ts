@@ -18,6 +18,12 @@ const HIGH_WATER_BYTES = 256 * 1024
  */
 export const MAX_STREAM_BUFFER_BYTES = 4 * 1024 * 1024
 
+/**
+ * Bytes of one muxer frame. A whole window in one would make sender and receiver wait for each other in turn, and hold all
+ * of it in small pieces meanwhile; go-libp2p's frames are as large.
+ */
+const SLICE_BYTES = 64 * 1024
+
 export interface ChannelOptions {
   readonly maxMessageBytes: number
   /** Reset the stream after so long without a byte in either direction; absent: never. */
@@ -102,8 +108,9 @@ export class StreamChannel implements Channel {
     try {
       if (before) await settled(before, signal)
       signal?.throwIfAborted()
-      this.#send(message, payload)
-      await this.#takesMore(signal)
+      const frame = new Uint8ArrayList(varint.encode(message.byteLength), message)
+      if (payload) frame.append(payload)
+      await this.#send(frame, signal)
     } finally {
       if (before) before.then(resolve)
       else resolve()
@@ -162,10 +169,10 @@ export class StreamChannel implements Channel {
     signal?.throwIfAborted()
     const target = { buffer: freshBytes(bytes), filled: 0 }
     target.filled = this.#unread.fill(target.buffer)
-    this.#flow()
-    if (target.filled === bytes) return target.buffer
-    this.#target = target
     try {
+      // Set before the stream may go on: what it hands over at once comes before what arrives later.
+      if (target.filled < bytes) this.#target = target
+      this.#flow()
       while (target.filled < bytes) {
         if (this.#failure) throw this.#closedError(this.#failure)
         if (this.#ended) throw this.#closedError(`it ended ${bytes - target.filled} bytes early`)
@@ -263,14 +270,17 @@ export class StreamChannel implements Channel {
     this.#drained?.resolve()
   }
 
-  #send(message: Uint8Array, payload?: Uint8Array): void {
-    const frame = new Uint8ArrayList(varint.encode(message.byteLength), message)
-    if (payload) frame.append(payload)
-    this.#activeMs = performance.now()
-    try {
-      this.#stream.send(frame)
-    } catch (error) {
-      throw this.#closedError(this.#failure ?? error)
+  /** In slices, each a muxer frame: the other side gets a frame, and opens the window again, when all of it has come. */
+  async #send(frame: Uint8ArrayList, signal?: AbortSignal): Promise<void> {
+    for (let at = 0; at < frame.byteLength; at += SLICE_BYTES) {
+      const end = Math.min(at + SLICE_BYTES, frame.byteLength)
+      try {
+        this.#stream.send(frame.byteLength <= SLICE_BYTES ? frame : frame.sublist(at, end))
+      } catch (error) {
+        throw this.#closedError(this.#failure ?? error)
+      }
+      this.#activeMs = performance.now()
+      await this.#takesMore(signal)
     }
   }
 
