@@ -1,0 +1,269 @@
+import { once } from 'node:events'
+import { CID } from 'multiformats/cid'
+import t from 'tap'
+import type { Channel } from '../../../core/api.ts'
+import {
+  type Answer,
+  decodeReply,
+  encodeRequest,
+  MAX_WANTS,
+  Mode,
+  type ReplyMessage,
+  Status,
+} from '../../../plugins/exchange/wire/codec.ts'
+import { glutton } from '../../chaos/exchange/glutton.ts'
+import { eventually } from '../../helpers/eventually.ts'
+import { startNode } from '../network/nodes.ts'
+import { connect, gone, open, randomBlock, randomBlocks, startExchange, type TestBlock } from './fixture.ts'
+
+const MIB = 1024 * 1024
+
+interface Question {
+  readonly id: number
+  readonly block: TestBlock
+  readonly mode?: Mode
+}
+
+function ask(
+  channel: Channel,
+  questions: readonly Question[],
+  cancels: readonly number[] = [],
+): Promise<void> {
+  const wants = questions.map(({ id, block, mode = Mode.BLOCK }) => ({
+    id,
+    cid: block.cid,
+    mode,
+    sizeHint: 0,
+  }))
+  return channel.write(encodeRequest({ wants, cancels }))
+}
+
+async function readReply(channel: Channel): Promise<ReplyMessage> {
+  const message = await channel.read()
+  if (!message) throw new Error('the stream ended')
+  return decodeReply(message)
+}
+
+/** Reads answers with their payloads until there are `count`. `have`: ids asked with HAVE. */
+async function readAnswers(
+  channel: Channel,
+  count: number,
+  have: readonly number[] = [],
+): Promise<Map<number, Answer & { payload?: Uint8Array }>> {
+  const answers = new Map<number, Answer & { payload?: Uint8Array }>()
+  while (answers.size < count) {
+    for (const answer of (await readReply(channel)).answers) {
+      const hasPayload = answer.status === Status.OK && !have.includes(answer.id)
+      answers.set(
+        answer.id,
+        hasPayload ? { ...answer, payload: await channel.readPayload(answer.length) } : answer,
+      )
+    }
+  }
+  return answers
+}
+
+t.test('answers blocks, lengths and misses by id', async t => {
+  const holder = await startExchange(t)
+  const node = await startNode(t)
+  const [held, other] = [randomBlock(70_000), randomBlock(10)]
+  await holder.hold([held])
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  await ask(channel, [
+    { id: 7, block: held },
+    { id: 8, block: held, mode: Mode.HAVE },
+    { id: 9, block: other },
+    { id: 0xffff_ffff, block: other, mode: Mode.HAVE },
+  ])
+  const answers = await readAnswers(channel, 4, [8])
+  t.match(answers.get(7), { status: Status.OK, length: 70_000 })
+  t.equal(Buffer.compare(answers.get(7)?.payload ?? new Uint8Array(), held.bytes), 0)
+  t.match(answers.get(8), { status: Status.OK, length: 70_000 })
+  t.match(answers.get(9), { status: Status.MISSING, length: 0 })
+  t.match(answers.get(0xffff_ffff), { status: Status.MISSING, length: 0 })
+})
+
+t.test('answers to small blocks go out together', async t => {
+  const holder = await startExchange(t)
+  const node = await startNode(t)
+  const blocks = randomBlocks(256, 1000)
+  await holder.hold(blocks)
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  await ask(
+    channel,
+    blocks.map((block, index) => ({ id: index, block })),
+  )
+  let messages = 0
+  for (let answered = 0; answered < blocks.length; messages++) {
+    const { answers } = await readReply(channel)
+    for (const { length } of answers) await channel.readPayload(length)
+    answered += answers.length
+  }
+  t.ok(messages <= 16, `${messages} messages`)
+})
+
+t.test('a cancelled want is answered once, without its block', async t => {
+  const holder = await startExchange(t)
+  const node = await startNode(t)
+  const blocks = randomBlocks(40, MIB)
+  await holder.hold(blocks)
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  await ask(
+    channel,
+    blocks.map((block, index) => ({ id: index, block })),
+  )
+  await ask(channel, [], [39, 38, 37, 1234])
+  const answers = await readAnswers(channel, 40)
+  for (const id of [37, 38, 39]) t.match(answers.get(id), { status: Status.CANCELLED, length: 0 })
+  t.equal([...answers.values()].filter(({ status }) => status === Status.OK).length, 37)
+  await ask(channel, [{ id: 39, block: blocks[39] as TestBlock }])
+  t.equal((await readAnswers(channel, 1)).get(39)?.status, Status.OK, 'and its id is free again')
+  await eventually(
+    'all to be given back',
+    async () => (await holder.metric('read_ahead_bytes')) === 0 || undefined,
+  )
+})
+
+t.test('a block that came to be held is offered once, to whom asked', async t => {
+  const holder = await startExchange(t)
+  const node = await startNode(t)
+  const [wanted, unasked] = [randomBlock(500), randomBlock(500)]
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  await ask(channel, [{ id: 1, block: wanted, mode: Mode.HAVE }])
+  await readAnswers(channel, 1)
+  await holder.hold([unasked, wanted])
+  const { answers, haveUpdates } = await readReply(channel)
+  t.same([answers, haveUpdates.map(String)], [[], [wanted.cid.toString()]])
+})
+
+t.test('more wants than a stream may have are answered BUSY', async t => {
+  const holder = await startExchange(t)
+  const node = await startNode(t)
+  const block = randomBlock(MIB)
+  await holder.hold([block])
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  const count = 2 * MAX_WANTS
+  const asking = glutton(
+    channel,
+    Array.from({ length: count }, () => block),
+  )
+  const busy = new Set<number>()
+  while (busy.size < 100) {
+    for (const { id, status, length } of (await readReply(channel)).answers) {
+      if (status === Status.BUSY) busy.add(id)
+      for (let rest = length; rest > 0; rest -= MIB) await channel.readPayload(Math.min(rest, MIB))
+    }
+  }
+  await asking
+  t.ok(Math.min(...busy) > MAX_WANTS, 'those that came last')
+  channel.abort(new Error('enough'))
+})
+
+t.test('a reader that is slow keeps nobody waiting, and holds no more than its share', async t => {
+  const maxReadAheadBytes = 8 * MIB
+  const holder = await startExchange(t, { maxReadAheadBytes })
+  const slow = await startNode(t)
+  const quick = await startExchange(t)
+  const [hoard, blocks] = [randomBlocks(64, MIB), randomBlocks(64, MIB)]
+  await holder.hold([...hoard, ...blocks])
+  await connect(slow, holder)
+  await connect(quick, holder)
+  await glutton(await open(slow, holder), hoard)
+  await eventually(
+    'the slow reader to hold its share',
+    async () => (await holder.metric('read_ahead_bytes')) === maxReadAheadBytes / 2 || undefined,
+  )
+  await using session = quick.session()
+  for (const { cid } of blocks) await session.fetch(cid, { sizeHint: MIB })
+  t.equal(quick.details().blocksReceived, 64)
+  t.ok((await holder.metric('queued_wants')) > 0, 'while the other still waits')
+  t.equal(await holder.metric('read_ahead_bytes'), maxReadAheadBytes / 2)
+  const left = holder.next('peer:disconnected')
+  await slow.network.stop()
+  await left
+  await eventually(
+    'all to be given back',
+    async () => (await holder.metric('read_ahead_bytes')) === 0 || undefined,
+  )
+  t.match(holder.details(), { queuedWants: 0 })
+})
+
+t.test('a block that is gone when its turn comes is answered missing', async t => {
+  const holder = await startExchange(t, { maxReadAheadBytes: 4 * MIB })
+  const node = await startNode(t)
+  const blocks = randomBlocks(20, MIB)
+  const last = blocks[19] as TestBlock
+  await holder.hold(blocks)
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  await ask(
+    channel,
+    blocks.map((block, index) => ({ id: index, block })),
+  )
+  await eventually('the wants to wait for their turns', () => holder.details().queuedWants || undefined)
+  await holder.storage.blocks.delete([last.cid.multihash.bytes])
+  const answers = await readAnswers(channel, 20)
+  t.match(answers.get(19), { status: Status.MISSING, length: 0 })
+  t.equal(answers.get(18)?.status, Status.OK)
+})
+
+const bad: Record<string, Uint8Array> = {
+  'an empty message': new Uint8Array(),
+  'bytes that are no protobuf': Uint8Array.of(0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f),
+  'a CID that is none': Uint8Array.of(0x0a, 0x06, 0x08, 0x01, 0x12, 0x02, 0x09, 0x09),
+  'a reserved mode': Buffer.concat([
+    Uint8Array.of(0x0a, 0x2a, 0x08, 0x01, 0x12, 0x24),
+    CID.parse('bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy').bytes,
+    Uint8Array.of(0x18, 0x02),
+  ]),
+  'more cancels than a message may have': encodeRequest({ wants: [], cancels: Array(513).fill(1) }),
+}
+
+for (const [what, message] of Object.entries(bad)) {
+  t.test(`${what} ends the stream and is charged`, async t => {
+    const holder = await startExchange(t)
+    const node = await startNode(t)
+    await connect(node, holder)
+    const channel = await open(node, holder)
+    const evidence = holder.next('peer:evidence')
+    await channel.write(message)
+    t.match(await evidence, { kind: 'protocol-violation' })
+    await gone(channel)
+    t.equal(holder.plugin.health().status, 'ok')
+  })
+}
+
+t.test('an id that is asked again before its answer is charged', async t => {
+  const holder = await startExchange(t)
+  const node = await startNode(t)
+  const block = randomBlock(MIB)
+  await holder.hold([block])
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  const evidence = holder.next('peer:evidence')
+  await ask(channel, [
+    { id: 5, block },
+    { id: 5, block },
+  ])
+  t.match(await evidence, { kind: 'protocol-violation', detail: /want 5/ })
+  await gone(channel)
+})
+
+t.test('a stream that ends well is closed', async t => {
+  const holder = await startExchange(t)
+  const node = await startNode(t)
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  await ask(channel, [{ id: 1, block: randomBlock(1) }])
+  await readAnswers(channel, 1)
+  const closed = once(channel.signal, 'abort')
+  await channel.close()
+  t.equal(await channel.read(), undefined)
+  await closed
+  await eventually('the server to let go', () => holder.details().requesters === 0 || undefined)
+})
