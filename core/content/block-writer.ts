@@ -1,0 +1,74 @@
+import type { CID } from 'multiformats/cid'
+import type { MemoryBudget } from '../resources/byte-budget.ts'
+import type { BlockStore } from '../storage/storage.ts'
+import { cidOf } from './hashes.ts'
+import type { Hold } from './holds.ts'
+
+/** Puts that share one flush; bytes are bounded by the memory budget. */
+const MAX_WRITES_IN_FLIGHT = 256
+
+export interface BlockWriterDependencies {
+  readonly store: BlockStore
+  readonly memory: MemoryBudget
+  /** What was written is held until the caller releases it. */
+  readonly hold: Hold
+}
+
+/** Hashes and stores the blocks of one import, many at a time. One caller at a time. */
+export class BlockWriter {
+  readonly #store: BlockStore
+  readonly #memory: MemoryBudget
+  readonly #hold: Hold
+  readonly #signal: AbortSignal
+  readonly #failure = new AbortController()
+  readonly #writes = new Set<Promise<void>>()
+  #onRoom: (() => void) | undefined
+
+  constructor(options: { readonly signal?: AbortSignal }, { store, memory, hold }: BlockWriterDependencies) {
+    this.#store = store
+    this.#memory = memory
+    this.#hold = hold
+    this.#signal = options.signal
+      ? AbortSignal.any([options.signal, this.#failure.signal])
+      : this.#failure.signal
+  }
+
+  /**
+   * Resolves when there is room for the next block; `drain` tells when this one is durable. `bytes` must not change
+   * until then.
+   *
+   * @throws SkepError STORAGE_FULL, STORAGE_FAILED, perhaps of an earlier block
+   */
+  async write(codec: number, bytes: Uint8Array): Promise<CID> {
+    if (this.#writes.size >= MAX_WRITES_IN_FLIGHT) {
+      await new Promise<void>(resolve => {
+        this.#onRoom = resolve
+      })
+    }
+    const lease = await this.#memory.lease(bytes.length, { signal: this.#signal })
+    this.#signal.throwIfAborted()
+    const cid = cidOf(codec, bytes)
+    this.#hold.add(cid.multihash.bytes)
+    const write = this.#store
+      .put(cid, bytes)
+      .catch(error => this.#failure.abort(error))
+      .finally(() => {
+        lease.release()
+        this.#writes.delete(write)
+        this.#onRoom?.()
+      })
+    this.#writes.add(write)
+    return cid
+  }
+
+  /** Resolves when all that was written is durable. @throws as `write` does */
+  async drain(): Promise<void> {
+    await this.settled()
+    this.#signal.throwIfAborted()
+  }
+
+  /** Resolves when nothing is being written any more, however it ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writes)
+  }
+}

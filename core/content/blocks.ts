@@ -1,0 +1,187 @@
+import type { CID } from 'multiformats/cid'
+import { isSkepError, messageOf } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { MemoryBudget } from '../resources/byte-budget.ts'
+import type { BlockSession, Blocks } from '../services/blocks.ts'
+import type { Exchange, ExchangeSession } from '../services/exchange.ts'
+import type { BlockStore, WaitOptions } from '../storage/storage.ts'
+import { contentError } from './errors.ts'
+import { isHashAllowed, MAX_BLOCK_BYTES } from './hashes.ts'
+import { SharedTask } from './shared-task.ts'
+
+export interface BlocksDependencies {
+  readonly storage: BlockStore
+  readonly memory: MemoryBudget
+  readonly log: Logger
+}
+
+type GetOptions = WaitOptions & { readonly sizeHint?: number }
+
+export function createBlocks(dependencies: BlocksDependencies): Blocks {
+  return new NodeBlocks(dependencies)
+}
+
+class NodeBlocks implements Blocks {
+  readonly #storage: BlockStore
+  readonly #memory: MemoryBudget
+  readonly #log: Logger
+  /** Fetches under way, by multihash: as many as callers wait for. */
+  readonly #fetches = new Map<string, SharedTask<Uint8Array>>()
+  #exchange: Exchange | undefined
+
+  constructor({ storage, memory, log }: BlocksDependencies) {
+    this.#storage = storage
+    this.#memory = memory
+    this.#log = log
+  }
+
+  has(cid: CID): boolean {
+    return this.#storage.has(cid)
+  }
+
+  session(root: CID): BlockSession {
+    return new NodeBlockSession(root, {
+      exchange: () => this.#exchange,
+      get: (cid, options, line) => this.#get(cid, options, line),
+    })
+  }
+
+  attachExchange(exchange: Exchange): () => void {
+    if (this.#exchange) throw new Error('an exchange is attached already: detach it first')
+    this.#exchange = exchange
+    return () => {
+      if (this.#exchange === exchange) this.#exchange = undefined
+    }
+  }
+
+  async #get(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
+    options.signal?.throwIfAborted()
+    const damage = this.#storage.has(cid) ? await this.#read(cid, options) : undefined
+    if (damage instanceof Uint8Array) return damage
+    try {
+      return await this.#fetch(cid, options, line)
+    } catch (error) {
+      if (!damage || !isSkepError(error, 'CONTENT_UNAVAILABLE')) throw error
+      const message = `block ${cid} is damaged here, and ${messageOf(error)}`
+      throw contentError('CONTENT_CORRUPT', message, { cause: damage })
+    }
+  }
+
+  /** The held block, or why it can't be used, or undefined where it is gone. */
+  async #read(cid: CID, options: GetOptions): Promise<Uint8Array | Error | undefined> {
+    try {
+      return await this.#storage.get(cid, { signal: options.signal })
+    } catch (error) {
+      if (isSkepError(error, 'BLOCK_NOT_FOUND')) return undefined
+      if (!isSkepError(error, 'BLOCK_CORRUPT')) throw error
+      this.#log.warn({ cid: cid.toString(), err: error }, 'a block is damaged here: fetching a good copy')
+      return error
+    }
+  }
+
+  #fetch(cid: CID, { signal, sizeHint }: GetOptions, line: Line): Promise<Uint8Array> {
+    if (!isHashAllowed(cid)) {
+      const code = cid.multihash.code.toString(16)
+      throw contentError('CID_INVALID', `${cid} uses hash function 0x${code}, which isn't accepted`)
+    }
+    const key = Buffer.from(cid.multihash.bytes).toString('latin1')
+    let fetch = this.#fetches.get(key)
+    if (!fetch) {
+      fetch = new SharedTask(fetchSignal => this.#download(cid, { signal: fetchSignal, sizeHint }, line))
+      const started = fetch
+      this.#fetches.set(key, started)
+      // Once nobody waits any more it is on its way out: a later get starts anew.
+      started.onOver(() => {
+        if (this.#fetches.get(key) === started) this.#fetches.delete(key)
+      })
+    }
+    return fetch.join(signal ? AbortSignal.any([signal, line.closed]) : line.closed)
+  }
+
+  async #download(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
+    const { signal } = options
+    const connection = line.connect(cid)
+    const bytes = Math.min(options.sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
+    try {
+      const lease = await this.#memory.lease(bytes, { signal })
+      try {
+        const reservation = await this.#storage.reserve(bytes, { signal })
+        try {
+          const block = await connection.session.fetch(cid, options)
+          await this.#storage.put(cid, block, { reservation })
+          return block
+        } finally {
+          reservation.release()
+        }
+      } finally {
+        lease.release()
+      }
+    } catch (error) {
+      if (!isSkepError(error, 'BLOCK_UNAVAILABLE')) throw error
+      throw contentError('CONTENT_UNAVAILABLE', error.message, { cause: error })
+    } finally {
+      await connection.release()
+    }
+  }
+}
+
+/** A session's way to other peers. */
+interface Line {
+  /** Aborted when the session is. */
+  readonly closed: AbortSignal
+  /** For one fetch. @throws SkepError CONTENT_UNAVAILABLE where no exchange is attached */
+  connect(cid: CID): { readonly session: ExchangeSession; release(): Promise<void> }
+}
+
+interface SessionDependencies {
+  exchange(): Exchange | undefined
+  get(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array>
+}
+
+/** An exchange session opened on the first block that isn't here, and kept while fetches run on it. */
+class NodeBlockSession implements BlockSession {
+  readonly #root: CID
+  readonly #dependencies: SessionDependencies
+  readonly #closed = new AbortController()
+  #link: { readonly exchange: Exchange; readonly session: ExchangeSession; fetches: number } | undefined
+
+  constructor(root: CID, dependencies: SessionDependencies) {
+    this.#root = root
+    this.#dependencies = dependencies
+  }
+
+  get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
+    this.#closed.signal.throwIfAborted()
+    return this.#dependencies.get(cid, options, {
+      closed: this.#closed.signal,
+      connect: wanted => this.#connect(wanted),
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed.signal.aborted) return
+    this.#closed.abort(new Error(`the block session of ${this.#root} is closed`))
+    // A fetch that another session waits for, too, ends first.
+    if (this.#link?.fetches === 0) await this.#link.session[Symbol.asyncDispose]()
+  }
+
+  #connect(cid: CID): ReturnType<Line['connect']> {
+    const exchange = this.#dependencies.exchange()
+    if (!exchange) {
+      throw contentError('CONTENT_UNAVAILABLE', `block ${cid} isn't here and no exchange runs that could ask`)
+    }
+    const before = this.#link
+    const link =
+      before?.exchange === exchange ? before : { exchange, session: exchange.session(this.#root), fetches: 0 }
+    this.#link = link
+    link.fetches += 1
+    return {
+      session: link.session,
+      release: async () => {
+        link.fetches -= 1
+        const isOver = this.#closed.signal.aborted || this.#link !== link
+        if (isOver && link.fetches === 0) await link.session[Symbol.asyncDispose]()
+      },
+    }
+  }
+}

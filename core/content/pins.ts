@@ -1,0 +1,260 @@
+import { setTimeout } from 'node:timers/promises'
+import type { CID } from 'multiformats/cid'
+import { isSkepError } from '../errors.ts'
+import type { Events } from '../events.ts'
+import type { Logger } from '../logger.ts'
+import type { Blocks } from '../services/blocks.ts'
+import type { Pin, Pins } from '../services/pins.ts'
+import type { Bucket, Storage } from '../storage/storage.ts'
+import type { ContentOptions } from './content.ts'
+import { contentError } from './errors.ts'
+import { isHashAllowed } from './hashes.ts'
+import { type Hold, Holds } from './holds.ts'
+import { PinLedger } from './pin-ledger.ts'
+import { cidOfKey, decodePin, encodePin, nodeKey } from './pin-records.ts'
+import { PinWalk } from './pin-walk.ts'
+import { Turns } from './turns.ts'
+import type { DagLink } from './walk.ts'
+
+export interface PinsDependencies {
+  readonly storage: Storage
+  readonly blocks: Blocks
+  readonly events: Events
+  readonly log: Logger
+  now?(): number
+}
+
+export interface PinsSettings {
+  /** How long to wait before pins that couldn't be finished are tried again; each time twice as long. */
+  readonly retryMs?: { readonly first: number; readonly max: number }
+}
+
+/** Pins as the core itself sees them. */
+export interface PinKeeper extends Pins {
+  /** Keeps what is told to it from eviction, until it is released: for content that isn't pinned yet. */
+  hold(): Hold
+  /**
+   * Brings the index in line with the vault, and goes on in the background with pins and releases that a stop or a kill
+   * had cut short.
+   */
+  start(): Promise<void>
+  /** Resolves when nothing runs any more. Idempotent. */
+  stop(): Promise<void>
+}
+
+const RETRY_MS = { first: 5_000, max: 600_000 }
+
+export function createPins(dependencies: PinsDependencies, settings: PinsSettings = {}): PinKeeper {
+  return new NodePins(dependencies, settings)
+}
+
+/**
+ * The vault has the pins, which nothing can make again; the ledger, in the index, has what follows from them. The vault
+ * is written first, so that a kill in between leaves what the next start can finish.
+ */
+class NodePins implements PinKeeper {
+  readonly #storage: Storage
+  readonly #blocks: Blocks
+  readonly #events: Events
+  readonly #log: Logger
+  readonly #now: () => number
+  readonly #retryMs: { readonly first: number; readonly max: number }
+  readonly #pins: Bucket
+  readonly #ledger: PinLedger
+  readonly #holds = new Holds()
+  readonly #turns = new Turns()
+  readonly #stopping = new AbortController()
+  /** Pins whose counts were lost with the index: until they were counted again, nothing may be evicted. */
+  readonly #recounting = new Set<CID>()
+  #releasing: Promise<void> | undefined
+  #resuming: Promise<void> | undefined
+
+  constructor({ storage, blocks, events, log, now = Date.now }: PinsDependencies, settings: PinsSettings) {
+    this.#storage = storage
+    this.#blocks = blocks
+    this.#events = events
+    this.#log = log
+    this.#now = now
+    this.#retryMs = settings.retryMs ?? RETRY_MS
+    this.#pins = storage.vault.bucket('pins')
+    this.#ledger = new PinLedger(storage.index)
+  }
+
+  async add(cid: CID, options: ContentOptions & { name?: string } = {}): Promise<Pin> {
+    if (!isHashAllowed(cid)) {
+      throw contentError('CID_INVALID', `${cid} uses a hash function that isn't accepted`)
+    }
+    const { signal, name, onProgress } = options
+    return this.#turns.take(nodeKey(cid), { signal: this.#untilStop(signal) }, async turn => {
+      const before = this.get(cid)
+      const pin: Pin = {
+        cid: before?.cid ?? cid,
+        createdMs: before?.createdMs ?? this.#now(),
+        state: before?.state ?? 'pinning',
+        name: name ?? before?.name,
+      }
+      if (!before || pin.name !== before.name) await this.#save(pin)
+      if (pin.state === 'pinned') return pin
+      return this.#complete(pin, { signal: turn, onProgress, isNew: !before })
+    })
+  }
+
+  async remove(cid: CID, { signal }: ContentOptions = {}): Promise<void> {
+    const notPinned = () => contentError('NOT_PINNED', `${cid} is not pinned`)
+    if (!this.get(cid)) throw notPinned()
+    const removed = contentError('PIN_REMOVED', `the pin of ${cid} was removed`)
+    await this.#turns.take(nodeKey(cid), { signal: this.#untilStop(signal), preempts: removed }, async () => {
+      if (!this.get(cid)) throw notPinned()
+      await this.#forget(cid)
+      this.#events.emit('content:unpinned', { cid })
+    })
+    await this.#releaseAll()
+  }
+
+  get(cid: CID): Pin | undefined {
+    const bytes = this.#pins.get(nodeKey(cid))
+    return bytes && decodePin(bytes)
+  }
+
+  *list(): Generator<Pin, void, void> {
+    for (const [, bytes] of this.#pins.entries()) yield decodePin(bytes)
+  }
+
+  holds(hash: Uint8Array): boolean {
+    return this.#recounting.size > 0 || this.#holds.has(hash) || this.#ledger.holds(hash)
+  }
+
+  hold(): Hold {
+    return this.#holds.open()
+  }
+
+  async start(): Promise<void> {
+    const unfinished: Pin[] = []
+    const changes: Promise<void>[] = []
+    for (const pin of this.list()) {
+      if (!this.#ledger.hasRoot(pin.cid)) changes.push(this.#ledger.addRoot(pin.cid))
+      if (pin.state === 'pinned' && this.#ledger.nodeOf(pin.cid)?.isComplete) continue
+      unfinished.push(pin)
+      if (pin.state === 'pinning') continue
+      this.#recounting.add(pin.cid)
+      changes.push(this.#save({ ...pin, state: 'pinning' }))
+    }
+    for (const key of this.#ledger.roots()) {
+      if (!this.#pins.has(key)) changes.push(this.#ledger.removeRoot(cidOfKey(key)))
+    }
+    await Promise.all(changes)
+    this.#resuming = this.#resume(unfinished).catch(err => {
+      if (!this.#stopping.signal.aborted) this.#log.error({ err }, 'unfinished pins were left alone')
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(contentError('PIN_REMOVED', 'the node stops; the pin goes on at the next start'))
+    await this.#resuming
+    await this.#turns.idle()
+    await this.#releasing
+  }
+
+  /** Makes a pin that is in the vault whole. */
+  async #complete(
+    pin: Pin,
+    options: ContentOptions & { signal: AbortSignal; isNew?: boolean },
+  ): Promise<Pin> {
+    const { cid } = pin
+    await this.#ledger.addRoot(cid)
+    await using session = this.#blocks.session(cid)
+    let doesNotFit: unknown
+    const walk = new PinWalk(
+      { root: cid, signal: options.signal, onProgress: options.onProgress },
+      {
+        ledger: this.#ledger,
+        store: this.#storage.blocks,
+        session,
+        checkFit: links =>
+          this.#checkFit(links, options.signal).catch(error => {
+            doesNotFit = error
+            throw error
+          }),
+      },
+    )
+    try {
+      await walk.run()
+    } catch (error) {
+      if (options.isNew && error === doesNotFit && isSkepError(error, 'STORAGE_FULL')) {
+        await this.#forget(cid)
+        await this.#releaseAll()
+      }
+      throw error
+    }
+    const pinned: Pin = { ...pin, state: 'pinned' }
+    await this.#save(pinned)
+    this.#events.emit('content:pinned', { cid })
+    return pinned
+  }
+
+  /** Refuses what can't fit before it is downloaded, by what the root says is beneath it. @throws SkepError STORAGE_FULL */
+  async #checkFit(links: Iterable<DagLink>, signal: AbortSignal): Promise<void> {
+    let missingBytes = 0
+    for (const { cid, totalBytes = 0 } of links) {
+      if (!this.#storage.blocks.has(cid)) missingBytes += totalBytes
+    }
+    if (missingBytes === 0) return
+    const reservation = await this.#storage.blocks.reserve(missingBytes, { signal })
+    reservation.release()
+  }
+
+  async #save(pin: Pin): Promise<void> {
+    await this.#storage.vault.write(batch => batch.put(this.#pins, nodeKey(pin.cid), encodePin(pin)))
+  }
+
+  async #forget(cid: CID): Promise<void> {
+    await this.#storage.vault.write(batch => batch.delete(this.#pins, nodeKey(cid)))
+    await this.#ledger.removeRoot(cid)
+  }
+
+  /** Resolves when what came to 0 is uncounted, all the way down, or the node stops. */
+  async #releaseAll(): Promise<void> {
+    while (this.#ledger.isReleasing && !this.#stopping.signal.aborted) {
+      this.#releasing ??= this.#ledger.release().finally(() => {
+        this.#releasing = undefined
+      })
+      await this.#releasing
+    }
+  }
+
+  /** Goes on with what was cut short, again and again until all of it is done or the node stops. */
+  async #resume(unfinished: readonly Pin[]): Promise<void> {
+    const { signal } = this.#stopping
+    await this.#releaseAll()
+    let pending = unfinished.map(({ cid }) => cid)
+    for (
+      let waitMs = this.#retryMs.first;
+      pending.length > 0;
+      waitMs = Math.min(waitMs * 2, this.#retryMs.max)
+    ) {
+      for (const cid of pending) await this.#retry(cid)
+      pending = pending.filter(cid => this.get(cid)?.state === 'pinning')
+      if (pending.length > 0) await setTimeout(waitMs, undefined, { signal, ref: false })
+    }
+  }
+
+  async #retry(cid: CID): Promise<void> {
+    const { signal } = this.#stopping
+    try {
+      await this.#turns.takeIfFree(nodeKey(cid), { signal }, async turn => {
+        const pin = this.get(cid)
+        if (pin?.state === 'pinning') await this.#complete(pin, { signal: turn })
+      })
+    } catch (err) {
+      signal.throwIfAborted()
+      this.#log.warn({ err, cid: cid.toString() }, 'a pin is not whole yet; it will be tried again')
+    } finally {
+      for (const other of this.#recounting) if (other.equals(cid)) this.#recounting.delete(other)
+    }
+  }
+
+  #untilStop(signal: AbortSignal | undefined): AbortSignal {
+    const { signal: stop } = this.#stopping
+    return signal ? AbortSignal.any([signal, stop]) : stop
+  }
+}

@@ -1,0 +1,188 @@
+import * as dagPb from '@ipld/dag-pb'
+import { DirSharded } from 'ipfs-unixfs-importer/utils'
+import { CID } from 'multiformats/cid'
+import type { BlockWriter } from './block-writer.ts'
+import type { EntryAttributes } from './content.ts'
+import { contentError } from './errors.ts'
+import { namesOf } from './names.ts'
+import type { ImportProfile } from './profile.ts'
+import { type DirectoryLink, encodeDirectory, metadataOf } from './unixfs-node.ts'
+
+/** What an entry of a directory is known by once it is imported. */
+export interface TreeLeaf {
+  readonly cid: CID
+  readonly totalBytes: number
+}
+
+/** Bytes of a link beside its name and CID, at the very least. */
+const MIN_LINK_OVERHEAD_BYTES = 8
+
+/** Entries in memory, at some 300 bytes each, before finished directories are written out. */
+const MAX_OPEN_ENTRIES = 65_536
+
+/** The library that makes shards needs some 1.5 KiB an entry while it does. */
+const MAX_DIRECTORY_ENTRIES = 200_000
+
+interface Entry {
+  /** CID bytes: CID objects are ten times as big. */
+  readonly cid: Uint8Array
+  readonly totalBytes: number
+  /** Undefined where it is known only from a directory that was read again. */
+  readonly isDirectory?: boolean
+}
+
+class Directory {
+  attributes: EntryAttributes
+  readonly children: Map<string, Entry | Directory>
+
+  constructor(attributes: EntryAttributes = {}, children = new Map<string, Entry | Directory>()) {
+    this.attributes = attributes
+    this.children = children
+  }
+}
+
+export interface TreeImporterDependencies {
+  readonly writer: BlockWriter
+  /** What was written before, or undefined where that is no directory. */
+  readDirectory(cid: CID): Promise<StoredDirectory | undefined>
+}
+
+export interface StoredDirectory {
+  readonly attributes: EntryAttributes
+  readonly links: readonly DirectoryLink[]
+}
+
+/**
+ * Builds directories from entries in any order. Beyond MAX_OPEN_ENTRIES, memory holds the directories on the way to the
+ * newest entry; what lies elsewhere was written and is read again where a later entry goes into it.
+ */
+export class TreeImporter {
+  readonly #profile: ImportProfile
+  readonly #dependencies: TreeImporterDependencies
+  readonly #maxOpenEntries: number
+  #root = new Directory()
+  #openEntries = 0
+
+  constructor(
+    options: { readonly profile: ImportProfile; readonly maxOpenEntries?: number },
+    dependencies: TreeImporterDependencies,
+  ) {
+    this.#profile = options.profile
+    this.#maxOpenEntries = options.maxOpenEntries ?? MAX_OPEN_ENTRIES
+    this.#dependencies = dependencies
+  }
+
+  /** A file or symlink. One that is there already is replaced. @throws SkepError ENTRY_INVALID */
+  async addLeaf(path: string, { cid, totalBytes }: TreeLeaf): Promise<void> {
+    const names = namesOf(path)
+    const name = names.pop()
+    if (name === undefined) throw contentError('ENTRY_INVALID', 'an entry without a path is beside others')
+    const directory = await this.#open(names, path)
+    const existing = directory.children.get(name)
+    if (existing && (await this.#asDirectory(existing))) {
+      throw contentError('ENTRY_INVALID', `'${path}' is a directory and a file`)
+    }
+    this.#set(directory, name, { cid: cid.bytes, totalBytes, isDirectory: false })
+    if (this.#openEntries > this.#maxOpenEntries) await this.#closeBeside(names)
+  }
+
+  /** @throws SkepError ENTRY_INVALID */
+  async addDirectory(path: string, attributes: EntryAttributes): Promise<void> {
+    const directory = await this.#open(namesOf(path), path)
+    directory.attributes = attributes
+  }
+
+  async finish(): Promise<TreeLeaf> {
+    return this.#write(this.#root)
+  }
+
+  async #open(names: readonly string[], path: string): Promise<Directory> {
+    let directory = this.#root
+    for (const name of names) {
+      const child = directory.children.get(name)
+      const next = child ? await this.#asDirectory(child) : new Directory()
+      if (!next) throw contentError('ENTRY_INVALID', `'${path}' goes through '${name}', which is a file`)
+      if (next !== child) this.#set(directory, name, next)
+      directory = next
+    }
+    return directory
+  }
+
+  #set(directory: Directory, name: string, child: Entry | Directory): void {
+    if (!directory.children.has(name)) this.#openEntries += 1
+    directory.children.set(name, child)
+    if (directory.children.size > MAX_DIRECTORY_ENTRIES) {
+      throw contentError('ENTRY_INVALID', `a directory has over ${MAX_DIRECTORY_ENTRIES} entries`)
+    }
+  }
+
+  /** The directory that `child` is, read again where it was written out; undefined where it is none. */
+  async #asDirectory(child: Entry | Directory): Promise<Directory | undefined> {
+    if (child instanceof Directory) return child
+    if (child.isDirectory === false) return undefined
+    await this.#dependencies.writer.drain()
+    const stored = await this.#dependencies.readDirectory(CID.decode(child.cid))
+    if (!stored) return undefined
+    const directory = new Directory(stored.attributes)
+    for (const { name, cid, totalBytes = 0 } of stored.links) {
+      this.#set(directory, name, { cid: cid.bytes, totalBytes })
+    }
+    return directory
+  }
+
+  /** Writes out every directory that isn't on the way along `names`. */
+  async #closeBeside(names: readonly string[]): Promise<void> {
+    let directory: Directory | undefined = this.#root
+    for (let depth = 0; directory; depth++) {
+      const next: string | undefined = names[depth]
+      for (const [name, child] of directory.children) {
+        if (name !== next && child instanceof Directory) await this.#close(directory, name, child)
+      }
+      const on: Entry | Directory | undefined = next === undefined ? undefined : directory.children.get(next)
+      directory = on instanceof Directory ? on : undefined
+    }
+  }
+
+  async #close(parent: Directory, name: string, child: Directory): Promise<Entry> {
+    const { cid, totalBytes } = await this.#write(child)
+    const entry = { cid: cid.bytes, totalBytes, isDirectory: true }
+    parent.children.set(name, entry)
+    this.#openEntries -= child.children.size
+    return entry
+  }
+
+  async #write(directory: Directory): Promise<TreeLeaf> {
+    const links: { name: string; cid: CID; totalBytes: number }[] = []
+    let leastBytes = 0
+    for (const [name, child] of directory.children) {
+      const { cid, totalBytes } =
+        child instanceof Directory ? await this.#close(directory, name, child) : child
+      links.push({ name, cid: CID.decode(cid), totalBytes })
+      leastBytes += Buffer.byteLength(name) + cid.length + MIN_LINK_OVERHEAD_BYTES
+    }
+    const { shardThresholdBytes } = this.#profile
+    // The exact size decides, but the block of a huge directory isn't made just to be thrown away.
+    const block = leastBytes > shardThresholdBytes ? undefined : encodeDirectory(links, directory.attributes)
+    if (!block || block.length > shardThresholdBytes) return this.#writeShards(links, directory.attributes)
+    const cid = await this.#dependencies.writer.write(dagPb.code, block)
+    return { cid, totalBytes: links.reduce((sum, link) => sum + link.totalBytes, block.length) }
+  }
+
+  async #writeShards(links: Iterable<{ name: string; cid: CID; totalBytes: number }>, of: EntryAttributes) {
+    const shards = new DirSharded(
+      { root: false, dir: true, path: '', dirty: true, flat: false, ...metadataOf(of) },
+      { shardFanoutBits: this.#profile.shardFanoutBits, cidVersion: 1 },
+    )
+    for (const { name, cid, totalBytes } of links) await shards.put(name, { cid, size: BigInt(totalBytes) })
+    let root: TreeLeaf | undefined
+    const blockstore = {
+      put: async (cid: CID, bytes: Uint8Array) => {
+        await this.#dependencies.writer.write(dagPb.code, bytes)
+        return cid
+      },
+    }
+    for await (const { cid, size } of shards.flush(blockstore)) root = { cid, totalBytes: Number(size) }
+    if (!root) throw new Error('a sharded directory without a root')
+    return root
+  }
+}

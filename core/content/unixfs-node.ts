@@ -1,0 +1,194 @@
+import * as dagPb from '@ipld/dag-pb'
+import { UnixFS as Metadata, type Mtime, Node } from 'ipfs-unixfs'
+import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
+import { messageOf } from '../errors.ts'
+import type { EntryAttributes } from './content.ts'
+import { contentError } from './errors.ts'
+import { MAX_BLOCK_BYTES } from './hashes.ts'
+
+/** A block of a file, directory or symlink, as UnixFS means it. https://specs.ipfs.tech/unixfs/ */
+export type UnixfsNode = FileNode | DirectoryNode | ShardNode | SymlinkNode
+
+/** A file, or a part of one: its own bytes, then those of its parts. */
+export interface FileNode extends EntryAttributes {
+  readonly type: 'file'
+  readonly data: Uint8Array
+  readonly parts: readonly FilePart[]
+  /** File bytes in this block and beneath it. */
+  readonly size: number
+}
+
+export interface FilePart {
+  readonly cid: CID
+  /** File bytes in the part, all levels. */
+  readonly size: number
+  /** Block bytes of the part and all beneath it, as the parent claims. */
+  readonly totalBytes?: number
+}
+
+export interface DirectoryNode extends EntryAttributes {
+  readonly type: 'directory'
+  readonly links: readonly DirectoryLink[]
+}
+
+export interface DirectoryLink {
+  readonly name: string
+  readonly cid: CID
+  /** Block bytes of the entry and all beneath it, as the directory claims. */
+  readonly totalBytes?: number
+}
+
+/** One shard of a directory that is spread over a hash trie. Names start with the slot, in `prefixLength` hex digits. */
+export interface ShardNode extends EntryAttributes {
+  readonly type: 'shard'
+  readonly links: readonly DirectoryLink[]
+  /** Bits of a name's hash that pick a slot. */
+  readonly bits: number
+  readonly prefixLength: number
+}
+
+export interface SymlinkNode extends EntryAttributes {
+  readonly type: 'symlink'
+  readonly target: string
+}
+
+/** What Kubo and the specification allow: a power of two, at most this. */
+const MAX_FANOUT = 1_024
+
+/** murmur3-x64-64, the only one in use. */
+const SHARD_HASH = 0x22n
+
+/** @throws SkepError NOT_UNIXFS */
+export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
+  if (cid.code === raw.code) return { type: 'file', data: bytes, parts: [], size: bytes.length }
+  if (cid.code !== dagPb.code) throw notUnixfs(cid, `its codec is 0x${cid.code.toString(16)}`)
+  let node: Node
+  let links: DirectoryLink[]
+  try {
+    node = Node.decode(bytes)
+    links = node.links.map(({ hash, name = '', tSize }) => ({
+      name,
+      cid: CID.decode(hash ?? new Uint8Array()),
+      totalBytes: tSize === undefined ? undefined : toSize(tSize),
+    }))
+  } catch (cause) {
+    throw notUnixfs(cid, messageOf(cause), cause)
+  }
+  const { data } = node
+  if (!data) throw notUnixfs(cid, 'it has no UnixFS data')
+  const attributes = attributesOf(data)
+  switch (data.type) {
+    case 'DIRECTORY':
+      return { type: 'directory', links, ...attributes }
+    case 'HAMT_SHARD':
+      return { type: 'shard', links, ...shardLayout(cid, data), ...attributes }
+    case 'SYMLINK':
+      return { type: 'symlink', target: new TextDecoder().decode(data.data), ...attributes }
+    case 'METADATA':
+      throw notUnixfs(cid, 'it is of type metadata')
+    default:
+      return { type: 'file', ...fileContent(cid, data, links), ...attributes }
+  }
+}
+
+type Data = NonNullable<Node['data']>
+
+function fileContent(cid: CID, { data = new Uint8Array(), blockSizes }: Data, links: DirectoryLink[]) {
+  if (links.length !== blockSizes.length) {
+    throw notUnixfs(cid, `it has ${links.length} parts and ${blockSizes.length} sizes of parts`)
+  }
+  const parts = links.map(
+    (link, position): FilePart => ({
+      cid: link.cid,
+      size: toSize(blockSizes[position] ?? 0n),
+      totalBytes: link.totalBytes,
+    }),
+  )
+  const size = parts.reduce((sum, part) => sum + part.size, data.length)
+  if (!Number.isSafeInteger(size)) throw notUnixfs(cid, `it says it has ${size} bytes`)
+  return { data, parts, size }
+}
+
+function shardLayout(cid: CID, { fanOut = 0n, hashType }: Data): { bits: number; prefixLength: number } {
+  const bits = Math.log2(Number(fanOut))
+  if (hashType !== SHARD_HASH) throw notUnixfs(cid, `its names are hashed with ${hashType}`)
+  if (!Number.isInteger(bits) || bits < 1 || fanOut > MAX_FANOUT) {
+    throw notUnixfs(cid, `it is a shard of ${fanOut} slots`)
+  }
+  return { bits, prefixLength: (fanOut - 1n).toString(16).length }
+}
+
+function attributesOf({ mode, mtime }: Data): EntryAttributes {
+  return {
+    ...(mode !== undefined && { mode: mode & 0o7777 }),
+    ...(mtime && { mtimeMs: Number(mtime.seconds ?? 0n) * 1e3 + (mtime.fractionalNanoseconds ?? 0) / 1e6 }),
+  }
+}
+
+/** Lies about sizes end as too big a number to be safe, and that is checked. */
+function toSize(bytes: bigint): number {
+  return Number(bytes)
+}
+
+/** How big the block at the end of a link may be. */
+export function blockHint({ totalBytes }: { readonly totalBytes?: number }): number | undefined {
+  return totalBytes ? Math.min(totalBytes, MAX_BLOCK_BYTES) : undefined
+}
+
+function notUnixfs(cid: CID, why: string, cause?: unknown) {
+  return contentError('NOT_UNIXFS', `block ${cid} is no file or directory: ${why}`, { cause })
+}
+
+/** An entry's attributes as ipfs-unixfs wants them; undefined where there are none. */
+export function metadataOf({ mode, mtimeMs }: EntryAttributes): { mode?: number; mtime?: Mtime } | undefined {
+  if (mode === undefined && mtimeMs === undefined) return undefined
+  return { mode, mtime: mtimeMs === undefined ? undefined : mtimeOf(mtimeMs) }
+}
+
+function mtimeOf(mtimeMs: number): Mtime {
+  const secs = Math.floor(mtimeMs / 1e3)
+  const nsecs = Math.round((mtimeMs - secs * 1e3) * 1e6)
+  // The specification wants a whole second without nanoseconds.
+  return nsecs === 0 ? { secs: BigInt(secs) } : { secs: BigInt(secs), nsecs: Math.min(nsecs, 999_999_999) }
+}
+
+/** A node of file parts. */
+export function encodeFile(
+  parts: readonly { cid: CID; size: number; totalBytes: number }[],
+  of: EntryAttributes,
+) {
+  const data = new Metadata({
+    type: 'file',
+    blockSizes: parts.map(part => BigInt(part.size)),
+    ...metadataOf(of),
+  })
+  const Links = parts.map(({ cid, totalBytes }) => ({ Name: '', Tsize: totalBytes, Hash: cid }))
+  return dagPb.encode({ Data: data.marshal(), Links })
+}
+
+/** A whole small file with its attributes in one node. */
+export function encodeSmallFile(bytes: Uint8Array, of: EntryAttributes): Uint8Array {
+  return dagPb.encode({
+    Data: new Metadata({ type: 'file', data: bytes, ...metadataOf(of) }).marshal(),
+    Links: [],
+  })
+}
+
+export function encodeSymlink(target: string, of: EntryAttributes): Uint8Array {
+  const data = new TextEncoder().encode(target)
+  return dagPb.encode({
+    Data: new Metadata({ type: 'symlink', data, ...metadataOf(of) }).marshal(),
+    Links: [],
+  })
+}
+
+/** A directory in one block. */
+export function encodeDirectory(
+  links: readonly { name: string; cid: CID; totalBytes: number }[],
+  of: EntryAttributes,
+): Uint8Array {
+  const data = new Metadata({ type: 'directory', ...metadataOf(of) })
+  const Links = links.map(({ name, cid, totalBytes }) => ({ Name: name, Tsize: totalBytes, Hash: cid }))
+  return dagPb.encode(dagPb.prepare({ Data: data.marshal(), Links }))
+}
