@@ -25,7 +25,6 @@ export interface DialConfig {
   readonly targetPeers: number
   readonly maxParallel: number
   readonly perSecond: number
-  readonly timeoutMs: number
   readonly jitterMs: number
   readonly minBackoffMs: number
   readonly maxBackoffMs: number
@@ -107,13 +106,6 @@ export const schema: Schema<DiscoveryConfig> = {
       unit: 'dials',
       min: 0.01,
       max: 1000,
-    },
-    timeoutMs: {
-      doc: 'How long one dial may take, all addresses of the peer together.',
-      format: 'duration',
-      default: 15_000,
-      min: 100,
-      max: 300_000,
     },
     jitterMs: {
       doc: 'A peer just found is dialed after a random part of this, so that two nodes that find each other rarely dial both ways, and a fleet that boots together does not dial in step.',

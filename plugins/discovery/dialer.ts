@@ -74,7 +74,7 @@ export class Dialer {
     try {
       await network.dial(
         addresses.map(address => address.encapsulate(`/p2p/${peer}`)),
-        { signal: AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]) },
+        { signal },
       )
       // It may have been hung up on by now; that it isn't there any more was told before.
       if (network.connections(peer).length > 0) candidates.connected(peer, 'manual')

@@ -10,7 +10,6 @@ const valid: DiscoveryConfig = {
     targetPeers: 1,
     maxParallel: 1,
     perSecond: 1,
-    timeoutMs: 1000,
     jitterMs: 0,
     minBackoffMs: 10,
     maxBackoffMs: 10,
