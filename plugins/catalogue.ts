@@ -1,10 +1,7 @@
-import type { Plugin } from '../core/plugin.ts'
-
-/** A plugin as its module gives it. Its config and metrics types are its own business. */
-type PluginModule = { readonly default: Plugin<never, never> }
+import type { Catalogue } from '../core/config/load-plugin.ts'
 
 /** The plugins that come with skep: name -> import. Literal imports, so that a bundle carries them all. */
-export const catalogue: Readonly<Record<string, () => Promise<PluginModule>>> = {
+export const catalogue: Catalogue = {
   cache: () => import('./cache/index.ts'),
   discovery: () => import('./discovery/index.ts'),
   exchange: () => import('./exchange/index.ts'),
