@@ -48,16 +48,16 @@ export async function createCertificate(identity: PrivateKey): Promise<TlsCertif
  */
 export async function verifyCertificate(der: Uint8Array, expected?: PeerId): Promise<PeerId> {
   const { publicKey, signedKey } = readCertificate(der)
-  let identity: ReturnType<typeof publicKeyFromProtobuf>
+  let peer: PeerId
   let vouched: boolean
   try {
-    identity = publicKeyFromProtobuf(signedKey.publicKey)
+    const identity = publicKeyFromProtobuf(signedKey.publicKey)
+    peer = peerIdFromPublicKey(identity)
     vouched = await identity.verify(signedBytes(publicKey), signedKey.signature)
   } catch (cause) {
-    throw invalid('the key of the peer is malformed', cause)
+    throw invalid('the key of the peer is malformed, or of a kind that libp2p does not know', cause)
   }
-  if (!vouched) throw invalid('the key of the peer does not vouch for the certificate')
-  const peer = peerIdFromPublicKey(identity)
+  if (!vouched) throw invalid('the key of the peer does not vouch for it')
   if (expected && !expected.equals(peer)) {
     throw new UnexpectedPeerError(`Expected peer ${expected}, but the certificate is of ${peer}`)
   }

@@ -1,24 +1,46 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import type { Connection, Libp2p, PrivateKey, Stream } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
 import { MemoryDatastore } from 'datastore-core'
-import { createEvents } from '../../../core/events.ts'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { createEvents, type Events, type NodeEvents } from '../../../core/events.ts'
 import { silentLogger } from '../../../core/logger.ts'
-import { createMetrics } from '../../../core/metrics.ts'
+import { createMetrics, type Metrics } from '../../../core/metrics.ts'
 import { createNetwork, type NetworkOptions, type NodeNetwork } from '../../../core/network/network.ts'
 import type { NetworkPort } from '../../../core/network/network-port.ts'
+import type { Protocol } from '../../../core/network/protocols.ts'
 import { createPeers, type PeerTable } from '../../../core/state/peer-state.ts'
 
 export interface TestNode {
   readonly network: NodeNetwork
   readonly port: NetworkPort
   readonly peers: PeerTable
-  readonly events: ReturnType<typeof createEvents>
-  readonly metrics: ReturnType<typeof createMetrics>
+  readonly events: Events
+  readonly metrics: Metrics
 }
 
-/** A running node on 127.0.0.1 with an open gate, stopped when the test ends. */
+interface Test {
+  teardown(end: () => unknown): void
+}
+
+/** A running node on 127.0.0.1, its gate open unless told otherwise, stopped when the test ends. */
 export async function startNode(
-  t: { teardown(end: () => unknown): void },
-  options: Partial<NetworkOptions> & { gate?: 'closed' } = {},
+  t: Test,
+  { gate = 'open', ...options }: Partial<NetworkOptions> & { gate?: 'open' | 'closed' } = {},
+): Promise<TestNode> {
+  const node = await createNode(t, options)
+  await node.network.start()
+  if (gate === 'open') node.network.openGate()
+  return node
+}
+
+export async function createNode(
+  t: Test,
+  { privateKey, ...options }: Partial<NetworkOptions> & { privateKey?: PrivateKey } = {},
 ): Promise<TestNode> {
   const events = createEvents(error => {
     throw error
@@ -36,7 +58,7 @@ export async function startNode(
       ...options,
     },
     {
-      privateKey: await generateKeyPair('Ed25519'),
+      privateKey: privateKey ?? (await generateKeyPair('Ed25519')),
       datastore: new MemoryDatastore(),
       peers,
       log: silentLogger,
@@ -44,7 +66,52 @@ export async function startNode(
     },
   )
   t.teardown(() => network.stop())
-  await network.start()
-  if (options.gate !== 'closed') network.openGate()
   return { network, port: network.port('test').port, peers, events, metrics }
 }
+
+/** Another maker's node: js-libp2p with its own TLS, Noise and yamux unless told otherwise. */
+export async function startStockNode(t: Test, options: Libp2pOptions = {}): Promise<Libp2p> {
+  const node = await createLibp2p({
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [tls(), noise()],
+    streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false },
+    services: { identify: identify() },
+    ...options,
+  })
+  t.teardown(() => node.stop())
+  return node
+}
+
+/** A protocol with room for all that a test does, unless it says otherwise. */
+export function protocolOf(limits: Partial<Protocol> = {}): Protocol {
+  return {
+    id: '/skep/test/1.0.0',
+    maxMessageBytes: 64 * 1024,
+    idleTimeoutMs: 60_000,
+    maxStreamsPerPeer: 16,
+    streamsPerSecond: 100,
+    trust: 'anyone',
+    ...limits,
+  }
+}
+
+/** Resolves with the next event of that name. */
+export function nextEvent<K extends keyof NodeEvents>(events: Events, name: K): Promise<NodeEvents[K]> {
+  return new Promise(resolve => {
+    const off = events.on(name, payload => {
+      off()
+      resolve(payload)
+    })
+  })
+}
+
+/** Resolves when a stream is gone, with what ended it. */
+export function gone(stream: Stream | Connection): Promise<Error | undefined> {
+  return new Promise(resolve => {
+    stream.addEventListener('close', event => resolve(event.error), { once: true })
+  })
+}
+
+export const text = (bytes: Uint8Array | undefined): string | undefined => bytes && Buffer.from(bytes).toString()
