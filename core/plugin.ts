@@ -59,9 +59,12 @@ export interface PluginContext<C = object, M = unknown> {
 }
 
 export interface PluginInstance {
-  /** Resolves when the plugin is useful. The host times it out. */
+  /** Resolves when the plugin is useful; gives up where `signal` aborts. The host times it out. */
   start(): Promise<void>
-  /** Idempotent; works without a start and after half of one, which may still be under way. The host times it out. */
+  /**
+   * Idempotent; works without a start and after one that failed. Where `start()` is under way, the host aborts `signal` and
+   * waits for it to settle first. The host times both out.
+   */
   stop(): Promise<void>
   /** Synchronous and cheap: asked on every health request. */
   health(): Health

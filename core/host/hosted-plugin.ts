@@ -22,7 +22,7 @@ export interface PluginEntry {
 export interface TimeLimits {
   /** How long `start()` of one plugin may take. */
   readonly startTimeoutMs: number
-  /** How long each step of stopping one plugin may take: `stop()`, its loops, its part of the network. */
+  /** How long each step of stopping one plugin may take: what is left of `start()`, `stop()`, its loops, its network. */
   readonly stopTimeoutMs: number
 }
 
@@ -50,6 +50,8 @@ interface Holdings {
   readonly supervisor: Supervisor
   port?: OwnedPort
   instance?: PluginInstance
+  /** Settles with `start()`, however that ends. */
+  started?: Promise<void>
   takeBack: (() => void)[]
 }
 
@@ -127,7 +129,7 @@ export class HostedPlugin {
     this.#state = 'starting'
     const beganMs = clock.now()
     try {
-      await this.#runStart(holdings.instance, signal)
+      await this.#runStart(holdings, holdings.instance, signal)
       this.#lendServices(holdings)
       this.#startMs = Math.round(clock.now() - beganMs)
       this.#state = 'running'
@@ -177,7 +179,7 @@ export class HostedPlugin {
     }
   }
 
-  async #runStart(instance: PluginInstance, signal: AbortSignal): Promise<void> {
+  async #runStart(holdings: Holdings, instance: PluginInstance, signal: AbortSignal): Promise<void> {
     const { startTimeoutMs } = this.#limits
     const start = async (): Promise<void> => {
       try {
@@ -188,7 +190,9 @@ export class HostedPlugin {
     }
     const late = (): Error =>
       this.#error('PLUGIN_START_TIMEOUT', `start() took longer than ${startTimeoutMs} ms`)
-    await within(startTimeoutMs, start, late, this.#dependencies.clock, signal)
+    const started = start()
+    holdings.started = started.catch(() => {})
+    await within(startTimeoutMs, () => started, late, this.#dependencies.clock, signal)
   }
 
   #lendServices(holdings: Holdings): void {
@@ -242,13 +246,18 @@ export class HostedPlugin {
     const holdings = this.#holdings
     this.#holdings = undefined
     if (!holdings) return []
-    const { abort, instance, supervisor, container, port, takeBack } = holdings
+    const { abort, started, instance, supervisor, container, port, takeBack } = holdings
     const errors: Error[] = []
     const step = async (what: () => string, work: () => unknown): Promise<void> => {
       await this.#limitedStep(what, work).catch(error => errors.push(error))
     }
     abort.abort()
     for (const take of takeBack) take()
+    // What start() opens after stop() has run would stay open.
+    await step(
+      () => 'ending its start()',
+      () => started,
+    )
     await step(
       () => 'stop()',
       () => instance?.stop(),

@@ -92,14 +92,14 @@ export function createHost(
   const startEach = async (signal: AbortSignal): Promise<void> => {
     abortIfHopeless()
     for (const plugin of plugins) {
-      if (plugin.state === 'registered') {
-        const missing = plugin.manifest.requires.filter(token => !isThere(token))
-        if (missing.length > 0) await block(plugin, missing)
-        else await plugin.start(signal)
-      }
       signal.throwIfAborted()
+      if (plugin.state !== 'registered') continue
+      const missing = plugin.manifest.requires.filter(token => !isThere(token))
+      if (missing.length > 0) await block(plugin, missing)
+      else await plugin.start(signal)
       abortIfHopeless()
     }
+    signal.throwIfAborted()
   }
 
   const start = async (signal: AbortSignal): Promise<void> => {

@@ -58,7 +58,7 @@ function keyProblems(name: string, { doc, format, unit, min, max }: SchemaKey<un
   if ((isCount || format === 'bytes' || format === 'duration') && (min === undefined || max === undefined)) {
     problems.push(`${name} has no range: give it a min and a max`)
   }
-  if (format === 'bytes' && !/bytes$/i.test(name)) problems.push(`${name} holds bytes: end its name in Bytes`)
+  if (format === 'bytes' && !/bytes/i.test(name)) problems.push(`${name} holds bytes: say so in its name`)
   if (format === 'duration' && !/ms$/i.test(name))
     problems.push(`${name} holds milliseconds: end its name in Ms`)
   return problems

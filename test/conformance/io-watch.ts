@@ -60,9 +60,12 @@ export function watchIo(): IoWatch {
   }
 }
 
+/** Has a name like a system call, but is none; or is only memory until it is used, and then keeps nothing alive. */
+const HARMLESS = new Set(['PROMISE', 'ELDHISTOGRAM'])
+
 /** Timers and handles can keep a process alive; system calls have names in capitals. */
 function isOutside(kind: string, resource: Resource): boolean {
-  return typeof resource.hasRef === 'function' || (/^[A-Z]+$/.test(kind) && kind !== 'PROMISE')
+  return !HARMLESS.has(kind) && (typeof resource.hasRef === 'function' || /^[A-Z]+$/.test(kind))
 }
 
 function callers(): string {

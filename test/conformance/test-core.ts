@@ -5,14 +5,20 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { MemoryDatastore } from 'datastore-core'
 import { createRootContainer, type DependencyContainer, provide, type Token } from '../../core/container.ts'
 import { createBlocks } from '../../core/content/blocks.ts'
+import { Content } from '../../core/content/content.ts'
+import { createContent } from '../../core/content/create-content.ts'
+import { createPins } from '../../core/content/pins.ts'
 import { Control } from '../../core/control/control.ts'
 import { createControl } from '../../core/control/server.ts'
 import { createEvents, Events } from '../../core/events.ts'
 import { silentLogger } from '../../core/logger.ts'
 import { createMetrics, Metrics } from '../../core/metrics.ts'
 import { createNetwork, type NodeNetwork } from '../../core/network/network.ts'
+import { Network } from '../../core/network/network-port.ts'
 import { createMemoryBudget, MemoryBudget } from '../../core/resources/byte-budget.ts'
 import { Blocks } from '../../core/services/blocks.ts'
+import { Pins } from '../../core/services/pins.ts'
+import { createNodeState, NodeState } from '../../core/state/node-state.ts'
 import { createPeers, Peers } from '../../core/state/peer-state.ts'
 import { createMemoryStorage } from '../../core/storage/memory.ts'
 import { Storage } from '../../core/storage/storage.ts'
@@ -23,6 +29,7 @@ const MIB = 1024 * 1024
 export interface TestCore {
   readonly network: NodeNetwork
   readonly metrics: Metrics
+  readonly state: NodeState
   /** A root container for one run of a plugin: of the core's services it has those asked for, and no others. */
   createRoot(tokens: readonly Token<unknown>[]): Promise<Root>
   stop(): Promise<void>
@@ -65,17 +72,29 @@ export async function createTestCore(): Promise<TestCore> {
   )
   await network.start()
   network.openGate()
+  const blocks = createBlocks({ storage: storage.blocks, memory, log })
+  const pins = createPins({ storage, blocks, events, log })
+  await pins.start()
+  const state = createNodeState(
+    { version: '1.0.0', profile: 'pi-zero', dataDirectory: tmpdir() },
+    { network, peers, storage, pins, plugins: () => [], events, now: Date.now },
+  )
   const services = new Map<Token<unknown>, unknown>([
-    [Blocks, createBlocks({ storage: storage.blocks, memory, log })],
+    [Blocks, blocks],
+    [Content, createContent({ storage, blocks, pins, memory })],
     [Events, events],
     [MemoryBudget, memory],
     [Metrics, metrics],
+    [Network, network.port('core').port],
+    [NodeState, state],
     [Peers, peers],
+    [Pins, pins],
     [Storage, storage],
   ])
   return {
     network,
     metrics,
+    state,
     async createRoot(tokens) {
       const directory = await mkdtemp(join(tmpdir(), 'skep-'))
       const socketPath = join(directory, 'skep.sock')
@@ -96,6 +115,7 @@ export async function createTestCore(): Promise<TestCore> {
       }
     },
     async stop() {
+      await pins.stop()
       await network.stop()
       await storage.close()
     },

@@ -17,6 +17,8 @@ t.test('a plugin that does not start in time has failed, by name', async t => {
   t.strictSame(states(), { cache: 'starting', gateway: 'registered', sync: 'registered' })
   t.strictSame(clock.sleeping(), [START_TIMEOUT_MS])
   await clock.advance(START_TIMEOUT_MS)
+  t.notOk(journal.includes('cache stops'), 'it is given time to heed its signal')
+  await clock.advance(STOP_TIMEOUT_MS)
   await booted
   t.strictSame(states(), { cache: 'failed', gateway: 'blocked', sync: 'running' })
   t.match(host.report().text, /failed +cache 1\.0\.0 +start\(\) took longer than 30000 ms/)
@@ -24,14 +26,44 @@ t.test('a plugin that does not start in time has failed, by name', async t => {
   t.strictSame(clock.sleeping(), [], 'no timer stays')
 })
 
-t.test('a start that ends after its time changes nothing', async t => {
-  let finish = () => {}
-  const { boot, clock, states } = createHarness([
-    { name: 'late', steps: () => ({ start: () => new Promise<void>(resolve => (finish = resolve)) }) },
+t.test('stop() waits for a start that is under way, so that it finds all that was opened', async t => {
+  const { boot, clock, journal, states } = createHarness([
+    {
+      name: 'late',
+      steps: ({ signal }) => ({
+        async start() {
+          await new Promise(resolve => signal.addEventListener('abort', resolve))
+          await turn()
+          journal.push('late has started')
+        },
+      }),
+    },
   ])
   const booted = boot()
   await turn()
   await clock.advance(START_TIMEOUT_MS)
+  await booted
+  t.strictSame(journal.slice(1), ['late starts', 'late has started', 'late stops'])
+  t.strictSame(states(), { late: 'failed' }, 'a start that succeeds too late is a failure all the same')
+})
+
+t.test('a start that ends when nobody waits any more changes nothing', async t => {
+  let finish = () => {}
+  const { boot, clock, states } = createHarness([
+    {
+      name: 'late',
+      steps: () => ({
+        start: () =>
+          new Promise<void>(resolve => {
+            finish = resolve
+          }),
+      }),
+    },
+  ])
+  const booted = boot()
+  await turn()
+  await clock.advance(START_TIMEOUT_MS)
+  await clock.advance(STOP_TIMEOUT_MS)
   await booted
   finish()
   await turn()
@@ -105,7 +137,17 @@ t.test('what was only registered is stopped, too', async t => {
 
 t.test('a boot that is cut short', async t => {
   const hanging = () =>
-    createHarness([{ name: 'a' }, { name: 'b', steps: () => ({ start: never }) }, { name: 'c' }])
+    createHarness([
+      { name: 'a' },
+      {
+        name: 'b',
+        steps: ({ signal }) => ({
+          start: () =>
+            new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+        }),
+      },
+      { name: 'c' },
+    ])
   const journalAfter = ['a starts', 'b starts', 'c stops', 'b stops', 'a stops']
 
   t.test('by its signal: all is stopped, and the reason thrown', async t => {
