@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, lstat, mkdir, open, rename, rm, rmdir } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { printable } from '../control/printable.ts'
 import { isSkepError, messageOf } from '../errors.ts'
@@ -29,8 +29,10 @@ export async function writeAtomically(
     await write(temporary)
     await writable(output, () => (force ? replace(temporary, target) : place(temporary, target)))
     await writable(output, () => syncDirectory(dirname(target)))
-  } finally {
-    await rm(temporary, { recursive: true, force: true })
+  } catch (error) {
+    // Why it failed matters more than what could not be cleared away.
+    await rm(temporary, { recursive: true, force: true }).catch(() => {})
+    throw error
   }
 }
 
@@ -46,6 +48,7 @@ async function place(temporary: string, target: string): Promise<void> {
       })
     } else {
       await link(temporary, target)
+      await unlink(temporary)
     }
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException

@@ -1,4 +1,5 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { messageOf } from '../errors.ts'
 import { cliError } from './errors.ts'
 
@@ -11,7 +12,7 @@ const OWNER_ONLY = 0o700
  */
 export async function ensureDataDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: OWNER_ONLY })
+    await makeDirectory(directory, OWNER_ONLY)
     if (!(await stat(directory)).isDirectory()) throw new Error('it is not a directory')
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
@@ -23,4 +24,18 @@ export async function ensureDataDirectory(directory: string): Promise<void> {
       },
     )
   }
+}
+
+/** As `mkdir -p`. Node's own never ends where the system refuses a name with ENOENT, as /proc does. */
+async function makeDirectory(directory: string, mode?: number): Promise<void> {
+  const make = () => mkdir(directory, mode)
+  await make()
+    .catch(async error => {
+      if (error.code !== 'ENOENT' || dirname(directory) === directory) throw error
+      await makeDirectory(dirname(directory))
+      await make()
+    })
+    .catch(error => {
+      if (error.code !== 'EEXIST') throw error
+    })
 }

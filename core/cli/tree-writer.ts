@@ -116,7 +116,7 @@ async function applyAttributes(handle: FileHandle, { mode, mtimeMs }: EntryAttri
   if (mtimeMs !== undefined) await handle.utimes(seconds(mtimeMs), seconds(mtimeMs))
 }
 
-/** Node cuts seconds down to whole microseconds: half of one makes up for what the division loses. */
+/** A double of seconds is up to a quarter of a microsecond off, and cut down: half of one keeps the millisecond. */
 function seconds(milliseconds: number): number {
   return milliseconds / 1000 + 0.5e-6
 }

@@ -35,7 +35,7 @@ export class Exporter {
     const target = parseContentPath(path)
     if (target.names.length === 0) return target.root
     await using session = this.#blocks.session(target.root)
-    return this.#locate(new DagReader(session, this.#memory, signal), target)
+    return await this.#locate(new DagReader(session, this.#memory, signal), target)
   }
 
   async *cat(path: string, options: ContentOptions & ByteRange = {}): AsyncGenerator<Uint8Array, void, void> {
@@ -65,7 +65,10 @@ export class Exporter {
   async *export(path: string, options: ContentOptions = {}): AsyncGenerator<ExportEntry, void, void> {
     await using opened = await this.#open(path, options.signal)
     const { cid, node } = opened
-    const count = progressCounter(options, totalBytesOf(node))
+    const totalBytes = totalBytesOf(node)
+    // Before the first entry, so that whoever passes it on can say how much there will be.
+    if (totalBytes !== undefined) options.onProgress?.({ bytes: 0, blocks: 0, totalBytes })
+    const count = progressCounter(options, totalBytes)
     yield* this.#exportEntry(opened, { path: '', cid, child: node, depth: 0 }, count)
   }
 

@@ -9,9 +9,9 @@ export function define(command: Command): void {
     .description('make the index again from the segment files; the node has to be stopped')
     .addHelpText('after', examples('skep stop; skep storage rebuild && skep start'))
     .action(async (_options: object, rebuild: Command) => {
-      const { rebuildIndex } = await import('../../storage/rebuild.ts')
       const context = contextOf(rebuild)
       await ensureDataDirectory(context.dataDirectory)
+      const { rebuildIndex } = await import('../../storage/rebuild.ts')
       const result = await rebuildIndex(context.dataDirectory)
       print(context, result, () => `the index has been made again: ${result.blocks} blocks`)
     })

@@ -1,0 +1,238 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CID } from 'multiformats/cid'
+import t, { type Test } from 'tap'
+import { answerWithBytes } from '../../../core/control/answers.ts'
+import { createControl } from '../../../core/control/server.ts'
+import { encodeTar, type TreeEntry } from '../../../core/control/tar.ts'
+import { silentLogger } from '../../../core/logger.ts'
+import { startContentServer } from '../../helpers/content-server.ts'
+import { skep } from '../../helpers/skep-process.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
+import { describeTree } from '../../helpers/tree.ts'
+
+const MIB = 1024 * 1024
+const CLI = fileURLToPath(new URL('../../../core/cli/main.ts', import.meta.url))
+const HELLO = 'bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4'
+
+async function start(t: Test) {
+  const server = await startContentServer(t)
+  const { directory } = server
+  return {
+    ...server,
+    run: (args: string[], options = {}) =>
+      skep([...args, '--data', directory], { cwd: directory, ...options }),
+  }
+}
+
+/** A tree with what a file system has to offer. */
+function plant(directory: string): string {
+  const tree = join(directory, 'tree')
+  mkdirSync(join(tree, 'sub', 'deep'), { recursive: true })
+  mkdirSync(join(tree, 'empty'))
+  writeFileSync(join(tree, 'big'), randomBytes(3 * MIB))
+  writeFileSync(join(tree, 'none'), '')
+  writeFileSync(join(tree, 'sub', 'run'), '#!/bin/sh\n')
+  writeFileSync(join(tree, 'sub', 'deep', `ä b\n${'x'.repeat(200)}`), 'odd name')
+  writeFileSync(join(tree, '.hidden'), 'hidden')
+  chmodSync(join(tree, 'sub', 'run'), 0o751)
+  chmodSync(join(tree, 'sub', 'deep'), 0o500)
+  symlinkSync('../big', join(tree, 'sub', 'link'))
+  symlinkSync('/nowhere', join(tree, 'dangling'))
+  return tree
+}
+
+t.test('files: add, cat and get', async t => {
+  const { directory, run } = await start(t)
+  writeFileSync(join(directory, 'hello.txt'), 'hello world\n')
+  t.same(await run(['add', 'hello.txt']), { code: 0, stdout: `${HELLO}  hello.txt\n`, stderr: '' })
+  t.same(await run(['add', '-q', 'hello.txt']), { code: 0, stdout: `${HELLO}\n`, stderr: '' })
+  const json = await run(['add', 'hello.txt', '--json'])
+  t.same(JSON.parse(json.stdout), { cid: HELLO, size: 12, files: 1, path: 'hello.txt' })
+  const input = 'hello world\n'
+  t.match(await run(['add', '-q', '-'], { input }), { code: 0, stdout: `${HELLO}\n` })
+  t.match(
+    await run(['add', '-q'], { input }),
+    { code: 0, stdout: `${HELLO}\n` },
+    'stdin is the default in a pipe',
+  )
+
+  writeFileSync(join(directory, 'other'), 'other')
+  const several = await run(['add', 'hello.txt', 'other', '--json'])
+  const paths = several.stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line).path)
+  t.same(paths, ['hello.txt', 'other'])
+
+  t.same(await run(['cat', HELLO]), { code: 0, stdout: 'hello world\n', stderr: '' })
+  t.match(await run(['cat', HELLO, '--offset', '6', '--length', '5']), { stdout: /^world$/ })
+
+  t.same(await run(['get', HELLO, '-o', 'out']), { code: 0, stdout: 'out: 1 file, 12 B\n', stderr: '' })
+  t.equal(readFileSync(join(directory, 'out'), 'utf8'), 'hello world\n')
+  t.match(await run(['get', HELLO, '-o', 'out']), { code: 1, stderr: /^error: out exists\nfix: .*--force/ })
+  t.match(await run(['get', HELLO, '-o', 'out', '--force', '--json']), { code: 0, stdout: /"bytes":12/ })
+  t.match(await run(['get', HELLO]), { code: 0 })
+  t.equal(readFileSync(join(directory, HELLO), 'utf8'), 'hello world\n', 'named after the CID')
+})
+
+t.test('a tree comes back with names, symlinks and, when asked for, modes', async t => {
+  const { directory, run, pins } = await start(t)
+  const tree = plant(directory)
+  const { stdout } = await run(['add', 'tree', '--hidden', '--preserve-mode', '--json', '--name', 'mine'])
+  const { cid, files } = JSON.parse(stdout)
+  t.equal(files, 5)
+  t.match(pins.get(CID.parse(cid)), { name: 'mine', state: 'pinned' })
+  t.match(await run(['get', cid, '-o', 'back', '--json']), { code: 0 })
+  t.same(await describeTree(join(directory, 'back')), await describeTree(tree))
+
+  const plain = await run(['add', '-q', 'tree'])
+  t.not(plain.stdout, `${cid}\n`, 'modes change the CID')
+  await run(['get', plain.stdout.trim(), '-o', 'plain'])
+  const names = async (name: string) =>
+    (await describeTree(join(directory, name)))
+      .map(line => line.replace(/ \d+ /, ' '))
+      .filter(line => !/hidden/.test(line))
+      .sort()
+  t.same(await names('plain'), await names('tree'), 'all but modes and hidden files')
+
+  t.match(await run(['get', `${cid}/sub/run`]), { code: 0 })
+  t.equal(readFileSync(join(directory, 'run'), 'utf8'), '#!/bin/sh\n', 'named after the last part')
+
+  const listed = await run(['ls', cid])
+  t.match(listed.stdout, /^- +3145728 {2}\S+ {2}big$/m)
+  t.match(listed.stdout, /^d +- {2}\S+ {2}sub$/m)
+  t.match(listed.stdout, /^l +\S+ {2}\S+ {2}dangling$/m)
+  t.match(await run(['ls', `${cid}/sub/deep`]), { stdout: /ä b\\u000axxx/ }, 'names can not break lines')
+  const lines = (await run(['ls', cid, '--json'])).stdout.trim().split('\n')
+  t.match(
+    lines.map(line => JSON.parse(line)).find(({ name }) => name === 'big'),
+    { type: 'file', size: 3 * MIB },
+  )
+})
+
+t.test('pins', async t => {
+  const { run } = await start(t)
+  await run(['add', '--no-pin'], { input: 'hello world\n' })
+  t.match(await run(['pin', 'ls']), { code: 0, stdout: '' })
+  t.match(await run(['pin', 'add', HELLO, '--name', 'greeting']), {
+    code: 0,
+    stdout: `${HELLO}  pinned  greeting\n`,
+  })
+  t.match(JSON.parse((await run(['pin', 'ls', '--json'])).stdout), {
+    cid: HELLO,
+    name: 'greeting',
+    state: 'pinned',
+  })
+  t.match(await run(['pin', 'rm', HELLO]), { code: 0, stdout: `unpinned ${HELLO}\n` })
+  t.match(await run(['pin', 'rm', HELLO, '--json']), { code: 1, stderr: /"NOT_PINNED"/ })
+})
+
+t.test('bad input ends with 1 and says what', async t => {
+  const { directory, run } = await start(t)
+  await run(['add'], { input: 'hello world\n' })
+  const cases: [string[], RegExp][] = [
+    [['cat', 'nonsense'], /CID_INVALID.*nonsense/],
+    [['cat', `${HELLO}/a`], /PATH_NOT_FOUND/],
+    [['get', 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy'], /CONTENT_UNAVAILABLE/],
+    [['ls', HELLO], /NOT_A_DIRECTORY/],
+    [['add', 'missing'], /INPUT_UNREADABLE.*missing.*ENOENT/],
+    [['add', '/dev/null'], /INPUT_UNSUPPORTED/],
+    [['get', HELLO, '-o', 'no/where'], /OUTPUT_FAILED/],
+  ]
+  for (const [args, expected] of cases) {
+    const { code, stdout, stderr } = await run([...args, '--json'])
+    t.equal(code, 1, args.join(' '))
+    t.equal(stdout, '', args.join(' '))
+    t.match(stderr, expected, args.join(' '))
+  }
+  t.same(readdirSync(directory), ['skep.sock'], 'and leaves nothing')
+})
+
+t.test('cat into a reader that has seen enough', async t => {
+  const { directory, run } = await start(t)
+  const { stdout } = await run(['add', '-q'], { input: randomBytes(20 * MIB) })
+  const child = spawn(process.execPath, [CLI, 'cat', stdout.trim(), '--data', directory])
+  const errors: Buffer[] = []
+  child.stderr.on('data', chunk => errors.push(chunk))
+  await once(child.stdout, 'data')
+  child.stdout.destroy()
+  t.equal((await once(child, 'close'))[0], 0)
+  t.equal(Buffer.concat(errors).toString(), '')
+})
+
+/** A node that sends `entries` and then what `until` says. */
+async function startSender(t: Test, entries: () => AsyncIterable<TreeEntry>) {
+  const directory = temporaryDirectory(t)
+  const control = createControl({ socketPath: join(directory, 'skep.sock') }, { log: silentLogger })
+  control.routes(app => {
+    app.get('/content/export', (request, reply) =>
+      answerWithBytes(request, reply, encodeTar(entries()), () => ({ 'content-type': 'application/x-tar' })),
+    )
+  })
+  await control.listen()
+  t.teardown(() => control.close())
+  return directory
+}
+
+t.test('a get that is interrupted leaves nothing', async t => {
+  const halfway = Promise.withResolvers<void>()
+  const directory = await startSender(t, async function* () {
+    yield { type: 'directory', path: 'root' }
+    yield { type: 'file', path: 'root/a', size: 2 * MIB, bytes: endless }
+  })
+  async function* endless() {
+    yield randomBytes(MIB)
+    halfway.resolve()
+    await new Promise(() => {})
+  }
+  const child = spawn(process.execPath, [CLI, 'get', 'x', '-o', 'out', '--data', directory, '--json'], {
+    cwd: directory,
+  })
+  const errors: Buffer[] = []
+  child.stderr.on('data', chunk => errors.push(chunk))
+  await halfway.promise
+  while (!readdirSync(directory).some(name => /^\.out\.skep-[0-9a-f]{8}$/.test(name))) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  child.kill('SIGINT')
+  t.equal((await once(child, 'close'))[0], 1)
+  t.match(Buffer.concat(errors).toString(), /"INTERRUPTED".*SIGINT/)
+  t.same(readdirSync(directory), ['skep.sock'])
+})
+
+t.test('a get whose node fails, or sends what it should not, leaves nothing', async t => {
+  const bytes = async function* () {
+    yield Buffer.from('x')
+  }
+  const failing = async function* () {
+    yield Buffer.from('x')
+    throw new Error('the disk of the node is gone')
+  }
+  const root = { type: 'directory', path: 'root' } as const
+  const cases: [string, TreeEntry[], RegExp][] = [
+    [
+      'failing',
+      [root, { type: 'file', path: 'root/a', size: 2, bytes: failing }],
+      /INTERNAL_ERROR.*disk of the node/,
+    ],
+    ['outside', [root, { type: 'file', path: 'other/a', size: 1, bytes }], /OUTPUT_REFUSED/],
+    ['leaving', [root, { type: 'file', path: 'root/../../a', size: 1, bytes }], /TREE_ENTRY_REFUSED/],
+    ['no parent', [root, { type: 'file', path: 'root/a/b', size: 1, bytes }], /OUTPUT_REFUSED/],
+  ]
+  for (const [what, list, expected] of cases) {
+    const directory = await startSender(t, async function* () {
+      yield* list
+    })
+    const { code, stderr } = await skep(['get', 'x', '-o', 'out', '--data', directory, '--json'], {
+      cwd: directory,
+    })
+    t.equal(code, 1, what)
+    t.match(stderr, expected, what)
+    t.same(readdirSync(directory), ['skep.sock'], what)
+  }
+})
