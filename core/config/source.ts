@@ -1,6 +1,5 @@
-/** Layers in rising precedence. `schema` holds each key's default. */
-export const LAYERS = ['schema', 'default', 'profile', 'user', 'env', 'set'] as const
-export type Layer = (typeof LAYERS)[number]
+/** In rising precedence. `schema` holds each key's default. */
+export type Layer = 'schema' | 'default' | 'profile' | 'user' | 'env' | 'set'
 
 /** Where a value comes from. */
 export interface Origin {
