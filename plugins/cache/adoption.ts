@@ -17,6 +17,9 @@ const BLOCKS_PER_STEP = 256
 /** Least time between two rounds made for want of room: a full store must not read its whole index for each refusal. */
 const REFRESH_AFTER_MS = 60_000
 
+/** A pin is gone before all of its blocks are free: for so long after an unpin, want of room is worth another look. */
+const RELEASE_MS = 60_000
+
 /**
  * Finds blocks that the order doesn't know (stored while the cache was off, or unpinned) and gives them a place,
  * as the longest unused.
@@ -27,6 +30,7 @@ export class Adoption {
   #cursor: Uint8Array | undefined
   #complete = false
   #completedMs = 0
+  #unpinnedMs = Number.NEGATIVE_INFINITY
   #round = 0
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -39,7 +43,7 @@ export class Adoption {
     return this.#complete
   }
 
-  /** Starts over: blocks may have lost their place or become free of pins. */
+  /** Starts over: blocks may have lost their place. */
   restart(): void {
     this.#cursor = undefined
     this.#complete = false
@@ -47,9 +51,17 @@ export class Adoption {
     this.#restarts.emit('restart')
   }
 
-  /** Starts over where the last round is a while ago: an unpin that goes on after a crash is told by no event. */
+  /** Starts over: a pin was removed. */
+  unpinned(): void {
+    this.#unpinnedMs = this.#dependencies.nowMs()
+    this.restart()
+  }
+
+  /** For want of room: starts over where it may help. An unpin that goes on after a crash is told by no event. */
   refresh(): void {
-    if (this.#complete && this.#dependencies.nowMs() - this.#completedMs >= REFRESH_AFTER_MS) this.restart()
+    if (!this.#complete) return
+    const nowMs = this.#dependencies.nowMs()
+    if (nowMs - this.#completedMs >= REFRESH_AFTER_MS || nowMs - this.#unpinnedMs < RELEASE_MS) this.restart()
   }
 
   /** Looks at the next blocks; resolves with the number adopted. One step at a time, whoever asks. */

@@ -103,7 +103,7 @@ export class BlockCache implements Cache, Evictor {
 
   /** Looks for blocks that lost their pin. */
   onUnpinned(): void {
-    this.#adoption.restart()
+    this.#adoption.unpinned()
   }
 
   /** Background loop: gives blocks that the order doesn't know their place. */

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { use } from '../../../core/container.ts'
+import { Content, type ImportEntry } from '../../../core/content/content.ts'
+import { Cache } from '../../../core/services/cache.ts'
+import { Pins } from '../../../core/services/pins.ts'
+import { Storage } from '../../../core/storage/storage.ts'
+import cache from '../../../plugins/cache/index.ts'
+import { startPlugins } from '../../helpers/plugin-node.ts'
+
+const MIB = 1 << 20
+
+async function* file(bytes: number): AsyncGenerator<ImportEntry> {
+  yield {
+    type: 'file',
+    path: '',
+    bytes: (async function* () {
+      yield randomBytes(bytes)
+    })(),
+  }
+}
+
+t.test('what a user unpinned makes room at once; what is pinned never does', async t => {
+  const { container, state, stop } = await startPlugins([{ plugin: cache }])
+  const content = use(container, Content)
+  const pins = use(container, Pins)
+  const { blocks } = use(container, Storage)
+  t.equal(blocks.stats().maxBytes, 64 * MIB)
+
+  const kept = await content.add(file(20 * MIB))
+  const dropped = await content.add(file(20 * MIB))
+  await t.rejects(content.add(file(30 * MIB)), { code: 'STORAGE_FULL' })
+  await pins.remove(dropped.cid)
+  const added = await content.add(file(30 * MIB))
+
+  t.ok(use(container, Cache).stats().evictedBlocks >= 8)
+  t.same(state.status().details.cache, use(container, Cache).stats())
+  for (const { cid } of [kept, added]) {
+    let bytes = 0
+    for await (const chunk of content.cat(cid.toString())) bytes += chunk.length
+    t.ok(bytes >= 20 * MIB, 'it is whole')
+  }
+  await stop()
+})
