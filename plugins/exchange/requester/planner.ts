@@ -67,7 +67,10 @@ const MAX_WAITING = 64
 /** In the endgame, when all is asked for, a peer takes over what it can deliver in half the time. */
 const ENDGAME_GAIN = 2
 
-/** Spreads `wants`, none of which is asked of anybody, over `peers`; `roomBytes` bounds them all. */
+/**
+ * Spreads `wants`, none of which is asked of anybody, over `peers`; `roomBytes` bounds them all. First come, first served: a
+ * large block that has to wait for room isn't overtaken by small ones that would take it.
+ */
 export function assign<W extends PlannedWant>(
   wants: Iterable<W>,
   peers: readonly PlannedPeer[],
@@ -80,7 +83,9 @@ export function assign<W extends PlannedWant>(
     const holder = table.bestHolder(want)
     if (holder) table.ask(want, holder)
     const found = table.probe(want)
-    if (found && !holder) waiting++
+    if (!found || holder) continue
+    waiting++
+    table.keepFor(want)
   }
   return table.moves
 }
@@ -123,6 +128,8 @@ interface Seat {
   queuedBytes: number
   roomBytes: number
   roomWants: number
+  /** Its room is kept for a want that waits. */
+  kept: boolean
 }
 
 class Table<W extends PlannedWant> {
@@ -137,6 +144,7 @@ class Table<W extends PlannedWant> {
       queuedBytes: peer.outstandingBytes,
       roomBytes: peer.roomBytes,
       roomWants: peer.roomWants,
+      kept: false,
     }))
     this.#roomBytes = roomBytes
     this.#openSeats = this.#seats.filter(seat => seat.roomWants > 0).length
@@ -150,8 +158,9 @@ class Table<W extends PlannedWant> {
   bestHolder(want: W, withinMs = Number.POSITIVE_INFINITY): Seat | undefined {
     let best: Seat | undefined
     let bestMs = withinMs
+    if (want.bytes > this.#roomBytes) return undefined
     for (const seat of this.#seats) {
-      if (seat.roomWants <= 0 || (seat.roomBytes < want.bytes && seat.queuedBytes > 0)) continue
+      if (seat.kept || seat.roomWants <= 0 || (seat.roomBytes < want.bytes && seat.queuedBytes > 0)) continue
       if (want.asks.has(seat.peer.id) || !isHolder(want, seat.peer.id)) continue
       const etaMs = etaOf(seat, want.bytes)
       if (etaMs >= bestMs) continue
@@ -168,12 +177,18 @@ class Table<W extends PlannedWant> {
     this.#roomBytes -= want.bytes
   }
 
+  /** Nothing more is asked of the peers that `want` waits for. */
+  keepFor(want: W): void {
+    for (const seat of this.#seats) if (isHolder(want, seat.peer.id)) seat.kept = true
+  }
+
   /** Asks peers whether they have it. True where a holder is known already. */
   probe(want: W): boolean {
     const found = this.#seats.some(seat => isHolder(want, seat.peer.id))
     for (const seat of this.#seats) {
       const { id } = seat.peer
-      if (seat.roomWants <= 0 || want.standings.has(id) || want.session.providers.has(id)) continue
+      if (seat.roomWants <= 0 || want.asks.has(id)) continue
+      if (want.standings.has(id) || want.session.providers.has(id)) continue
       if (found && want.ordinal < (want.session.probeFrom.get(id) ?? 0)) continue
       this.#add(want, seat, 'HAVE')
     }

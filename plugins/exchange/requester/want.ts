@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { MAX_BLOCK_BYTES } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import type { Ask, PlannedWant, Standing } from './planner.ts'
 import type { Session } from './session.ts'
@@ -45,7 +46,8 @@ export class Want implements PlannedWant {
     this.ordinal = session.nextOrdinal()
     this.createdMs = nowMs
     this.hopeMs = nowMs
-    this.bytes = sizeHint ?? session.guessBytes
+    // A hint may be of a whole subtree.
+    this.bytes = Math.min(sizeHint ?? session.guessBytes, MAX_BLOCK_BYTES)
   }
 
   get waiting(): boolean {

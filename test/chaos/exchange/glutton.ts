@@ -5,5 +5,6 @@ import type { TestBlock } from '../../unit/exchange/fixture.ts'
 /** Asks for all `blocks` and never reads an answer. */
 export async function glutton(channel: Channel, blocks: readonly TestBlock[]): Promise<void> {
   const wants = blocks.map(({ cid }, index) => ({ id: index + 1, cid, mode: Mode.BLOCK, sizeHint: 0 }))
-  while (wants.length > 0) await channel.write(encodeRequest({ wants: wants.splice(0, MAX_BATCH), cancels: [] }))
+  while (wants.length > 0)
+    await channel.write(encodeRequest({ wants: wants.splice(0, MAX_BATCH), cancels: [] }))
 }

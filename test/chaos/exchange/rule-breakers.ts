@@ -26,9 +26,7 @@ export const ruleBreakers: Record<string, (blocks: readonly TestBlock[]) => Hand
   'says missing with a length': blocks =>
     pretender(blocks, (channel, { id }) => answer(channel, id, Status.MISSING, 5)),
   'offers what it never missed': blocks =>
-    pretender(blocks, (channel, { cid }) =>
-      channel.write(encodeReply({ answers: [], haveUpdates: [cid] })),
-    ),
+    pretender(blocks, (channel, { cid }) => channel.write(encodeReply({ answers: [], haveUpdates: [cid] }))),
   'sends an empty message': blocks => pretender(blocks, channel => channel.write(new Uint8Array())),
   'sends what is no protobuf': blocks =>
     pretender(blocks, channel => channel.write(Uint8Array.of(0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f))),

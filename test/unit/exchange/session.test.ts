@@ -1,0 +1,122 @@
+import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import t from 'tap'
+import { staller } from '../../chaos/exchange/staller.ts'
+import { eventually } from '../../helpers/eventually.ts'
+import { startNode } from '../network/nodes.ts'
+import { areContents, connect, randomBlock, randomBlocks, startExchange, startPeer } from './fixture.ts'
+
+const MIB = 1024 * 1024
+const RAW = 0x55
+
+t.test('a block nobody has: says who was asked, and what each answered', async t => {
+  const block = randomBlock(100)
+  const requester = await startExchange(t, { findTimeoutMs: 500 })
+  const without = await startExchange(t)
+  const silent = await startPeer(t, async channel => {
+    while (await channel.read());
+  })
+  const foreign = await startNode(t)
+  for (const peer of [without, silent, foreign]) await connect(requester, peer)
+  await using session = requester.session()
+  const failure: Error = await session.fetch(block.cid).then(
+    () => t.fail('nobody has it'),
+    error => error,
+  )
+  t.match(failure, { code: 'BLOCK_UNAVAILABLE' })
+  t.match(failure.message, `no peer delivered block ${block.cid} within 0.5 s; asked 3: `)
+  t.match(failure.message, `${without.id}: does not have it`)
+  t.match(failure.message, `${silent.id}: no answer`)
+  t.match(failure.message, `${foreign.port.self}: does not speak /skep/blocks/1.0.0`)
+  t.match(requester.details(), { unavailableBlocks: 1, wantsOutstanding: 0, bytesInFlight: 0 })
+})
+
+t.test('a node without peers says so', async t => {
+  const requester = await startExchange(t, { findTimeoutMs: 100 })
+  await using session = requester.session()
+  await t.rejects(session.fetch(randomBlock(1).cid), {
+    code: 'BLOCK_UNAVAILABLE',
+    message: /no connected peer speaks/,
+  })
+})
+
+t.test('an abort frees all at once, and what still comes is thrown away', async t => {
+  const requester = await startExchange(t)
+  const holder = await startExchange(t)
+  const blocks = randomBlocks(40, MIB)
+  await holder.hold(blocks)
+  await connect(requester, holder)
+  await using session = requester.session()
+  const stop = new AbortController()
+  const fetches = blocks.map(({ cid }) => session.fetch(cid, { signal: stop.signal, sizeHint: MIB }))
+  const ends = Promise.allSettled(fetches)
+  await fetches[0]
+  stop.abort(new Error('enough'))
+  t.match(requester.details(), { wantsOutstanding: 0, bytesInFlight: 0 })
+  const failed = (await ends).filter(({ status }) => status === 'rejected')
+  t.ok(failed.length > 0)
+  for (const end of failed) t.match(end, { reason: { message: 'enough' } })
+  const [other] = blocks.slice(-1)
+  t.ok(other && areContents([await session.fetch(other.cid)], [other]), 'the stream is still good')
+  t.same(requester.peers.get(holder.port.self)?.evidence, {}, 'and nobody broke a rule')
+  await eventually('the holder to let go', () => holder.details().queuedWants === 0 || undefined)
+})
+
+t.test('one of two who wait for a block may leave', async t => {
+  const requester = await startExchange(t)
+  const block = randomBlock(100)
+  await using session = requester.session()
+  const stop = new AbortController()
+  const leaving = session.fetch(block.cid, { signal: stop.signal })
+  const staying = session.fetch(block.cid)
+  stop.abort(new Error('enough'))
+  await t.rejects(leaving, { message: 'enough' })
+  t.equal(requester.details().wantsOutstanding, 1)
+  const holder = await startExchange(t)
+  await holder.hold([block])
+  await connect(requester, holder)
+  t.ok(areContents([await staying], [block]))
+})
+
+t.test('a session that ends takes its own wants along', async t => {
+  const requester = await startExchange(t)
+  const [one, both] = [randomBlock(1), randomBlock(2)]
+  const session = requester.session()
+  await using other = requester.session()
+  const ends = Promise.allSettled([session.fetch(one.cid), session.fetch(both.cid)])
+  const staying = other.fetch(both.cid)
+  await session[Symbol.asyncDispose]()
+  for (const end of await ends) t.match(end, { status: 'rejected', reason: { code: 'SESSION_CLOSED' } })
+  t.equal(requester.details().wantsOutstanding, 1)
+  await t.rejects(session.fetch(one.cid), { code: 'SESSION_CLOSED' })
+  const holder = await startExchange(t)
+  await holder.hold([both])
+  await connect(requester, holder)
+  t.ok(areContents([await staying], [both]))
+})
+
+t.test('a stop fails what waits, and can be repeated', async t => {
+  const block = randomBlock(1000)
+  const requester = await startExchange(t)
+  const peer = await startPeer(t, staller([block]))
+  await connect(requester, peer)
+  const session = requester.session()
+  const end = session.fetch(block.cid)
+  const rejected = t.rejects(end, { code: 'EXCHANGE_STOPPED' })
+  await requester.plugin.stop()
+  await requester.plugin.stop()
+  await rejected
+  await t.rejects(session.fetch(block.cid), { code: 'EXCHANGE_STOPPED' })
+})
+
+t.test('only hashes that can be trusted are fetched', async t => {
+  const requester = await startExchange(t)
+  await using session = requester.session()
+  const sha1 = CID.createV1(RAW, createDigest(0x11, new Uint8Array(20)))
+  await t.rejects(session.fetch(sha1), { code: 'HASH_NOT_ALLOWED', message: /0x11 with 20 bytes/ })
+  const inlined = CID.createV1(RAW, createDigest(0x00, Uint8Array.of(1, 2, 3)))
+  t.same(await session.fetch(inlined), Uint8Array.of(1, 2, 3))
+  await t.rejects(session.fetch(randomBlock(1).cid, { signal: AbortSignal.abort(new Error('no')) }), {
+    message: 'no',
+  })
+})
