@@ -8,8 +8,11 @@ import type { BlockEntry, BlockStore, Evictor, Reservation, StorageStats, WaitOp
 export interface BlockShelf {
   /** Payload bytes of a held block. */
   sizeOf(hash: Uint8Array): number | undefined
-  /** The caller owns the bytes. @throws SkepError BLOCK_NOT_FOUND, BLOCK_CORRUPT, STORAGE_FAILED */
-  read(hash: Uint8Array): Promise<Uint8Array>
+  /**
+   * The caller owns the bytes. `onFreed` hears of disk bytes that came free because a block was damaged.
+   * @throws SkepError BLOCK_NOT_FOUND, BLOCK_CORRUPT, STORAGE_FAILED
+   */
+  read(hash: Uint8Array, onFreed: (bytes: number) => void): Promise<Uint8Array>
   /** Resolves when the block, which was not held, is durable. */
   write(hash: Uint8Array, bytes: Uint8Array): Promise<void>
   /** Resolves with the disk bytes that are free again. */
@@ -58,10 +61,13 @@ export class QuotaBlockStore implements BlockStore {
   async get(cid: CID, { signal }: WaitOptions = {}): Promise<Uint8Array> {
     signal?.throwIfAborted()
     const inlined = inlinedBytes(cid)
-    if (inlined) return inlined.slice()
+    if (inlined) return new Uint8Array(inlined)
     const hash = cid.multihash.bytes
     if (this.#heldSize(hash) === undefined) throw storageError('BLOCK_NOT_FOUND', `block ${cid} is not held`)
-    const bytes = await untilAborted(this.#shelf.read(hash), signal)
+    const bytes = await untilAborted(
+      this.#shelf.read(hash, freedBytes => this.#quota.free(freedBytes)),
+      signal,
+    )
     this.#quota.evictor?.read(hash)
     return bytes
   }

@@ -14,9 +14,11 @@ interface CoreBucket {
  */
 const CORE_BUCKETS = {
   meta: { id: 1, environment: 'index' },
+  /** Where each block lies: `index-entry.ts`. */
   blocks: { id: 2, environment: 'index' },
   'inline-blocks': { id: 3, environment: 'index' },
   segments: { id: 4, environment: 'index' },
+  quarantine: { id: 10, environment: 'index' },
   /** libp2p's peer store and whatever else wants an interface-datastore. */
   datastore: { id: 5, environment: 'index' },
   'pin-counts': { id: 6, environment: 'index' },
@@ -24,6 +26,7 @@ const CORE_BUCKETS = {
   'pin-queue': { id: 8, environment: 'index' },
   /** Roots that are counted: what was done of the vault's pins. */
   'pin-roots': { id: 9, environment: 'index' },
+  'kept-ports': { id: 11, environment: 'index' },
   'vault-meta': { id: 32, environment: 'vault' },
   pins: { id: 33, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>

@@ -46,7 +46,7 @@ export class MemoryStore implements KeyValueStore {
     }
     try {
       return change({
-        put: (bucket, key, value) => set(bucket, key, value.slice()),
+        put: (bucket, key, value) => set(bucket, key, copyOf(value)),
         delete: (bucket, key) => set(bucket, key, undefined),
       })
     } catch (error) {
@@ -78,7 +78,8 @@ class MemoryBucket implements Bucket {
 
   get(key: Uint8Array): Uint8Array | undefined {
     this.#checkOpen()
-    return this.#find(key)?.[1].slice()
+    const entry = this.#find(key)
+    return entry && copyOf(entry[1])
   }
 
   has(key: Uint8Array): boolean {
@@ -94,7 +95,7 @@ class MemoryBucket implements Bucket {
       this.#checkOpen()
       const entry = this.#entries[reverse ? high - 1 : low]
       if (!entry) return
-      yield [entry[0].slice(), entry[1].slice()]
+      yield [copyOf(entry[0]), copyOf(entry[1])]
       low = reverse ? (from ? this.#lowerBound(from) : 0) : this.#lowerBound(entry[0], true)
       high = reverse ? this.#lowerBound(entry[0]) : to ? this.#lowerBound(to) : this.#entries.length
     }
@@ -113,7 +114,7 @@ class MemoryBucket implements Bucket {
     checkKey(key)
     const position = this.#lowerBound(key)
     const held = this.#find(key) ? 1 : 0
-    this.#entries.splice(position, held, ...(value ? [[key.slice(), value] as const] : []))
+    this.#entries.splice(position, held, ...(value ? [[copyOf(key), value] as const] : []))
   }
 
   #find(key: Uint8Array): Entry | undefined {
@@ -133,4 +134,9 @@ class MemoryBucket implements Bucket {
     }
     return low
   }
+}
+
+/** A plain copy; `slice` of a Buffer would be a view. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
 }

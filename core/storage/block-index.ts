@@ -1,0 +1,197 @@
+import { decodeIndexEntry, encodeIndexEntry, type IndexEntry } from './index-entry.ts'
+import { diskBytesOf, slotBytesOf } from './size-classes.ts'
+import { decodeSegmentRecord, encodeSegmentRecord, type SegmentRecord, type Slot, setBit } from './slots.ts'
+import type { BlockEntry, Bucket, KeyValueStore, WriteBatch } from './storage.ts'
+
+export interface Counters {
+  readonly blocks: number
+  /** Disk bytes that blocks take, those in quarantine among them. */
+  readonly usedBytes: number
+}
+
+/** A block on its way into the index. */
+export interface NewBlock extends IndexEntry {
+  readonly hash: Uint8Array
+  /** What an inline block keeps in the index itself. */
+  readonly inlineBytes?: Uint8Array
+}
+
+const NO_COUNTERS: Counters = { blocks: 0, usedBytes: 0 }
+const COUNTERS_KEY = Buffer.from('counters')
+const NEXT_SEGMENT_KEY = Buffer.from('next-segment')
+const FIRST_SEGMENT = 1
+
+/**
+ * The tables that say which block lies where. Reads are synchronous; the methods that take a batch run within a
+ * transaction and see what it changed so far.
+ */
+export class BlockIndex {
+  readonly store: KeyValueStore
+  readonly #meta: Bucket
+  readonly #blocks: Bucket
+  readonly #inline: Bucket
+  readonly #segments: Bucket
+  readonly #quarantine: Bucket
+
+  constructor(store: KeyValueStore) {
+    this.store = store
+    this.#meta = store.bucket('meta')
+    this.#blocks = store.bucket('blocks')
+    this.#inline = store.bucket('inline-blocks')
+    this.#segments = store.bucket('segments')
+    this.#quarantine = store.bucket('quarantine')
+  }
+
+  entry(hash: Uint8Array): IndexEntry | undefined {
+    const value = this.#blocks.get(hash)
+    return value && decodeIndexEntry(value)
+  }
+
+  inlineBytes(hash: Uint8Array): Uint8Array | undefined {
+    return this.#inline.get(hash)
+  }
+
+  list({ after, limit }: { after?: Uint8Array; limit?: number }): BlockEntry[] {
+    // A key with a zero byte behind it is the next one possible.
+    const from = after && Buffer.concat([after, Buffer.of(0)])
+    return Array.from(this.#blocks.entries({ from, limit }), ([hash, value]) => ({
+      hash,
+      size: decodeIndexEntry(value).length,
+    }))
+  }
+
+  counters(): Counters {
+    const value = this.#meta.get(COUNTERS_KEY)
+    if (!value) return NO_COUNTERS
+    const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+    return { blocks: view.getFloat64(0, true), usedBytes: view.getFloat64(8, true) }
+  }
+
+  /** The id that the next new segment gets. Ids are never used twice. */
+  nextSegment(): number {
+    const value = this.#meta.get(NEXT_SEGMENT_KEY)
+    return value ? Buffer.from(value).readUInt32BE() : FIRST_SEGMENT
+  }
+
+  segments(): { id: number; record: SegmentRecord }[] {
+    return Array.from(this.#segments.entries(), ([key, value]) => ({
+      id: Buffer.from(key).readUInt32BE(),
+      record: decodeSegmentRecord(value),
+    }))
+  }
+
+  quarantined(): Slot[] {
+    return Array.from(this.#quarantine.keys(), key => {
+      const bytes = Buffer.from(key)
+      return { segment: bytes.readUInt32BE(0), position: bytes.readUInt16BE(4) }
+    })
+  }
+
+  addSegment(batch: WriteBatch, id: number, record: SegmentRecord): void {
+    batch.put(this.#segments, segmentKey(id), encodeSegmentRecord(record))
+    batch.put(this.#meta, NEXT_SEGMENT_KEY, segmentKey(Math.max(id + 1, this.nextSegment())))
+  }
+
+  /** Forgets a segment without blocks, and its slots in quarantine with it. */
+  dropSegment(batch: WriteBatch, id: number, quarantinedBytes: number): void {
+    for (const key of this.#quarantine.keys({ from: segmentKey(id), to: segmentKey(id + 1) })) {
+      batch.delete(this.#quarantine, key)
+    }
+    batch.delete(this.#segments, segmentKey(id))
+    this.#count(batch, 0, -quarantinedBytes)
+  }
+
+  addBlocks(batch: WriteBatch, blocks: readonly NewBlock[]): void {
+    let usedBytes = 0
+    for (const block of blocks) {
+      batch.put(this.#blocks, block.hash, encodeIndexEntry(block))
+      if (block.inlineBytes) batch.put(this.#inline, block.hash, block.inlineBytes)
+      usedBytes += diskBytesOf(block.length)
+    }
+    this.#mark(batch, blocks, true)
+    this.#count(batch, blocks.length, usedBytes)
+  }
+
+  /** Takes out what is held of `hashes`; gives back what it took out. */
+  removeBlocks(batch: WriteBatch, hashes: readonly Uint8Array[]): IndexEntry[] {
+    const removed: IndexEntry[] = []
+    let usedBytes = 0
+    for (const hash of hashes) {
+      const entry = this.entry(hash)
+      if (!entry) continue
+      batch.delete(this.#blocks, hash)
+      if (!entry.slot) batch.delete(this.#inline, hash)
+      usedBytes += diskBytesOf(entry.length)
+      removed.push(entry)
+    }
+    this.#mark(batch, removed, false)
+    this.#count(batch, -removed.length, -usedBytes)
+    return removed
+  }
+
+  /**
+   * Takes out a damaged block, unless something else has taken its place. Its slot stays taken, so that nothing is
+   * written to a bad sector again; inline bytes are deleted.
+   * Gives back the disk bytes that came free, or undefined where nothing was taken out.
+   */
+  quarantine(batch: WriteBatch, hash: Uint8Array, damaged: IndexEntry): number | undefined {
+    const entry = this.entry(hash)
+    if (!entry || !sameEntry(entry, damaged)) return undefined
+    batch.delete(this.#blocks, hash)
+    if (entry.slot) batch.put(this.#quarantine, slotKey(entry.slot), hash)
+    else batch.delete(this.#inline, hash)
+    const freedBytes = entry.slot ? 0 : diskBytesOf(entry.length)
+    this.#count(batch, -1, -freedBytes)
+    return freedBytes
+  }
+
+  #mark(batch: WriteBatch, entries: readonly IndexEntry[], taken: boolean): void {
+    const positions = Map.groupBy(
+      entries.flatMap(({ slot }) => slot ?? []),
+      slot => slot.segment,
+    )
+    for (const [id, slots] of positions) {
+      const record = this.#segments.get(segmentKey(id))
+      if (!record) throw new RangeError(`segment ${id} has no record in the index`)
+      const { sizeClass, bitmap } = decodeSegmentRecord(record)
+      for (const { position } of slots) setBit(bitmap, position, taken)
+      batch.put(this.#segments, segmentKey(id), encodeSegmentRecord({ sizeClass, bitmap }))
+    }
+  }
+
+  #count(batch: WriteBatch, blocks: number, usedBytes: number): void {
+    if (blocks === 0 && usedBytes === 0) return
+    const counters = this.counters()
+    const view = new DataView(new ArrayBuffer(16))
+    view.setFloat64(0, counters.blocks + blocks, true)
+    view.setFloat64(8, counters.usedBytes + usedBytes, true)
+    batch.put(this.#meta, COUNTERS_KEY, new Uint8Array(view.buffer))
+  }
+}
+
+export function sameEntry(a: IndexEntry, b: IndexEntry): boolean {
+  return (
+    a.length === b.length &&
+    a.crc === b.crc &&
+    a.slot?.segment === b.slot?.segment &&
+    a.slot?.position === b.slot?.position
+  )
+}
+
+/** Disk bytes of the slots of a segment that are in quarantine. */
+export function quarantinedBytesOf(segment: { sizeClass: number; quarantined: ReadonlySet<number> }): number {
+  return segment.quarantined.size * slotBytesOf(segment.sizeClass)
+}
+
+function segmentKey(id: number): Buffer {
+  const key = Buffer.alloc(4)
+  key.writeUInt32BE(id)
+  return key
+}
+
+function slotKey({ segment, position }: Slot): Buffer {
+  const key = Buffer.alloc(6)
+  key.writeUInt32BE(segment, 0)
+  key.writeUInt16BE(position, 4)
+  return key
+}

@@ -1,0 +1,42 @@
+import type { Slot } from './slots.ts'
+
+/** What the index knows of one block: where it lies, how long it is, and its checksum. */
+export interface IndexEntry {
+  /** Undefined: in the bucket of inline blocks. */
+  readonly slot: Slot | undefined
+  /** Payload bytes. */
+  readonly length: number
+  /** CRC-32 of the payload. */
+  readonly crc: number
+}
+
+export const INDEX_ENTRY_BYTES = 16
+const KIND = { inline: 1, segment: 2 } as const
+
+/** Kind (1 byte), zero (1), slot (2), length (4), CRC-32 (4), segment (4); little endian. */
+export function encodeIndexEntry({ slot, length, crc }: IndexEntry): Uint8Array {
+  const bytes = Buffer.alloc(INDEX_ENTRY_BYTES)
+  bytes.writeUInt8(slot ? KIND.segment : KIND.inline, 0)
+  bytes.writeUInt16LE(slot?.position ?? 0, 2)
+  bytes.writeUInt32LE(length, 4)
+  bytes.writeUInt32LE(crc, 8)
+  bytes.writeUInt32LE(slot?.segment ?? 0, 12)
+  return bytes
+}
+
+/** @throws RangeError where it is no index entry: only a damaged index has such */
+export function decodeIndexEntry(value: Uint8Array): IndexEntry {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  const kind = bytes.readUInt8(0)
+  if (bytes.length !== INDEX_ENTRY_BYTES || (kind !== KIND.inline && kind !== KIND.segment)) {
+    throw new RangeError(`an index entry of kind ${kind} and ${bytes.length} bytes`)
+  }
+  return {
+    slot:
+      kind === KIND.segment
+        ? { segment: bytes.readUInt32LE(12), position: bytes.readUInt16LE(2) }
+        : undefined,
+    length: bytes.readUInt32LE(4),
+    crc: bytes.readUInt32LE(8),
+  }
+}

@@ -1,0 +1,354 @@
+import { statfsSync } from 'node:fs'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { messageOf } from '../errors.ts'
+import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
+import { storageError } from './errors.ts'
+import type { Bucket, KeyRange, KeyValueStore, WriteBatch } from './storage.ts'
+
+export interface LmdbOptions {
+  readonly directory: string
+  readonly environment: Environment
+  /** Bound of the pages in use. LMDB itself would grow its map until the disk is full. */
+  readonly mapBytes: number
+}
+
+export interface LmdbDependencies {
+  /** Called once, when the disk failed under a commit: nothing written from then on could be trusted. */
+  onFatal(error: Error): void
+}
+
+type Table = Database<Uint8Array, Uint8Array>
+
+/** Fixed, so that a store moves between boards whose kernels use other page sizes. */
+const PAGE_BYTES = 4096
+/** Address space to start with; lmdb-js maps more as the file grows. */
+const FIRST_MAP_BYTES = 16 * 1024 * 1024
+/** Changes that share a commit. Each is a nested transaction, whose cost grows with the pages that are dirty already. */
+const MAX_CHANGES_PER_COMMIT = 256
+/** Entries read at a time: no read transaction, which would keep LMDB from reusing pages, outlives a step of an iterator. */
+const ENTRIES_PER_READ = 64
+/** Pages that one put can touch beside those of its value: a path through the tree that splits. */
+const PAGES_PER_PUT = 8
+/** A disk with less free than that counts as full where a write came back short. */
+const FULL_DISK_BYTES = 1024 * 1024
+
+const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const
+
+interface Change {
+  run(batch: WriteBatch): void
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/**
+ * One LMDB environment. Changes that arrive while a commit is flushing form the next one.
+ *
+ * Runs LMDB in its classic mode, where a commit has flushed when it resolves (`core/decisions/0001-classic-lmdb-sync.md`).
+ */
+export class LmdbStore implements KeyValueStore {
+  readonly #options: LmdbOptions
+  readonly #dependencies: LmdbDependencies
+  readonly #root: RootDatabase<Uint8Array, Uint8Array>
+  readonly #buckets = new Map<string, LmdbBucket>()
+  /** As many as callers wait for. */
+  readonly #changes: Change[] = []
+  #committing: Promise<void> | undefined
+  #failure: Error | undefined
+  #closing: Promise<void> | undefined
+  /** What puts may still take before the pages in use have to be counted again. */
+  #roomBytes = 0
+
+  /** Opens the environment, or makes it. @throws what LMDB says of a damaged one */
+  constructor(options: LmdbOptions, dependencies: LmdbDependencies) {
+    this.#options = options
+    this.#dependencies = dependencies
+    this.#root = open(options.directory, {
+      ...BINARY,
+      pageSize: PAGE_BYTES,
+      mapSize: FIRST_MAP_BYTES,
+      maxDbs: MAX_BUCKETS,
+      overlappingSync: false,
+      // Batching by event turn makes a second promise for each commit that nobody can catch when the commit fails.
+      eventTurnBatching: false,
+    })
+    this.#openTables()
+  }
+
+  bucket(name: string): Bucket {
+    return this.#bucketOf(tableOf(name, this.#options.environment))
+  }
+
+  async write<T>(change: (batch: WriteBatch) => T): Promise<T> {
+    this.#checkOpen()
+    if (this.#failure) throw this.#failure
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    let result: T
+    this.#changes.push({
+      run(batch) {
+        result = change(batch)
+      },
+      resolve: () => resolve(result),
+      reject,
+    })
+    this.#committing ??= this.#commitAll()
+    return promise
+  }
+
+  /** Names of the tables on disk. */
+  tables(): string[] {
+    return [...this.#buckets.keys()]
+  }
+
+  /** A table by its name on disk: for copying a whole environment. */
+  table(name: string): Bucket {
+    return this.#bucketOf(name)
+  }
+
+  /** Writes a compact copy of what is committed to `directory`, which exists and is empty. */
+  async copyTo(directory: string): Promise<void> {
+    this.#checkOpen()
+    await this.#root.backup(directory, true)
+  }
+
+  /** Waits for the changes under way, then closes. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await this.#committing
+      await this.#root.close()
+    })()
+    return this.#closing
+  }
+
+  async #commitAll(): Promise<void> {
+    // Lets what the caller's turn still brings join the first commit.
+    await null
+    while (this.#changes.length > 0) await this.#commit(this.#changes.splice(0, MAX_CHANGES_PER_COMMIT))
+    this.#committing = undefined
+  }
+
+  async #commit(changes: readonly Change[]): Promise<void> {
+    const failures = new Map<Change, unknown>()
+    try {
+      if (this.#failure) throw this.#failure
+      await this.#root.transaction(() => {
+        for (const change of changes) {
+          try {
+            this.#apply(change)
+          } catch (error) {
+            failures.set(change, this.#translate(error))
+          }
+        }
+      })
+    } catch (error) {
+      const failure = await this.#commitFailure(error)
+      for (const change of changes) change.reject(failures.get(change) ?? failure)
+      return
+    }
+    for (const change of changes) {
+      if (failures.has(change)) change.reject(failures.get(change))
+      else change.resolve()
+    }
+  }
+
+  /** Runs one change in a nested transaction, so that it alone is undone where it throws. */
+  #apply(change: Change): void {
+    let putBytes = 0
+    let open = true
+    const table = (bucket: Bucket): Table => {
+      if (!open) throw new Error('the transaction of this batch is over')
+      if (bucket instanceof LmdbBucket && this.#buckets.get(bucket.name) === bucket) return bucket.table
+      throw new Error(`the bucket is of another store than the ${this.#options.environment}`)
+    }
+    try {
+      this.#root.childTransaction(() => {
+        change.run({
+          put(bucket, key, value) {
+            checkKey(key)
+            putBytes += value.length + PAGES_PER_PUT * PAGE_BYTES
+            table(bucket).put(key, value)
+          },
+          delete(bucket, key) {
+            checkKey(key)
+            table(bucket).remove(key)
+          },
+        })
+        this.#checkRoom(putBytes)
+      })
+    } finally {
+      open = false
+    }
+  }
+
+  #checkRoom(putBytes: number): void {
+    this.#roomBytes -= putBytes
+    if (putBytes === 0 || this.#roomBytes >= 0) return
+    const usedBytes = this.#usedBytes()
+    this.#roomBytes = this.#options.mapBytes - usedBytes
+    if (this.#roomBytes >= 0) return
+    throw storageError(
+      'STORAGE_FULL',
+      `the ${this.#options.environment} is full: ${usedBytes} of ${this.#options.mapBytes} bytes`,
+    )
+  }
+
+  #usedBytes(): number {
+    let pages = 0
+    for (const bucket of this.#buckets.values()) pages += bucket.pages()
+    return pages * PAGE_BYTES
+  }
+
+  async #commitFailure(error: unknown): Promise<unknown> {
+    if (error === this.#failure) return error
+    const cause = await causeOfFailedCommit(error)
+    this.#roomBytes = 0
+    const failure = this.#translate(cause)
+    if (codeOf(cause) === undefined || isFull(cause) || this.#isShortWrite(cause)) return failure
+    this.#failure = failure
+    this.#dependencies.onFatal(failure)
+    return failure
+  }
+
+  #translate(error: unknown): Error {
+    const code = codeOf(error)
+    if (code === undefined) return error as Error
+    const where = `the ${this.#options.environment} in ${this.#options.directory}`
+    if (isFull(error) || this.#isShortWrite(error)) {
+      return storageError('STORAGE_FULL', `no room on disk for ${where}`, { cause: error })
+    }
+    return storageError('STORAGE_FAILED', `could not write ${where}: ${messageOf(error)}`, { cause: error })
+  }
+
+  /** LMDB says EIO where a full disk took only part of a write. */
+  #isShortWrite(error: unknown): boolean {
+    if (codeOf(error) !== EIO) return false
+    const { bavail, bsize } = statfsSync(this.#options.directory)
+    return bavail * bsize < FULL_DISK_BYTES
+  }
+
+  #openTables(): void {
+    this.#root.transactionSync(() => {
+      for (const key of [...this.#root.getKeys()]) this.#bucketOf(Buffer.from(key).toString())
+    })
+  }
+
+  #bucketOf(table: string): LmdbBucket {
+    const bucket =
+      this.#buckets.get(table) ??
+      new LmdbBucket(table, this.#root.openDB(table, BINARY), () => this.#checkOpen())
+    this.#buckets.set(table, bucket)
+    return bucket
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw storageError('STORAGE_CLOSED', `the ${this.#options.environment} is closed`)
+  }
+}
+
+class LmdbBucket implements Bucket {
+  readonly name: string
+  readonly table: Table
+  readonly #checkOpen: () => void
+
+  constructor(name: string, table: Table, checkOpen: () => void) {
+    this.name = name
+    this.table = table
+    this.#checkOpen = checkOpen
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    this.#checkOpen()
+    const value = this.table.getBinary(key)
+    return value && plain(value)
+  }
+
+  has(key: Uint8Array): boolean {
+    this.#checkOpen()
+    return this.table.doesExist(key)
+  }
+
+  *entries(range: KeyRange = {}): Generator<readonly [Uint8Array, Uint8Array]> {
+    yield* this.#read(range, options =>
+      this.table.getRange(options).map(({ key, value }) => [plain(key), plain(value)] as const),
+    )
+  }
+
+  *keys(range: KeyRange = {}): Generator<Uint8Array> {
+    for (const [key] of this.#read(range, options =>
+      this.table.getKeys(options).map(key => [plain(key)] as const),
+    ))
+      yield key
+  }
+
+  size(): number {
+    this.#checkOpen()
+    return (this.table.getStats() as TableStats).entryCount
+  }
+
+  pages(): number {
+    const stats = this.table.getStats() as TableStats
+    return stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages
+  }
+
+  /** Reads a few entries at a time, each time from behind the last one. */
+  *#read<E extends readonly [Uint8Array, ...unknown[]]>(
+    { from, to, reverse = false, limit = Number.POSITIVE_INFINITY }: KeyRange,
+    read: (options: object) => Iterable<E>,
+  ): Generator<E> {
+    const [first, last] = reverse ? [to, from] : [from, to]
+    let options: object = {
+      reverse,
+      ...(first && { start: first }),
+      ...(last && { end: last }),
+      // `to` is exclusive and `from` inclusive, whichever way we go.
+      exclusiveStart: reverse && first !== undefined,
+      inclusiveEnd: reverse,
+    }
+    for (let left = limit; left > 0; ) {
+      this.#checkOpen()
+      const count = Math.min(left, ENTRIES_PER_READ)
+      const entries = [...read({ ...options, limit: count })]
+      yield* entries
+      const lastEntry = entries.at(-1)
+      if (entries.length < count || !lastEntry) return
+      options = { ...options, start: lastEntry[0], exclusiveStart: true }
+      left -= count
+    }
+  }
+}
+
+interface TableStats {
+  readonly entryCount: number
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+}
+
+const EIO = 5
+const ENOSPC = 28
+const EDQUOT = 122
+const MDB_MAP_FULL = -30792
+
+function isFull(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === ENOSPC || code === EDQUOT || code === MDB_MAP_FULL
+}
+
+/** LMDB's or the system's error number, where the error is one of theirs (a DOMException's code is another thing). */
+function codeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || error instanceof DOMException || !('code' in error)) return undefined
+  return typeof error.code === 'number' ? error.code : undefined
+}
+
+/** lmdb-js rejects with an error that promises the real one. */
+async function causeOfFailedCommit(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  return Promise.resolve(error.commitError).then(
+    () => error,
+    cause => cause,
+  )
+}
+
+/** The same bytes as a plain Uint8Array, so that both twins give the same type. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,160 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isSkepError, messageOf } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { BlockIndex } from './block-index.ts'
+import { QuotaBlockStore } from './block-store.ts'
+import { DiskRoom } from './disk-room.ts'
+import { DiskShelf } from './disk-shelf.ts'
+import { storageError } from './errors.ts'
+import { LmdbStore } from './lmdb.ts'
+import { lockDirectory } from './lock.ts'
+import { formatOf, migrate } from './migrations.ts'
+import { finishRebuild } from './rebuild.ts'
+import { SegmentFiles } from './segment-files.ts'
+import { slotBytesOf } from './size-classes.ts'
+import { countBits } from './slots.ts'
+import type { Storage } from './storage.ts'
+import { Vault } from './vault.ts'
+
+export interface StorageOptions {
+  /** Made where it isn't there. */
+  readonly directory: string
+  /** Bound of the disk bytes that blocks take. */
+  readonly maxBytes: number
+  /** Free bytes of the file system that blocks leave to others. */
+  readonly minFreeDiskBytes: number
+  /** Bound of the index: metadata and blocks under 32 KiB. */
+  readonly mapBytes: number
+}
+
+export interface StorageDependencies {
+  readonly log: Logger
+  /**
+   * Called once where the disk failed under a sync. From then on every write fails, and the process should exit: only
+   * a fresh start sees what the disk really holds. Default: none beside the log line.
+   */
+  onFatal?(error: Error): void
+  /** Monotonic. */
+  nowMs?(): number
+}
+
+/**
+ * Opens all that a node keeps on disk, or makes it. This process holds the directory until `close`.
+ *
+ * @throws SkepError STORAGE_LOCKED, STORAGE_TOO_NEW, STORAGE_UNREADABLE, STORAGE_FULL, STORAGE_FAILED
+ */
+export async function openStorage(
+  options: StorageOptions,
+  dependencies: StorageDependencies,
+): Promise<Storage> {
+  const { directory } = options
+  const { log, nowMs = () => performance.now() } = dependencies
+  const onFatal = (error: Error): void => {
+    log.fatal({ error }, 'the disk failed: nothing more is written')
+    dependencies.onFatal?.(error)
+  }
+  return unwinding(directory, async undo => {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const lock = await lockDirectory(directory)
+    undo.defer(() => lock.release())
+    await finishRebuild(directory)
+
+    const index = await openIndex(options, { log, onFatal })
+    undo.defer(() => index.close())
+    const files = new SegmentFiles(join(directory, 'segments'))
+    const blockIndex = new BlockIndex(index)
+    await tidySegments(blockIndex, files, log)
+
+    const vault = await Vault.open({ directory }, { log, onFatal, nowMs })
+    undo.defer(() => vault.close())
+    const room = new DiskRoom({ directory, minFreeBytes: options.minFreeDiskBytes }, { nowMs })
+    await room.roomBytes()
+    const shelf = new DiskShelf({ index: blockIndex, files, room, log, onFatal })
+    undo.defer(() => shelf.close())
+
+    let closing: Promise<void> | undefined
+    const held = undo.move()
+    return {
+      index,
+      vault,
+      blocks: new QuotaBlockStore({ maxBytes: options.maxBytes }, shelf),
+      probe: ({ signal } = {}) => probe(index, signal),
+      close() {
+        closing ??= held.disposeAsync()
+        return closing
+      },
+    }
+  })
+}
+
+async function openIndex(
+  { directory, mapBytes }: StorageOptions,
+  { log, onFatal }: { log: Logger; onFatal(error: Error): void },
+): Promise<LmdbStore> {
+  const path = join(directory, 'index')
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const index = new LmdbStore({ directory: path, environment: 'index', mapBytes }, { onFatal })
+  try {
+    const segments = await new SegmentFiles(join(directory, 'segments')).list()
+    if (formatOf(index, 'index') === undefined && segments.length > 0) {
+      throw storageError(
+        'STORAGE_UNREADABLE',
+        `${directory} has ${segments.length} segments of blocks but no index of them`,
+      )
+    }
+    await migrate(index, 'index', log)
+    return index
+  } catch (error) {
+    await index.close()
+    throw error
+  }
+}
+
+/** Forgets segments without blocks and removes files that a crash left behind when they were given back. */
+async function tidySegments(index: BlockIndex, files: SegmentFiles, log: Logger): Promise<void> {
+  const quarantined = Map.groupBy(index.quarantined(), slot => slot.segment)
+  const held = index.segments()
+  const empty = held.filter(
+    ({ id, record }) => countBits(record.bitmap) === (quarantined.get(id)?.length ?? 0),
+  )
+  if (empty.length > 0) {
+    await index.store.write(batch => {
+      for (const { id, record } of empty) {
+        index.dropSegment(batch, id, (quarantined.get(id)?.length ?? 0) * slotBytesOf(record.sizeClass))
+      }
+    })
+  }
+  const known = new Set(index.segments().map(({ id }) => id))
+  for (const { id, sizeClass } of await files.list()) {
+    if (known.has(id)) continue
+    if (id < index.nextSegment()) await files.remove({ id, slotBytes: slotBytesOf(sizeClass) })
+    else log.warn({ segment: id }, 'segment is unknown to the index: `skep storage rebuild` would take it in')
+  }
+}
+
+const PROBE_KEY = Buffer.from('probe')
+
+async function probe(index: LmdbStore, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted()
+  const meta = index.bucket('meta')
+  const value = crypto.getRandomValues(new Uint8Array(8))
+  await index.write(batch => batch.put(meta, PROBE_KEY, value))
+  signal?.throwIfAborted()
+  if (Buffer.compare(meta.get(PROBE_KEY) ?? new Uint8Array(), value) !== 0) {
+    throw storageError('STORAGE_FAILED', 'a value that was written reads differently')
+  }
+}
+
+/** Runs `open`; where it throws, undoes what it did so far and says what the directory has to do with it. */
+async function unwinding<T>(directory: string, open: (undo: AsyncDisposableStack) => Promise<T>): Promise<T> {
+  await using undo = new AsyncDisposableStack()
+  try {
+    return await open(undo)
+  } catch (error) {
+    if (isSkepError(error)) throw error
+    throw storageError('STORAGE_UNREADABLE', `could not open ${directory}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}

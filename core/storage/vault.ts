@@ -1,0 +1,169 @@
+import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { emptyDirectory, syncDirectory, syncFile } from './directory.ts'
+import { storageError } from './errors.ts'
+import { LmdbStore } from './lmdb.ts'
+import { formatOf, migrate } from './migrations.ts'
+import type { Bucket, KeyValueStore, WriteBatch } from './storage.ts'
+
+export interface VaultOptions {
+  /** Of the whole storage. */
+  readonly directory: string
+}
+
+export interface VaultDependencies {
+  readonly log: Logger
+  onFatal(error: Error): void
+  nowMs(): number
+}
+
+/** Reference counts of tens of millions of blocks fit; it is far below what a board can map. */
+const VAULT_MAP_BYTES = 4 * 1024 * 1024 * 1024
+/** Two to fall back on where the newest was made of a vault that was damaged already. */
+const MAX_SNAPSHOTS = 3
+/** A vault that changes all day costs four copies a day of flash wear. */
+const SNAPSHOT_INTERVAL_MS = 6 * 60 * 60 * 1000
+
+const DATA_FILE = 'data.mdb'
+
+/**
+ * What can't be made again. Copies itself to `vault-snapshots/` when it opens and, while it changes, every few hours;
+ * where it doesn't open, the newest snapshot that does takes its place.
+ */
+export class Vault implements KeyValueStore {
+  readonly #directory: string
+  readonly #dependencies: VaultDependencies
+  readonly #store: LmdbStore
+  #snapshotMs: number
+  #snapshot: Promise<void> = Promise.resolve()
+
+  private constructor(options: VaultOptions, dependencies: VaultDependencies, store: LmdbStore) {
+    this.#directory = options.directory
+    this.#dependencies = dependencies
+    this.#store = store
+    this.#snapshotMs = dependencies.nowMs()
+  }
+
+  static async open(options: VaultOptions, dependencies: VaultDependencies): Promise<Vault> {
+    const store = await openOrRestore(options.directory, dependencies)
+    await migrate(store, 'vault', dependencies.log)
+    const vault = new Vault(options, dependencies, store)
+    await vault.snapshot()
+    return vault
+  }
+
+  bucket(name: string): Bucket {
+    return this.#store.bucket(name)
+  }
+
+  async write<T>(change: (batch: WriteBatch) => T): Promise<T> {
+    const result = await this.#store.write(change)
+    if (this.#dependencies.nowMs() - this.#snapshotMs >= SNAPSHOT_INTERVAL_MS) {
+      // Beside the write: it is durable without.
+      this.snapshot().catch(error =>
+        this.#dependencies.log.error({ error }, 'could not make a vault snapshot'),
+      )
+    }
+    return result
+  }
+
+  /** Copies what is committed; the oldest copies beyond the limit go. */
+  snapshot(): Promise<void> {
+    this.#snapshotMs = this.#dependencies.nowMs()
+    this.#snapshot = this.#snapshot
+      .catch(() => undefined)
+      .then(() => takeSnapshot(this.#store, this.#directory))
+    return this.#snapshot
+  }
+
+  async close(): Promise<void> {
+    await this.#snapshot.catch(() => undefined)
+    await this.#store.close()
+  }
+}
+
+async function takeSnapshot(store: LmdbStore, directory: string): Promise<void> {
+  const snapshots = join(directory, 'vault-snapshots')
+  await mkdir(snapshots, { recursive: true, mode: 0o700 })
+  const draft = join(snapshots, 'draft')
+  await emptyDirectory(draft)
+  await store.copyTo(draft)
+  await syncFile(join(draft, DATA_FILE))
+  await syncDirectory(draft)
+  const held = await listSnapshots(directory)
+  await rename(draft, join(snapshots, snapshotName((held[0] ?? 0) + 1)))
+  await syncDirectory(snapshots)
+  for (const number of held.slice(MAX_SNAPSHOTS - 1)) {
+    await rm(join(snapshots, snapshotName(number)), { recursive: true, force: true })
+  }
+}
+
+async function openOrRestore(directory: string, dependencies: VaultDependencies): Promise<LmdbStore> {
+  const path = join(directory, 'vault')
+  const snapshots = await listSnapshots(directory)
+  const problem = await openStore(path, dependencies, snapshots.length > 0)
+  if (problem instanceof LmdbStore) return problem
+  for (const number of snapshots) {
+    await restore(directory, snapshotName(number))
+    const store = await openStore(path, dependencies, true)
+    if (store instanceof LmdbStore) {
+      dependencies.log.error(
+        { error: problem, snapshot: snapshotName(number), damaged: `${path}.damaged` },
+        'the vault did not open and was restored from a snapshot: pins made since then are lost',
+      )
+      return store
+    }
+  }
+  throw storageError('STORAGE_UNREADABLE', `the vault in ${path} does not open: ${messageOf(problem)}`, {
+    cause: problem,
+  })
+}
+
+/** The open vault, or why it doesn't open. An empty one counts as lost where there were pins before. */
+async function openStore(
+  path: string,
+  { onFatal }: VaultDependencies,
+  hadContent: boolean,
+): Promise<LmdbStore | Error> {
+  try {
+    if (hadContent && (await stat(join(path, DATA_FILE))).size === 0) return new Error('its file is empty')
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    const store = new LmdbStore(
+      { directory: path, environment: 'vault', mapBytes: VAULT_MAP_BYTES },
+      { onFatal },
+    )
+    if (!hadContent || formatOf(store, 'vault') !== undefined) return store
+    await store.close()
+    return new Error('it has no format version')
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+/** Puts a copy of a snapshot in the vault's place. What was there stays beside it, for whoever wants to look. */
+async function restore(directory: string, snapshot: string): Promise<void> {
+  const path = join(directory, 'vault')
+  const draft = join(directory, 'vault.draft')
+  await rm(draft, { recursive: true, force: true })
+  await cp(join(directory, 'vault-snapshots', snapshot), draft, { recursive: true })
+  await syncFile(join(draft, DATA_FILE))
+  await rm(`${path}.damaged`, { recursive: true, force: true })
+  await rename(path, `${path}.damaged`).catch(() => undefined)
+  await rename(draft, path)
+  await syncDirectory(directory)
+}
+
+/** Numbers of the snapshots there are, newest first. */
+async function listSnapshots(directory: string): Promise<number[]> {
+  const names = await readdir(join(directory, 'vault-snapshots')).catch(() => [])
+  return names
+    .filter(name => /^\d{8}$/.test(name))
+    .map(Number)
+    .sort((a, b) => b - a)
+}
+
+function snapshotName(number: number): string {
+  return String(number).padStart(8, '0')
+}
