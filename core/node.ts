@@ -67,7 +67,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     signal = new AbortController().signal,
   } = options
   const { core } = config
-  const metrics = createMetrics()
+  const metrics = createMetrics((err, metric) => log.error({ err, metric }, 'metric failed'))
   const events = createEvents((err, event) => log.error({ err, event }, 'event listener failed'))
   const memory = createMemoryBudget(core.memory.transferBytes)
 
@@ -85,7 +85,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
       },
       {
         privateKey: await loadIdentity(dataDirectory),
-        datastore: createDatastore(storage.index, 'libp2p'),
+        datastore: createDatastore(storage.index, 'datastore'),
         peers,
         log,
         metrics: metrics.factory('network'),
