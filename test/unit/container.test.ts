@@ -1,5 +1,14 @@
 import t from 'tap'
-import { createRootContainer, find, lend, nameOf, provide, token, use } from '../../core/container.ts'
+import {
+  containerError,
+  createRootContainer,
+  find,
+  lend,
+  nameOf,
+  provide,
+  token,
+  use,
+} from '../../core/container.ts'
 
 const Clock = token<{ now(): number }>('clock')
 const clock = { now: () => 1 }
@@ -27,7 +36,8 @@ t.test('two roots share nothing', async t => {
 t.test('what is absent is undefined where it is wanted, an error where it is required', async t => {
   const root = createRootContainer()
   t.equal(find(root, Clock), undefined)
-  t.throws(() => use(root, Clock), { code: 'SERVICE_ABSENT', message: 'nobody provides clock' })
+  const fix = containerError.fixes.SERVICE_ABSENT
+  t.throws(() => use(root, Clock), { code: 'SERVICE_ABSENT', message: 'nobody provides clock', fix })
 })
 
 t.test('a lent service can be taken back, and lent anew', async t => {
