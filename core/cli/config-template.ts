@@ -4,13 +4,14 @@ const HEADER = `# Settings of this node. Everything here is optional: uncomment 
 # Shown are the values in effect when the file was made. All keys: skep config docs
 `
 
-/** A config file with every setting commented out, nested and with its documentation. */
+/** A config file with every setting that has a value commented out, nested and with its documentation. */
 export function configTemplate(
   entries: readonly Pick<ConfigEntry, 'key' | 'text' | 'doc' | 'expected'>[],
 ): string {
   const lines: string[] = [HEADER]
   let open: readonly string[] = []
   for (const { key, text, doc, expected } of entries) {
+    if (text === '') continue
     const parts = key.split('.')
     const sections = parts.slice(0, -1)
     const shared = commonLength(open, sections)

@@ -1,0 +1,110 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { skep } from '../../helpers/skep-process.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
+
+interface Setting {
+  readonly key: string
+  readonly value: unknown
+  readonly origin: string
+}
+
+async function settings(args: string[], env: Record<string, string> = {}): Promise<Map<string, Setting>> {
+  const { code, stdout, stderr } = await skep(['config', 'show', '--json', ...args], { env })
+  if (code !== 0) throw new Error(stderr)
+  return new Map((JSON.parse(stdout) as Setting[]).map(setting => [setting.key, setting]))
+}
+
+t.test('init makes what a node needs, once', async t => {
+  const directory = join(temporaryDirectory(t), 'deep', 'data')
+  const first = await skep(['init', '--data', directory, '--json'])
+  t.equal(first.code, 0, first.stderr)
+  const { peerId, configFile } = JSON.parse(first.stdout)
+  t.match(peerId, /^12D3Koo/)
+  t.equal(statSync(directory).mode & 0o777, 0o700)
+  t.equal(statSync(join(directory, 'identity.key')).mode & 0o777, 0o600)
+  t.equal(statSync(configFile).mode & 0o777, 0o600)
+
+  writeFileSync(configFile, 'log:\n  level: warn\n')
+  const second = await skep(['init', '--data', directory])
+  t.equal(second.code, 0, second.stderr)
+  t.match(second.stdout, new RegExp(`^${peerId}$`, 'm'))
+  t.equal(readFileSync(configFile, 'utf8'), 'log:\n  level: warn\n', 'settings stay')
+})
+
+t.test('the settings file of init changes nothing, and neither does all of it uncommented', async t => {
+  const directory = temporaryDirectory(t)
+  const profile = ['--profile', 'pi-4']
+  const before = await settings(['--data', directory, ...profile])
+  await skep(['init', '--data', directory])
+  t.same(await settings(['--data', directory, ...profile]), before)
+
+  const file = join(directory, 'config.yaml')
+  const template = readFileSync(file, 'utf8')
+  t.ok(
+    template.split('\n').every(line => line === '' || line.startsWith('#')),
+    'everything is commented out',
+  )
+  const [, ...sections] = template.split('\n\n')
+  const uncommented = sections
+    .join('\n\n')
+    .replace(/^# /gm, '')
+    .replace(/^profile: .*$/m, '')
+  writeFileSync(file, uncommented)
+  t.match(await skep(['config', 'check', file]), { code: 0, stdout: `${file} is valid\n` })
+  const after = await settings(['--data', directory])
+  t.ok(after.size > 20)
+  for (const [key, { value, origin }] of after) {
+    if (key === 'profile' || key.endsWith('.module')) continue // Left out above, and without a value.
+    t.match(origin, file, `${key} is read from the file`)
+    t.not(value, undefined, key)
+  }
+})
+
+t.test('show: file, environment, and options, each winning over the one before', async t => {
+  const directory = temporaryDirectory(t)
+  const at = ['--data', directory]
+  writeFileSync(join(directory, 'config.yaml'), 'storage:\n  maxBytes: 1GiB\n')
+  const other = join(directory, 'other.yaml')
+  writeFileSync(other, 'storage:\n  maxBytes: 2GiB\n')
+  const maxBytes = async (args: string[], env?: Record<string, string>) =>
+    (await settings(args, env)).get('storage.maxBytes')
+  const GiB = 2 ** 30
+  t.match(await maxBytes(at), { value: GiB, origin: /config\.yaml:2/ })
+  t.match(await maxBytes([...at, '--config', other]), { value: 2 * GiB, origin: /other\.yaml:2/ })
+  t.match(await maxBytes(at, { SKEP_CONFIG: other }), { value: 2 * GiB })
+  const env = { SKEP_STORAGE_MAX_BYTES: '3GiB' }
+  t.match(await maxBytes(at, env), { value: 3 * GiB, origin: 'SKEP_STORAGE_MAX_BYTES' })
+  const set = ['--set', 'storage.maxBytes=4GiB', '--set', 'network.maxPeers=77']
+  t.match(await maxBytes([...at, ...set], env), { value: 4 * GiB, origin: /--set/ })
+  t.match((await settings([...at, ...set])).get('network.maxPeers'), { value: 77 })
+  t.match((await settings([...at, '--log-level', 'warn'])).get('log.level'), { value: 'warn' })
+
+  const text = await skep(['config', 'show', '--origin', ...at])
+  t.match(text.stdout, /^storage\.maxBytes: 1GiB {2}# .*config\.yaml:2/m)
+})
+
+t.test('check says what is wrong, where, and what was meant', async t => {
+  const file = join(temporaryDirectory(t), 'config.yaml')
+  writeFileSync(file, 'storage:\n  maxBites: 1GiB\nlog:\n  level: loud\n')
+  const { code, stderr } = await skep(['config', 'check', file])
+  t.equal(code, 1)
+  t.match(stderr, /config\.yaml:2.*maxBites.*storage\.maxBytes/)
+  t.match(stderr, /config\.yaml:4.*level.*debug/)
+  t.match(await skep(['config', 'check', `${file}.missing`]), { code: 1, stderr: /missing/ })
+  t.match(await skep(['start', '--config', file, '--data', temporaryDirectory(t)]), {
+    code: 1,
+    stderr: /maxBites/,
+  })
+})
+
+t.test('docs tell every key', async t => {
+  const { stdout, code } = await skep(['config', 'docs'])
+  t.equal(code, 0)
+  const shown = await settings(['--data', temporaryDirectory(t)])
+  for (const key of shown.keys()) {
+    const common = key.replace(/^plugins\.[^.]+\.(enabled|onFailure|module)$/, 'plugins.<name>.$1')
+    t.ok(stdout.includes(`| \`${common}\` |`), key)
+  }
+})
