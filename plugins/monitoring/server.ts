@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { isSkepError, type Logger, messageOf, type SkepError } from '../../core/api.ts'
 import type { MonitoringConfig } from './config.ts'
 import { monitoringError } from './errors.ts'
@@ -104,29 +104,26 @@ export class MonitoringServer {
     app.setNotFoundHandler(({ method, url }) => {
       throw monitoringError('ROUTE_NOT_FOUND', `no ${method} ${clip(url)}`)
     })
-    app.setErrorHandler<Error & { statusCode?: number }>((error, _, reply) => this.#refuse(error, reply))
+    app.setErrorHandler<FastifyError>((error, _, reply) => this.#refuse(error, reply))
     return app
   }
 
-  #refuse(error: Error & { statusCode?: number }, reply: FastifyReply): FastifyReply {
-    const known = knownError(error)
-    const status = STATUS[known.code] ?? 500
-    if (status === 500) this.#dependencies.log.error({ err: error }, 'monitoring request failed')
+  #refuse(error: FastifyError, reply: FastifyReply): FastifyReply {
+    const { known, status } = explain(error)
+    if (status >= 500) this.#dependencies.log.error({ err: error }, 'monitoring request failed')
     const { code, message, fix } = known
     return reply.code(status).send({ error: { code, message, fix } })
   }
 }
 
-const STATUS: Readonly<Record<string, number>> = {
-  ROUTE_NOT_FOUND: 404,
-  HOST_REFUSED: 403,
-  REQUEST_REFUSED: 400,
-}
+const STATUS: Readonly<Record<string, number>> = { ROUTE_NOT_FOUND: 404, HOST_REFUSED: 403 }
 
-function knownError(error: Error & { statusCode?: number }): SkepError {
-  if (isSkepError(error)) return error
-  const isTheirs = error.statusCode !== undefined && error.statusCode < 500
-  return monitoringError(isTheirs ? 'REQUEST_REFUSED' : 'ANSWER_FAILED', messageOf(error), { cause: error })
+/** What fastify itself refuses has its own status: a body too large, a type it doesn't know. */
+function explain(error: FastifyError): { readonly known: SkepError; readonly status: number } {
+  if (isSkepError(error)) return { known: error, status: STATUS[error.code] ?? 500 }
+  const { statusCode: status = 500 } = error
+  const code = status < 500 ? 'REQUEST_REFUSED' : 'ANSWER_FAILED'
+  return { known: monitoringError(code, messageOf(error), { cause: error }), status }
 }
 
 function listenError(error: unknown, host: string, port: number): Error {
