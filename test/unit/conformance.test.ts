@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { definePlugin, HEALTHY, token } from '../../core/api.ts'
+import { definePlugin, HEALTHY, provide, token } from '../../core/api.ts'
 import { pluginConformance } from '../conformance/plugin.ts'
 
 const program = fileURLToPath(new URL('../fixtures/plugins/bad-citizens.ts', import.meta.url))
@@ -69,7 +69,7 @@ pluginConformance(t, {
     schema: {},
     metrics: () => undefined,
     register(container) {
-      container.registerInstance(Umbrella, { isOpen: false })
+      provide(container, Umbrella, { isOpen: false })
       return { start: async () => {}, stop: async () => {}, health: () => HEALTHY }
     },
   }),
