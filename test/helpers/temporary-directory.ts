@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 
-/** A directory whose path is short enough for a unix socket, which `t.testdir()` isn't. Goes with the test. */
-export function temporaryDirectory(t: Test): string {
-  const directory = mkdtempSync(join(tmpdir(), 'skep-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+/** An empty directory that goes with the test. Its path is short: `t.testdir()` gives ones too long for a socket in them. */
+export async function temporaryDirectory(t: Test): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'skep-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
   return directory
 }

@@ -6,6 +6,7 @@ import type { NodeStatus } from '../../core/state/node-state.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { createNamespace, namespacesMissing } from '../helpers/namespace.ts'
 import { SkepProcess } from '../helpers/skep-process.ts'
+import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { describeTree, hashFile } from '../helpers/tree.ts'
 
 /** Some 4,000 real files in nested folders. */
@@ -14,7 +15,7 @@ const REAL_TREE = fileURLToPath(new URL('../../node_modules/@libp2p', import.met
 t.test('two nodes that know nothing of each other', { skip: await namespacesMissing() }, async t => {
   await using namespace = await createNamespace()
   const options = { namespace: namespace.name }
-  const directory = t.testdir()
+  const directory = await temporaryDirectory(t)
   const port = ['--set', 'plugins.monitoring.port=0']
   const [alice, bob] = await Promise.all([
     SkepProcess.start(join(directory, 'alice'), port, options),
