@@ -65,6 +65,8 @@ export class LmdbStore implements KeyValueStore {
     this.#root = open(options.directory, {
       ...BINARY,
       pageSize: PAGE_BYTES,
+      // Otherwise a directory with a dot in its name, like `index.draft`, is taken for a file.
+      noSubdir: false,
       mapSize: FIRST_MAP_BYTES,
       maxDbs: MAX_BUCKETS,
       overlappingSync: false,
@@ -92,6 +94,11 @@ export class LmdbStore implements KeyValueStore {
     })
     this.#committing ??= this.#commitAll()
     return promise
+  }
+
+  /** Number of the last transaction that changed something. */
+  get lastTransaction(): number {
+    return (this.#root.getStats() as { lastTxnId: number }).lastTxnId
   }
 
   /** Names of the tables on disk. */

@@ -69,7 +69,7 @@ export class Vault implements KeyValueStore {
     return result
   }
 
-  /** Copies what is committed; the oldest copies beyond the limit go. */
+  /** Copies what is committed, unless the newest copy has it; the oldest copies beyond the limit go. */
   snapshot(): Promise<void> {
     this.#snapshotMs = this.#dependencies.nowMs()
     this.#snapshot = this.#snapshot
@@ -87,16 +87,18 @@ export class Vault implements KeyValueStore {
 async function takeSnapshot(store: LmdbStore, directory: string): Promise<void> {
   const snapshots = join(directory, 'vault-snapshots')
   await mkdir(snapshots, { recursive: true, mode: 0o700 })
+  const [newest, ...older] = await listSnapshots(directory)
+  const transaction = store.lastTransaction
+  if (newest?.transaction === transaction) return
   const draft = join(snapshots, 'draft')
   await emptyDirectory(draft)
   await store.copyTo(draft)
   await syncFile(join(draft, DATA_FILE))
   await syncDirectory(draft)
-  const held = await listSnapshots(directory)
-  await rename(draft, join(snapshots, snapshotName((held[0] ?? 0) + 1)))
+  await rename(draft, join(snapshots, nameOf({ number: (newest?.number ?? 0) + 1, transaction })))
   await syncDirectory(snapshots)
-  for (const number of held.slice(MAX_SNAPSHOTS - 1)) {
-    await rm(join(snapshots, snapshotName(number)), { recursive: true, force: true })
+  for (const { name } of older.slice(MAX_SNAPSHOTS - 2)) {
+    await rm(join(snapshots, name), { recursive: true, force: true })
   }
 }
 
@@ -105,12 +107,12 @@ async function openOrRestore(directory: string, dependencies: VaultDependencies)
   const snapshots = await listSnapshots(directory)
   const problem = await openStore(path, dependencies, snapshots.length > 0)
   if (problem instanceof LmdbStore) return problem
-  for (const number of snapshots) {
-    await restore(directory, snapshotName(number))
+  for (const { name } of snapshots) {
+    await restore(directory, name)
     const store = await openStore(path, dependencies, true)
     if (store instanceof LmdbStore) {
       dependencies.log.error(
-        { error: problem, snapshot: snapshotName(number), damaged: `${path}.damaged` },
+        { error: problem, snapshot: name, damaged: `${path}.damaged` },
         'the vault did not open and was restored from a snapshot: pins made since then are lost',
       )
       return store
@@ -155,15 +157,25 @@ async function restore(directory: string, snapshot: string): Promise<void> {
   await syncDirectory(directory)
 }
 
-/** Numbers of the snapshots there are, newest first. */
-async function listSnapshots(directory: string): Promise<number[]> {
-  const names = await readdir(join(directory, 'vault-snapshots')).catch(() => [])
-  return names
-    .filter(name => /^\d{8}$/.test(name))
-    .map(Number)
-    .sort((a, b) => b - a)
+interface Snapshot {
+  readonly name: string
+  /** Counts up. No clock in it: a board may not have one. */
+  readonly number: number
+  /** The last transaction it holds. */
+  readonly transaction: number
 }
 
-function snapshotName(number: number): string {
-  return String(number).padStart(8, '0')
+/** The snapshots there are, newest first. */
+async function listSnapshots(directory: string): Promise<Snapshot[]> {
+  const names = await readdir(join(directory, 'vault-snapshots')).catch(() => [])
+  return names
+    .flatMap(name => {
+      const [, number, transaction] = /^(\d{8})-(\d+)$/.exec(name) ?? []
+      return number && transaction ? [{ name, number: Number(number), transaction: Number(transaction) }] : []
+    })
+    .sort((a, b) => b.number - a.number)
+}
+
+function nameOf({ number, transaction }: Omit<Snapshot, 'name'>): string {
+  return `${String(number).padStart(8, '0')}-${transaction}`
 }
