@@ -1,4 +1,5 @@
 import {
+  Blocks,
   definePlugin,
   Events,
   Exchange,
@@ -25,7 +26,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
   manifest: {
     name: 'exchange',
     version: '0.1.0',
-    requires: [Storage, Peers, MemoryBudget, Events, NodeState],
+    requires: [Storage, Blocks, Peers, MemoryBudget, Events, NodeState],
     wants: [],
     provides: [Exchange],
   },
@@ -33,6 +34,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
   metrics: exchangeMetrics,
   register(container, { config, metrics, log, network, signal }) {
     const { blocks } = use(container, Storage)
+    const fetches = use(container, Blocks)
     const peers = use(container, Peers)
     const budget = use(container, MemoryBudget)
     const events = use(container, Events)
@@ -70,6 +72,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
         )
         for (const peer of network.connectedPeers()) requester.connected(peer)
         await network.handle(PROTOCOL, channel => server.serve(channel))
+        undo.push(fetches.attachExchange(requester))
       },
       async stop() {
         for (const step of undo.splice(0).reverse()) step()

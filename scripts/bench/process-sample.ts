@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { setInterval } from 'node:timers/promises'
 
 const SAMPLE_INTERVAL_MS = 10
 const clockTicksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
@@ -12,11 +11,13 @@ export function cpuSecondsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
 }
 
-/** Anonymous resident bytes: what the process itself allocated, without files it has mapped (proc(5): status, RssAnon). */
+/**
+ * Anonymous resident bytes: what the process itself allocated, without files it has mapped (proc(5): status, RssAnon). 0 for
+ * one that has ended.
+ */
 export function anonymousBytesOf(pid: number): number {
   const match = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  if (!match) throw new Error(`/proc/${pid}/status has no RssAnon`)
-  return Number(match[1]) * 1024
+  return Number(match?.[1] ?? 0) * 1024
 }
 
 export interface Usage {
@@ -33,23 +34,19 @@ export async function measure(
   work: () => Promise<void>,
 ): Promise<Usage> {
   const cpuTotal = (): number => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0)
-  const stop = new AbortController()
   let peakAnonymousBytes = anonymousBytesOf(pids[0])
-  const sampling = (async () => {
-    for await (const _ of setInterval(SAMPLE_INTERVAL_MS, undefined, { signal: stop.signal })) {
-      peakAnonymousBytes = Math.max(peakAnonymousBytes, anonymousBytesOf(pids[0]))
-    }
-  })().catch(error => {
-    if (!stop.signal.aborted) throw error
-  })
+  const sampling = setInterval(() => {
+    peakAnonymousBytes = Math.max(peakAnonymousBytes, anonymousBytesOf(pids[0]))
+  }, SAMPLE_INTERVAL_MS)
   const cpuBefore = cpuTotal()
   const startedAt = performance.now()
-  await work()
-  const seconds = (performance.now() - startedAt) / 1000
-  const cpuSeconds = cpuTotal() - cpuBefore
-  stop.abort()
-  await sampling
-  return { seconds, cpuSeconds, peakAnonymousBytes }
+  try {
+    await work()
+    const seconds = (performance.now() - startedAt) / 1000
+    return { seconds, cpuSeconds: cpuTotal() - cpuBefore, peakAnonymousBytes }
+  } finally {
+    clearInterval(sampling)
+  }
 }
 
 /** Empties the page cache, so that a run reads from disk. Needs root; says so where it can't. */

@@ -25,7 +25,7 @@ const contenders: Readonly<Record<'skep' | 'helia' | 'raw-tls', Contender>> = {
       '--set',
       'plugins.monitoring.port=0',
       '--set',
-      'plugins.discovery.mdns=false',
+      'plugins.discovery.mdns.enabled=false',
       '--log-level',
       'warn',
     ]
