@@ -58,7 +58,7 @@ export function progressLine(label: string, { json }: Pick<Context, 'json'>, qui
         ...(totalBytes !== undefined && { totalBytes }),
         elapsedMs: nowMs - startedMs,
       }
-      stderr.write(ERASE_LINE + renderProgress(state, (stderr.columns ?? DEFAULT_COLUMNS) - 1))
+      stderr.write(ERASE_LINE + renderProgress(state, (stderr.columns || DEFAULT_COLUMNS) - 1))
     },
     [Symbol.dispose]() {
       if (drawnMs !== startedMs) stderr.write(ERASE_LINE)

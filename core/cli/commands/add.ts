@@ -1,5 +1,5 @@
 import { createReadStream, type Stats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { printable } from '../../control/printable.ts'
@@ -98,13 +98,15 @@ async function add(
 async function sourceOf(path: string, options: Options): Promise<Source> {
   if (path === STDIN) return streamSource('stdin', process.stdin)
   const { attributes, readable, readFileBytes } = await import('../tree-reader.ts')
-  const stats = await readable(path, path => stat(path))
   const label = basename(resolve(path))
-  if (stats.isDirectory()) return directorySource(path, label, options)
-  if (stats.isFIFO()) return streamSource(label, createReadStream(path))
+  // What is named is followed; from here on no symlink is.
+  const place = await readable(path, path => realpath(path))
+  const stats = await readable(place, path => stat(path))
+  if (stats.isDirectory()) return directorySource(place, label, options)
+  if (stats.isFIFO()) return streamSource(label, createReadStream(place))
   if (!stats.isFile())
     throw cliError('INPUT_UNSUPPORTED', `${printable(path)} is neither file, directory nor pipe`)
-  return fileSource(label, stats, readFileBytes(path, stats), attributes(stats, options))
+  return fileSource(label, stats, readFileBytes(place, stats), attributes(stats, options))
 }
 
 function streamSource(label: string, bytes: AsyncIterable<Uint8Array>): Source {

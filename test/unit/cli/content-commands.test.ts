@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -60,6 +60,13 @@ t.test('files: add, cat and get', async t => {
     { code: 0, stdout: `${HELLO}\n` },
     'stdin is the default in a pipe',
   )
+
+  symlinkSync('hello.txt', join(directory, 'alias'))
+  t.match(await run(['add', 'alias']), { code: 0, stdout: `${HELLO}  alias\n` }, 'what is named is followed')
+  execFileSync('mkfifo', [join(directory, 'pipe')])
+  const adding = run(['add', '-q', 'pipe'])
+  writeFileSync(join(directory, 'pipe'), 'hello world\n')
+  t.match(await adding, { code: 0, stdout: `${HELLO}\n` }, 'a pipe is read to its end')
 
   writeFileSync(join(directory, 'other'), 'other')
   const several = await run(['add', 'hello.txt', 'other', '--json'])
@@ -167,7 +174,7 @@ t.test('cat into a reader that has seen enough', async t => {
 
 /** A node that sends `entries` and then what `until` says. */
 async function startSender(t: Test, entries: () => AsyncIterable<TreeEntry>) {
-  const directory = temporaryDirectory(t)
+  const directory = await temporaryDirectory(t)
   const control = createControl({ socketPath: join(directory, 'skep.sock') }, { log: silentLogger })
   control.routes(app => {
     app.get('/content/export', (request, reply) =>

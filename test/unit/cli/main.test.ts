@@ -85,7 +85,7 @@ t.test('usage errors end with 2 and say how to go on', async t => {
 })
 
 t.test('without a node commands end with 3, naming the path and how to start', async t => {
-  const directory = temporaryDirectory(t)
+  const directory = await temporaryDirectory(t)
   const socket = join(directory, 'skep.sock')
   writeFileSync(join(directory, 'file'), 'content')
   const commands = [
@@ -123,7 +123,7 @@ t.test('a socket path that is too long', async t => {
 })
 
 t.test('a data directory that is none', async t => {
-  const file = join(temporaryDirectory(t), 'file')
+  const file = join(await temporaryDirectory(t), 'file')
   writeFileSync(file, '')
   for (const command of [['init'], ['start'], ['storage', 'rebuild']]) {
     for (const directory of [file, join(file, 'below'), '/proc/nothing']) {
@@ -137,7 +137,7 @@ t.test('a data directory that is none', async t => {
 })
 
 t.test('stacks are for SKEP_DEBUG alone', async t => {
-  const args = ['status', '--data', temporaryDirectory(t)]
+  const args = ['status', '--data', await temporaryDirectory(t)]
   t.notMatch((await skep(args)).stderr, /\n\s+at /)
   t.match((await skep(args, { env: { SKEP_DEBUG: '1' } })).stderr, /\n\s+at /)
 })

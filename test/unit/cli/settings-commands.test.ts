@@ -17,7 +17,7 @@ async function settings(args: string[], env: Record<string, string> = {}): Promi
 }
 
 t.test('init makes what a node needs, once', async t => {
-  const directory = join(temporaryDirectory(t), 'deep', 'data')
+  const directory = join(await temporaryDirectory(t), 'deep', 'data')
   const first = await skep(['init', '--data', directory, '--json'])
   t.equal(first.code, 0, first.stderr)
   const { peerId, configFile } = JSON.parse(first.stdout)
@@ -34,7 +34,7 @@ t.test('init makes what a node needs, once', async t => {
 })
 
 t.test('the settings file of init changes nothing, and neither does all of it uncommented', async t => {
-  const directory = temporaryDirectory(t)
+  const directory = await temporaryDirectory(t)
   const profile = ['--profile', 'pi-4']
   const before = await settings(['--data', directory, ...profile])
   await skep(['init', '--data', directory])
@@ -63,7 +63,7 @@ t.test('the settings file of init changes nothing, and neither does all of it un
 })
 
 t.test('show: file, environment, and options, each winning over the one before', async t => {
-  const directory = temporaryDirectory(t)
+  const directory = await temporaryDirectory(t)
   const at = ['--data', directory]
   writeFileSync(join(directory, 'config.yaml'), 'storage:\n  maxBytes: 1GiB\n')
   const other = join(directory, 'other.yaml')
@@ -86,14 +86,14 @@ t.test('show: file, environment, and options, each winning over the one before',
 })
 
 t.test('check says what is wrong, where, and what was meant', async t => {
-  const file = join(temporaryDirectory(t), 'config.yaml')
+  const file = join(await temporaryDirectory(t), 'config.yaml')
   writeFileSync(file, 'storage:\n  maxBites: 1GiB\nlog:\n  level: loud\n')
   const { code, stderr } = await skep(['config', 'check', file])
   t.equal(code, 1)
   t.match(stderr, /config\.yaml:2.*maxBites.*storage\.maxBytes/)
   t.match(stderr, /config\.yaml:4.*level.*debug/)
   t.match(await skep(['config', 'check', `${file}.missing`]), { code: 1, stderr: /missing/ })
-  t.match(await skep(['start', '--config', file, '--data', temporaryDirectory(t)]), {
+  t.match(await skep(['start', '--config', file, '--data', await temporaryDirectory(t)]), {
     code: 1,
     stderr: /maxBites/,
   })
@@ -102,7 +102,7 @@ t.test('check says what is wrong, where, and what was meant', async t => {
 t.test('docs tell every key', async t => {
   const { stdout, code } = await skep(['config', 'docs'])
   t.equal(code, 0)
-  const shown = await settings(['--data', temporaryDirectory(t)])
+  const shown = await settings(['--data', await temporaryDirectory(t)])
   for (const key of shown.keys()) {
     const common = key.replace(/^plugins\.[^.]+\.(enabled|onFailure|module)$/, 'plugins.<name>.$1')
     t.ok(stdout.includes(`| \`${common}\` |`), key)

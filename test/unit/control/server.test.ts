@@ -17,7 +17,7 @@ import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 const MIB = 1024 * 1024
 
 async function start(t: Test, add: (app: FastifyInstance) => void = () => {}) {
-  const socketPath = join(temporaryDirectory(t), 'skep.sock')
+  const socketPath = join(await temporaryDirectory(t), 'skep.sock')
   const control = createControl({ socketPath }, { log: silentLogger })
   control.routes(add)
   await control.listen()
@@ -66,7 +66,7 @@ t.test('a path that is too long is told with its length and the limit', async t 
 })
 
 t.test('what a killed node left is replaced', async t => {
-  const socketPath = join(temporaryDirectory(t), 'skep.sock')
+  const socketPath = join(await temporaryDirectory(t), 'skep.sock')
   const script = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`
   await once(spawn(process.execPath, ['-e', script]), 'exit')
   t.ok(statSync(socketPath).isSocket(), 'it is there')
@@ -327,7 +327,7 @@ t.test('a node that stops is waited for until its process ends', async t => {
 })
 
 t.test('a server that is no node', async t => {
-  const socketPath = join(temporaryDirectory(t), 'other.sock')
+  const socketPath = join(await temporaryDirectory(t), 'other.sock')
   const server = createServer(socket => socket.end('hello\n')).listen(socketPath)
   await once(server, 'listening')
   t.teardown(() => server.close())

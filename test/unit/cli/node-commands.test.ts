@@ -1,0 +1,142 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { SkepProcess, skep } from '../../helpers/skep-process.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
+
+/** A node that meets nobody by itself. */
+const ALONE = [
+  ['network.listen', '/ip4/127.0.0.1/tcp/0'],
+  ['plugins.discovery.mdns.enabled', 'false'],
+  ['plugins.monitoring.port', '0'],
+].flatMap(([key, value]) => ['--set', `${key}=${value}`])
+
+async function start(t: Test, name = 'node', directory?: string): Promise<SkepProcess> {
+  const node = await SkepProcess.start(join(directory ?? (await temporaryDirectory(t)), name), ALONE)
+  t.teardown(() => node.end('SIGKILL'))
+  return node
+}
+
+t.test('a node from start to stop', async t => {
+  const node = await start(t)
+  t.match(node.ready, { peerId: /^12D3Koo/, monitoring: /^http:\/\/127\.0\.0\.1:\d+/ })
+  t.match(node.ready.addresses[0], new RegExp(`^/ip4/127.0.0.1/tcp/\\d+/p2p/${node.ready.peerId}$`))
+  t.equal(statSync(join(node.directory, 'skep.sock')).mode & 0o777, 0o600)
+
+  t.match(await node.json(['status']), { phase: 'ready', peerId: node.ready.peerId, pins: { pinned: 0 } })
+  const human = await node.run(['status'])
+  t.match(human.stdout, /^node +ready$/m)
+  t.match(human.stdout, new RegExp(`^peer id +${node.ready.peerId}$`, 'm'))
+  t.match(await node.run(['plugins']), { code: 0, stdout: /^monitoring +\S+ +running +ok/m })
+  t.same(await node.json(['peers']), [])
+  t.match(await node.run(['peers']), { stdout: 'no peers yet\n' })
+
+  const settings = await node.json<{ key: string; text: string; origin: string }[]>([
+    'config',
+    'show',
+    '--running',
+  ])
+  const port = settings.find(({ key }) => key === 'plugins.monitoring.port')
+  t.match(port, { text: '0', origin: '--set plugins.monitoring.port' }, 'as it was started')
+
+  t.match(await node.run(['stop']), { code: 0, stdout: 'stopped\n' })
+  t.throws(() => process.kill(node.pid, 0), { code: 'ESRCH' }, 'its process is gone when the command returns')
+  t.notOk(existsSync(join(node.directory, 'skep.sock')))
+  t.equal(await node.end(), 0)
+  t.match(await node.run(['stop']), { code: 3 })
+})
+
+t.test('signals stop a node cleanly', async t => {
+  const directory = await temporaryDirectory(t)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const node = await start(t, signal, directory)
+    t.equal(await node.end(signal), 0, signal)
+    t.notOk(existsSync(join(node.directory, 'skep.sock')), 'the socket is gone')
+  }
+})
+
+t.test('a second node on the same data is refused, and the first goes on', async t => {
+  const node = await start(t)
+  const { code, stderr, stdout } = await node.run(['start', ...ALONE])
+  t.equal(code, 1)
+  t.equal(stdout, '', 'it never says that it is ready')
+  t.match(stderr, new RegExp(`error: .*${node.pid}`))
+  t.match(await node.json(['status']), { phase: 'ready' })
+  const rebuild = await node.run(['storage', 'rebuild'])
+  t.match(rebuild, { code: 1, stderr: /in use/ }, 'and so is a rebuild')
+})
+
+t.test('a killed node starts again over its old socket, with all it had', async t => {
+  const directory = await temporaryDirectory(t)
+  const first = await start(t, 'node', directory)
+  const { cid } = await first.json<{ cid: string }>(['add'], { input: 'kept' })
+  await first.end('SIGKILL')
+  t.ok(existsSync(join(first.directory, 'skep.sock')), 'the socket is still there')
+  t.match(await first.run(['status']), { code: 3, stderr: /ECONNREFUSED/ })
+
+  const second = await start(t, 'node', directory)
+  t.equal(second.ready.peerId, first.ready.peerId)
+  t.match(await second.run(['cat', cid]), { code: 0, stdout: /^kept$/ })
+  t.equal(await second.end(), 0)
+  const rebuilt = await skep([
+    'storage',
+    'rebuild',
+    '--data',
+    second.directory,
+    '--json',
+    '--log-level',
+    'error',
+  ])
+  t.equal(rebuilt.code, 0, rebuilt.stderr)
+  t.match(JSON.parse(rebuilt.stdout), { damaged: 0 })
+  const third = await start(t, 'node', directory)
+  t.match(await third.run(['cat', cid]), { code: 0, stdout: /^kept$/ }, 'after a rebuild too')
+})
+
+t.test('connect', async t => {
+  const directory = await temporaryDirectory(t)
+  const [one, two] = await Promise.all([start(t, 'one', directory), start(t, 'two', directory)])
+  const address = two.ready.addresses[0] ?? ''
+  t.match(await one.json(['connect', address]), { peer: two.ready.peerId, address, latencyMs: Number })
+  t.match(await one.json(['peers']), [{ peer: two.ready.peerId, liveness: 'connected' }])
+  t.match((await one.run(['peers'])).stdout, new RegExp(`^${two.ready.peerId} +connected`, 'm'))
+  t.match(await one.run(['connect', two.ready.peerId]), { code: 0 }, 'a peer that is known goes by its id')
+
+  await two.end()
+  t.match(await one.run(['connect', address]), { code: 1, stderr: /^error: .+\nfix: / })
+  t.match(await one.run(['connect', 'nonsense', '--json']), { code: 1, stderr: /INPUT_INVALID.*nonsense/ })
+})
+
+t.test('stopping cuts short what runs', async t => {
+  const node = await start(t)
+  const upload = httpRequest({
+    socketPath: join(node.directory, 'skep.sock'),
+    path: '/v1/content',
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream' },
+  })
+  upload.on('error', () => {})
+  upload.write('the beginning of something that never ends')
+  await node.json(['status'])
+  t.equal(await node.end(), 0)
+  upload.destroy()
+})
+
+t.test('a socket elsewhere, and a settings file', async t => {
+  const directory = await temporaryDirectory(t)
+  const socket = join(directory, 'other.sock')
+  const file = join(directory, 'other.yaml')
+  writeFileSync(file, 'network:\n  maxConnections: 33\n')
+  const node = await SkepProcess.start(join(directory, 'node'), [
+    ...ALONE,
+    '--socket',
+    socket,
+    '--config',
+    file,
+  ])
+  t.teardown(() => node.end())
+  t.match(await node.run(['status']), { code: 3 })
+  t.match(await node.json(['status', '--socket', socket]), { connections: { max: 33 } })
+  t.match(await skep(['status', '--json'], { env: { SKEP_SOCKET: socket } }), { code: 0 })
+})
