@@ -56,6 +56,8 @@ export class StreamChannel implements Channel {
   /** Nothing more will arrive. */
   #ended = false
   #failure: Error | undefined
+  /** One violation is charged once, however many come to hear of it. */
+  #charged = false
   /** Settles when the write before has been taken. */
   #lastWrite: Promise<void> | undefined
   #drained: PromiseWithResolvers<void> | undefined
@@ -130,10 +132,11 @@ export class StreamChannel implements Channel {
   }
 
   abort(reason: Error): void {
-    if (this.#gone.signal.aborted) return
-    if (isSkepError(reason, 'FRAME_TOO_LARGE', 'FRAME_MALFORMED')) {
+    if (!this.#charged && isSkepError(reason, 'FRAME_TOO_LARGE', 'FRAME_MALFORMED')) {
+      this.#charged = true
       this.#report('protocol-violation', `${this.protocol}: ${reason.message}`)
     }
+    if (this.#gone.signal.aborted) return
     this.#failure ??= reason
     this.#stream.abort(reason)
   }

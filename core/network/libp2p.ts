@@ -1,5 +1,4 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import { type Identify, identify } from '@libp2p/identify'
 import type { ConnectionGater, Libp2p, PeerRouting, PrivateKey } from '@libp2p/interface'
 import { mplex } from '@libp2p/mplex'
@@ -8,6 +7,7 @@ import { tcp } from '@libp2p/tcp'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
+import { boundedYamux } from './bounded-yamux.ts'
 import type { FirstCipher } from './ciphers.ts'
 import {
   type ConnectionOptions,
@@ -28,6 +28,8 @@ export type Components = Parameters<ServiceFactoryMap[string]>[0]
 const STREAM_WINDOW_BYTES = 1024 * 1024
 /** What a stream starts with; the yamux specification fixes it. */
 const INITIAL_WINDOW_BYTES = 256 * 1024
+/** https://github.com/hashicorp/yamux/blob/master/spec.md#framing */
+const FRAME_HEADER_BYTES = 12
 /** Streams one connection may have: far more than all protocols allow together, so that ours are the limits that count. */
 const MAX_STREAMS_PER_CONNECTION = 256
 /** Streams opened before the muxer's owner listens; libp2p ends the connection beyond it. */
@@ -83,7 +85,8 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     ],
     connectionEncrypters: [parts => new NativeTls({ firstCipher: options.firstCipher }, parts), noise()],
     streamMuxers: [
-      yamux({
+      boundedYamux({
+        maxFrameBytes: STREAM_WINDOW_BYTES + FRAME_HEADER_BYTES,
         keepAliveInterval: KEEP_ALIVE_MS,
         maxInboundStreams: MAX_STREAMS_PER_CONNECTION,
         maxOutboundStreams: MAX_STREAMS_PER_CONNECTION,

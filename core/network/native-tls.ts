@@ -89,6 +89,7 @@ export class NativeTls implements ConnectionEncrypter {
     const tls = wrap(connection, socket, { ...this.#tlsOptions(muxers, isServer), secureContext, isServer })
     try {
       const remotePeer = await handshake(tls, options)
+      if (tls.destroyed) throw new InvalidCryptoExchangeError('The connection closed after the handshake')
       const streamMuxer = muxers?.get(tls.alpnProtocol || NO_EARLY_MUXER)
       return { remotePeer, connection: new TlsConnection(connection, tls), streamMuxer }
     } catch (error) {
@@ -155,7 +156,9 @@ async function handshake(tls: TLSSocket, { remotePeer, signal }: SecureConnectio
 
 function secured(tls: TLSSocket, { signal }: AbortOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onSecure = (): void => settle(resolve)
+    // Told from within OpenSSL, where promises would go on running: whoever then ended the connection would free what
+    // OpenSSL still works on, and the process would crash.
+    const onSecure = (): void => void setImmediate(settle, resolve)
     const onError = (error: Error): void => settle(() => reject(error))
     const onClose = (): void =>
       onError(new InvalidCryptoExchangeError('The connection closed during the handshake'))

@@ -18,7 +18,7 @@ export class TlsConnection extends AbstractMessageStream {
     })
     this.#raw = raw
     this.#tls = tls
-    closeTlsFirst(raw, tls)
+    endTlsFirst(raw, tls)
     tls.on('error', error => raw.abort(error))
     tls.on('drain', () => this.safeDispatchEvent('drain'))
     raw.addEventListener('close', ({ error, local }) => {
@@ -54,14 +54,17 @@ export class TlsConnection extends AbstractMessageStream {
   }
 
   sendReset(error: Error): void {
-    this.#tls.destroy()
     this.#raw.abort(error)
   }
 }
 
-/** libp2p closes the raw connection, which would cut off what the TLS engine still has to send. */
-function closeTlsFirst(raw: MessageStream, tls: TLSSocket): void {
+/**
+ * libp2p ends the raw connection, not this one. That would cut off what the TLS engine has still to send, and take the
+ * socket away below it.
+ */
+function endTlsFirst(raw: MessageStream, tls: TLSSocket): void {
   const closeRaw = raw.close.bind(raw)
+  const abortRaw = raw.abort.bind(raw)
   raw.close = async options => {
     if (!tls.closed) {
       const closed = once(tls, 'close', { signal: options?.signal })
@@ -69,5 +72,9 @@ function closeTlsFirst(raw: MessageStream, tls: TLSSocket): void {
       await closed
     }
     await closeRaw(options)
+  }
+  raw.abort = error => {
+    tls.destroy()
+    abortRaw(error)
   }
 }

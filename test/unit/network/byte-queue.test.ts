@@ -3,7 +3,7 @@ import t from 'tap'
 import * as varint from 'uint8-varint'
 import { ByteQueue, MALFORMED } from '../../../core/network/byte-queue.ts'
 
-t.test('any chunking of any frames gives the same reads', async t => {
+t.test('any chunking of any frames gives the same reads', async () => {
   const frames = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 })
   const cuts = fc.array(fc.nat({ max: 400 }), { maxLength: 60 })
   fc.assert(

@@ -88,7 +88,8 @@ for (const [name, { encryption, multiplexer, ...options }] of Object.entries(oth
       await stream.close()
     })
     await ours.port.handle(protocol, async channel => {
-      for (let message = await channel.read(); message; message = await channel.read()) await channel.write(message)
+      for (let message = await channel.read(); message; message = await channel.read())
+        await channel.write(message)
     })
 
     const message = Buffer.alloc(protocol.maxMessageBytes, 'x')
@@ -127,7 +128,10 @@ t.test('whoever answers with another key than the one dialed is refused', async 
   const other = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
   const [address] = bob.port.addresses()
   const wrong = multiaddr(address?.toString().replace(/\/p2p\/.*/, `/p2p/${other}`))
-  await t.rejects(alice.port.dial(wrong), { code: 'DIAL_FAILED', message: new RegExp(`Expected peer ${other}`) })
+  await t.rejects(alice.port.dial(wrong), {
+    code: 'DIAL_FAILED',
+    message: new RegExp(`Expected peer ${other}`),
+  })
   t.same(alice.port.connections(), [])
 })
 

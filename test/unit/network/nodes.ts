@@ -2,7 +2,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import type { Connection, Libp2p, PrivateKey, Stream } from '@libp2p/interface'
+import type { Libp2p, PrivateKey, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { MemoryDatastore } from 'datastore-core'
@@ -108,10 +108,11 @@ export function nextEvent<K extends keyof NodeEvents>(events: Events, name: K): 
 }
 
 /** Resolves when a stream is gone, with what ended it. */
-export function gone(stream: Stream | Connection): Promise<Error | undefined> {
+export function gone(stream: Pick<Stream, 'addEventListener'>): Promise<Error | undefined> {
   return new Promise(resolve => {
     stream.addEventListener('close', event => resolve(event.error), { once: true })
   })
 }
 
-export const text = (bytes: Uint8Array | undefined): string | undefined => bytes && Buffer.from(bytes).toString()
+export const text = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes && Buffer.from(bytes).toString()

@@ -41,7 +41,8 @@ t.test('a changed byte anywhere is refused', async () => {
         const changed = Buffer.from(certificate.raw)
         changed[at] = (changed[at] ?? 0) ^ change
         const found = await verifyCertificate(changed).catch((error: Error) => error)
-        if (found instanceof Error) return ['InvalidCryptoExchangeError', 'UnexpectedPeerError'].includes(found.name)
+        if (found instanceof Error)
+          return ['InvalidCryptoExchangeError', 'UnexpectedPeerError'].includes(found.name)
         return false
       },
     ),
