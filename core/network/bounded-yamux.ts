@@ -1,10 +1,5 @@
 import { type YamuxMuxerInit, yamux } from '@chainsafe/libp2p-yamux'
-import {
-  type MessageStream,
-  ProtocolError,
-  type StreamMuxer,
-  type StreamMuxerFactory,
-} from '@libp2p/interface'
+import { type MessageStream, ProtocolError, type StreamMuxerFactory } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 
 /** What of the muxer isn't public: the frame it is still waiting for the rest of. */
