@@ -65,7 +65,7 @@ t.test('any text is read or refused', async () => {
       }
       return Object.keys(Object.prototype).length === 0
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   )
 })
 
@@ -78,16 +78,16 @@ t.test('any JSON is read or refused with the place of each problem', async () =>
   )
 })
 
-// Each is close to the largest file there is; a quadratic parser would take minutes.
-const MANY = 120_000
+// A parser that took quadratic time would take minutes.
+const MANY = 40_000
 const bombs: Readonly<Record<string, string>> = {
   'open brackets': '['.repeat(MANY),
   'open braces': '{'.repeat(MANY),
   'nested maps': `${'{a: '.repeat(MANY / 6)}1${'}'.repeat(MANY / 6)}`,
   'nested lists': `a: ${'['.repeat(MANY / 2 - 4)}${']'.repeat(MANY / 2 - 4)}`,
-  'deep indentation': Array.from({ length: 480 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n'),
+  'deep indentation': Array.from({ length: 280 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n'),
   'dashes on a line': '- '.repeat(MANY / 2),
-  'distinct keys': Array.from({ length: MANY / 10 }, (_, index) => `key${index}:`).join('\n'),
+  'distinct keys': Array.from({ length: MANY / 8 }, (_, index) => `key${index}:`).join('\n'),
   commas: `[${','.repeat(MANY)}`,
   anchors: '&a '.repeat(MANY / 3),
   tags: '! '.repeat(MANY / 2),
