@@ -4,8 +4,14 @@ import { type Source, singleValue } from './source.ts'
 
 const PREFIX = 'SKEP_'
 
-/** Variables that the command line reads itself: where a node's files are, and whether to print stacks. They are no config keys. */
-const RESERVED: ReadonlySet<string> = new Set(['SKEP_DATA', 'SKEP_SOCKET', 'SKEP_CONFIG', 'SKEP_DEBUG'])
+/** Variables that the command line and the benchmarks read themselves. They are no config keys. */
+const RESERVED: ReadonlySet<string> = new Set([
+  'SKEP_DATA',
+  'SKEP_SOCKET',
+  'SKEP_CONFIG',
+  'SKEP_DEBUG',
+  'SKEP_BENCH_DIRECTORY',
+])
 
 /** The variable of a key: `storage.maxBytes` is `SKEP_STORAGE_MAX_BYTES`, `plugins.cache.enabled` is `SKEP_PLUGINS_CACHE_ENABLED`. */
 export function envName(key: string): string {
