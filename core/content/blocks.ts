@@ -79,7 +79,7 @@ class NodeBlocks implements Blocks {
     }
   }
 
-  #fetch(cid: CID, { signal, sizeHint }: GetOptions, line: Line): Promise<Uint8Array> {
+  async #fetch(cid: CID, { signal, sizeHint }: GetOptions, line: Line): Promise<Uint8Array> {
     if (!isHashAllowed(cid)) {
       const code = cid.multihash.code.toString(16)
       throw contentError('CID_INVALID', `${cid} uses hash function 0x${code}, which isn't accepted`)
@@ -150,7 +150,7 @@ class NodeBlockSession implements BlockSession {
     this.#dependencies = dependencies
   }
 
-  get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
+  async get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
     this.#closed.signal.throwIfAborted()
     return this.#dependencies.get(cid, options, {
       closed: this.#closed.signal,

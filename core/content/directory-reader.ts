@@ -1,8 +1,8 @@
-import { murmur364 } from '@multiformats/murmur3'
 import type { CID } from 'multiformats/cid'
 import type { DagReader } from './dag-reader.ts'
 import { contentError } from './errors.ts'
-import type { DirectoryLink, DirectoryNode, ShardNode } from './unixfs-node.ts'
+import { hashName, slotsOf } from './shards.ts'
+import { type DirectoryLink, type DirectoryNode, type ShardNode, slotPrefix } from './unixfs-node.ts'
 import { MAX_DAG_DEPTH } from './walk.ts'
 
 /** The entries of a directory, sharded or not, in the order they are stored in. */
@@ -31,10 +31,10 @@ export async function findEntry(
   name: string,
 ): Promise<DirectoryLink | undefined> {
   if (node.type === 'directory') return node.links.find(link => link.name === name)
-  const slots = slotsOf(await murmur364.encode(new TextEncoder().encode(name)), node.bits)
+  const slots = slotsOf(await hashName(name), node.bits)
   let shard = node
   for (const [depth, slot] of slots.entries()) {
-    const prefix = slot.toString(16).toUpperCase().padStart(shard.prefixLength, '0')
+    const prefix = slotPrefix(slot, shard.prefixLength)
     const link = shard.links.find(other => other.name === prefix || other.name === prefix + name)
     if (!link) return undefined
     if (link.name !== prefix) return { ...link, name }
@@ -58,13 +58,6 @@ async function loadShard(
   const node = await reader.load(link.cid, link, signal)
   if (node.type === 'shard' && node.bits === parent.bits) return node
   throw contentError('NOT_UNIXFS', `block ${link.cid} is a ${node.type}, not the shard its parent says it is`)
-}
-
-/** A hash cut into slots of `bits`, highest bit first; what is left over picks none. */
-function slotsOf(hash: Uint8Array, bits: number): number[] {
-  const text = Array.from(hash, byte => byte.toString(2).padStart(8, '0')).join('')
-  const count = Math.floor(text.length / bits)
-  return Array.from({ length: count }, (_, at) => Number.parseInt(text.slice(at * bits, (at + 1) * bits), 2))
 }
 
 export function tooDeep(cid: CID): Error {

@@ -1,18 +1,14 @@
 import * as dagPb from '@ipld/dag-pb'
-import type { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import type { BlockWriter } from './block-writer.ts'
 import type { EntryAttributes } from './content.ts'
 import type { ImportProfile } from './profile.ts'
-import { encodeFile, encodeSmallFile, metadataOf } from './unixfs-node.ts'
+import { encodeFile, encodeSmallFile, type MadeLink } from './unixfs-node.ts'
 
 /** A file, or a part of one, that was imported. */
-export interface Imported {
-  readonly cid: CID
+export interface Imported extends MadeLink {
   /** File bytes. */
   readonly size: number
-  /** Bytes of its block and all beneath it. */
-  readonly totalBytes: number
 }
 
 export interface FileImporterOptions {
@@ -58,7 +54,8 @@ export class FileImporter {
 
   /** A raw block has no room for attributes. */
   async #single(bytes: Uint8Array, attributes: EntryAttributes): Promise<Imported> {
-    if (!metadataOf(attributes)) return this.#leaf(bytes)
+    const { mode, mtimeMs } = attributes
+    if (mode === undefined && mtimeMs === undefined) return this.#leaf(bytes)
     const node = encodeSmallFile(bytes, attributes)
     return { cid: await this.#writer.write(dagPb.code, node), size: bytes.length, totalBytes: node.length }
   }

@@ -7,8 +7,8 @@ import { contentError } from './errors.ts'
 import { FileImporter } from './file-importer.ts'
 import type { Hold } from './holds.ts'
 import type { ImportProfile } from './profile.ts'
-import { TreeImporter, type TreeImporterDependencies, type TreeLeaf } from './tree-importer.ts'
-import { encodeSymlink } from './unixfs-node.ts'
+import { TreeImporter, type TreeImporterDependencies } from './tree-importer.ts'
+import { encodeSymlink, type MadeLink } from './unixfs-node.ts'
 
 /** PATH_MAX of Linux: no system follows a longer one. */
 const MAX_TARGET_BYTES = 4_096
@@ -45,12 +45,12 @@ export async function importEntries(
   }
   const fileImporter = new FileImporter({ profile, onChunk }, writer)
   const tree = new TreeImporter({ profile, maxOpenEntries }, { writer, readDirectory })
-  let single: TreeLeaf | undefined
+  let single: MadeLink | undefined
   let count = 0
   let size = 0
   let files = 0
 
-  const importLeaf = async (entry: ImportEntry & { type: 'file' | 'symlink' }): Promise<TreeLeaf> => {
+  const importLeaf = async (entry: ImportEntry & { type: 'file' | 'symlink' }): Promise<MadeLink> => {
     if (entry.type === 'symlink') return importSymlink(entry, writer)
     const file = await fileImporter.import(entry.bytes, entry)
     files += 1
@@ -78,7 +78,7 @@ export async function importEntries(
 async function importSymlink(
   entry: ImportEntry & { type: 'symlink' },
   writer: BlockWriter,
-): Promise<TreeLeaf> {
+): Promise<MadeLink> {
   if (Buffer.byteLength(entry.target) > MAX_TARGET_BYTES) {
     throw contentError(
       'ENTRY_INVALID',

@@ -1,18 +1,12 @@
 import * as dagPb from '@ipld/dag-pb'
-import { DirSharded } from 'ipfs-unixfs-importer/utils'
 import { CID } from 'multiformats/cid'
 import type { BlockWriter } from './block-writer.ts'
 import type { EntryAttributes } from './content.ts'
 import { contentError } from './errors.ts'
 import { namesOf } from './names.ts'
 import type { ImportProfile } from './profile.ts'
-import { type DirectoryLink, encodeDirectory, metadataOf } from './unixfs-node.ts'
-
-/** What an entry of a directory is known by once it is imported. */
-export interface TreeLeaf {
-  readonly cid: CID
-  readonly totalBytes: number
-}
+import { writeShards } from './shards.ts'
+import { type DirectoryLink, encodeDirectory, type MadeLink } from './unixfs-node.ts'
 
 /** Bytes of a link beside its name and CID, at the very least. */
 const MIN_LINK_OVERHEAD_BYTES = 8
@@ -20,7 +14,7 @@ const MIN_LINK_OVERHEAD_BYTES = 8
 /** Entries in memory, at some 300 bytes each, before finished directories are written out. */
 const MAX_OPEN_ENTRIES = 65_536
 
-/** The library that makes shards needs some 1.5 KiB an entry while it does. */
+/** A directory is in memory while it is written, at some 600 bytes an entry. */
 const MAX_DIRECTORY_ENTRIES = 200_000
 
 interface Entry {
@@ -73,7 +67,7 @@ export class TreeImporter {
   }
 
   /** A file or symlink. One that is there already is replaced. @throws SkepError ENTRY_INVALID */
-  async addLeaf(path: string, { cid, totalBytes }: TreeLeaf): Promise<void> {
+  async addLeaf(path: string, { cid, totalBytes }: MadeLink): Promise<void> {
     const names = namesOf(path)
     const name = names.pop()
     if (name === undefined) throw contentError('ENTRY_INVALID', 'an entry without a path is beside others')
@@ -92,7 +86,7 @@ export class TreeImporter {
     directory.attributes = attributes
   }
 
-  async finish(): Promise<TreeLeaf> {
+  async finish(): Promise<MadeLink> {
     return this.#write(this.#root)
   }
 
@@ -151,8 +145,8 @@ export class TreeImporter {
     return entry
   }
 
-  async #write(directory: Directory): Promise<TreeLeaf> {
-    const links: { name: string; cid: CID; totalBytes: number }[] = []
+  async #write(directory: Directory): Promise<MadeLink> {
+    const links: (MadeLink & { readonly name: string })[] = []
     let leastBytes = 0
     for (const [name, child] of directory.children) {
       const { cid, totalBytes } =
@@ -163,26 +157,11 @@ export class TreeImporter {
     const { shardThresholdBytes } = this.#profile
     // The exact size decides, but the block of a huge directory isn't made just to be thrown away.
     const block = leastBytes > shardThresholdBytes ? undefined : encodeDirectory(links, directory.attributes)
-    if (!block || block.length > shardThresholdBytes) return this.#writeShards(links, directory.attributes)
+    if (!block || block.length > shardThresholdBytes) {
+      const { shardFanoutBits: bits } = this.#profile
+      return writeShards(links, { bits, attributes: directory.attributes }, this.#dependencies.writer)
+    }
     const cid = await this.#dependencies.writer.write(dagPb.code, block)
     return { cid, totalBytes: links.reduce((sum, link) => sum + link.totalBytes, block.length) }
-  }
-
-  async #writeShards(links: Iterable<{ name: string; cid: CID; totalBytes: number }>, of: EntryAttributes) {
-    const shards = new DirSharded(
-      { root: false, dir: true, path: '', dirty: true, flat: false, ...metadataOf(of) },
-      { shardFanoutBits: this.#profile.shardFanoutBits, cidVersion: 1 },
-    )
-    for (const { name, cid, totalBytes } of links) await shards.put(name, { cid, size: BigInt(totalBytes) })
-    let root: TreeLeaf | undefined
-    const blockstore = {
-      put: async (cid: CID, bytes: Uint8Array) => {
-        await this.#dependencies.writer.write(dagPb.code, bytes)
-        return cid
-      },
-    }
-    for await (const { cid, size } of shards.flush(blockstore)) root = { cid, totalBytes: Number(size) }
-    if (!root) throw new Error('a sharded directory without a root')
-    return root
   }
 }

@@ -1,11 +1,12 @@
 import * as dagPb from '@ipld/dag-pb'
-import { UnixFS as Metadata, type Mtime, Node } from 'ipfs-unixfs'
+import { Node } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { messageOf } from '../errors.ts'
 import type { EntryAttributes } from './content.ts'
 import { contentError } from './errors.ts'
 import { MAX_BLOCK_BYTES } from './hashes.ts'
+import { encodeData } from './unixfs-data.ts'
 
 /** A block of a file, directory or symlink, as UnixFS means it. https://specs.ipfs.tech/unixfs/ */
 export type UnixfsNode = FileNode | DirectoryNode | ShardNode | SymlinkNode
@@ -77,7 +78,7 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
   }
   const { data } = node
   if (!data) throw notUnixfs(cid, 'it has no UnixFS data')
-  const attributes = attributesOf(data)
+  const attributes = attributesIn(data)
   switch (data.type) {
     case 'DIRECTORY':
       return { type: 'directory', links, ...attributes }
@@ -119,7 +120,7 @@ function shardLayout(cid: CID, { fanOut = 0n, hashType }: Data): { bits: number;
   return { bits, prefixLength: (fanOut - 1n).toString(16).length }
 }
 
-function attributesOf({ mode, mtime }: Data): EntryAttributes {
+function attributesIn({ mode, mtime }: Data): EntryAttributes {
   return {
     ...(mode !== undefined && { mode: mode & 0o7777 }),
     ...(mtime && { mtimeMs: Number(mtime.seconds ?? 0n) * 1e3 + (mtime.fractionalNanoseconds ?? 0) / 1e6 }),
@@ -140,55 +141,82 @@ function notUnixfs(cid: CID, why: string, cause?: unknown) {
   return contentError('NOT_UNIXFS', `block ${cid} is no file or directory: ${why}`, { cause })
 }
 
-/** An entry's attributes as ipfs-unixfs wants them; undefined where there are none. */
-export function metadataOf({ mode, mtimeMs }: EntryAttributes): { mode?: number; mtime?: Mtime } | undefined {
-  if (mode === undefined && mtimeMs === undefined) return undefined
-  return { mode, mtime: mtimeMs === undefined ? undefined : mtimeOf(mtimeMs) }
-}
-
-function mtimeOf(mtimeMs: number): Mtime {
-  const secs = Math.floor(mtimeMs / 1e3)
-  const nsecs = Math.round((mtimeMs - secs * 1e3) * 1e6)
-  // The specification wants a whole second without nanoseconds.
-  return nsecs === 0 ? { secs: BigInt(secs) } : { secs: BigInt(secs), nsecs: Math.min(nsecs, 999_999_999) }
+/** A link to something that was imported. */
+export interface MadeLink {
+  readonly cid: CID
+  /** Block bytes of it and all beneath it. */
+  readonly totalBytes: number
 }
 
 /** A node of file parts. */
 export function encodeFile(
-  parts: readonly { cid: CID; size: number; totalBytes: number }[],
+  parts: readonly (MadeLink & { readonly size: number })[],
   of: EntryAttributes,
-) {
-  const data = new Metadata({
-    type: 'file',
-    blockSizes: parts.map(part => BigInt(part.size)),
-    ...metadataOf(of),
-  })
-  const Links = parts.map(({ cid, totalBytes }) => ({ Name: '', Tsize: totalBytes, Hash: cid }))
-  return dagPb.encode({ Data: data.marshal(), Links })
+): Uint8Array {
+  const blockSizes = parts.map(({ size }) => size)
+  const fileSize = blockSizes.reduce((sum, size) => sum + size, 0)
+  const Data = encodeData({ type: 'file', fileSize, blockSizes, ...attributesOf(of) })
+  return dagPb.encode({ Data, Links: parts.map(part => pbLink('', part)) })
 }
 
 /** A whole small file with its attributes in one node. */
-export function encodeSmallFile(bytes: Uint8Array, of: EntryAttributes): Uint8Array {
-  return dagPb.encode({
-    Data: new Metadata({ type: 'file', data: bytes, ...metadataOf(of) }).marshal(),
-    Links: [],
-  })
+export function encodeSmallFile(data: Uint8Array, of: EntryAttributes): Uint8Array {
+  const Data = encodeData({ type: 'file', data, fileSize: data.length, ...attributesOf(of) })
+  return dagPb.encode({ Data, Links: [] })
 }
 
 export function encodeSymlink(target: string, of: EntryAttributes): Uint8Array {
   const data = new TextEncoder().encode(target)
-  return dagPb.encode({
-    Data: new Metadata({ type: 'symlink', data, ...metadataOf(of) }).marshal(),
-    Links: [],
-  })
+  return dagPb.encode({ Data: encodeData({ type: 'symlink', data, ...attributesOf(of) }), Links: [] })
 }
 
 /** A directory in one block. */
 export function encodeDirectory(
-  links: readonly { name: string; cid: CID; totalBytes: number }[],
+  links: readonly (MadeLink & { readonly name: string })[],
   of: EntryAttributes,
 ): Uint8Array {
-  const data = new Metadata({ type: 'directory', ...metadataOf(of) })
-  const Links = links.map(({ name, cid, totalBytes }) => ({ Name: name, Tsize: totalBytes, Hash: cid }))
-  return dagPb.encode(dagPb.prepare({ Data: data.marshal(), Links }))
+  const Data = encodeData({ type: 'directory', ...attributesOf(of) })
+  return dagPb.encode(dagPb.prepare({ Data, Links: links.map(link => pbLink(link.name, link)) }))
+}
+
+/** One shard: what is in its slots, in order. */
+export function encodeShard(
+  slots: readonly (MadeLink & { readonly slot: number; readonly name: string })[],
+  bits: number,
+  of: EntryAttributes,
+): Uint8Array {
+  const fanout = 2 ** bits
+  const { length: prefixLength } = (fanout - 1).toString(16)
+  const Data = encodeData({
+    type: 'shard',
+    data: bitFieldOf(slots.map(({ slot }) => slot)),
+    hashType: Number(SHARD_HASH),
+    fanout,
+    ...attributesOf(of),
+  })
+  const Links = slots.map(link => pbLink(slotPrefix(link.slot, prefixLength) + link.name, link))
+  return dagPb.encode({ Data, Links })
+}
+
+/** How a shard's links spell their slot. */
+export function slotPrefix(slot: number, prefixLength: number): string {
+  return slot.toString(16).toUpperCase().padStart(prefixLength, '0')
+}
+
+/** A big-endian number with a bit for each slot that is taken; `slots` rise. */
+function bitFieldOf(slots: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(((slots.at(-1) ?? 0) >>> 3) + 1)
+  for (const slot of slots) {
+    const at = bytes.length - 1 - (slot >>> 3)
+    bytes[at] = (bytes[at] ?? 0) | (1 << (slot & 7))
+  }
+  return bytes
+}
+
+function pbLink(Name: string, { cid, totalBytes }: MadeLink): dagPb.PBLink {
+  return { Name, Tsize: totalBytes, Hash: cid }
+}
+
+function attributesOf({ mode, mtimeMs }: EntryAttributes): EntryAttributes {
+  return { mode: mode === undefined ? undefined : mode & 0o7777, mtimeMs }
 }

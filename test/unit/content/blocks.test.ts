@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import t from 'tap'
+import { cidOf, MAX_BLOCK_BYTES } from '../../../core/content/hashes.ts'
+import { storageError } from '../../../core/storage/errors.ts'
+import { createMemoryStorage } from '../../../core/storage/memory.ts'
+import type { Storage } from '../../../core/storage/storage.ts'
+import { aborted, createTestNode, exchangeWith, pattern } from '../../helpers/content-node.ts'
+
+const MIB = 1024 * 1024
+const bytes = pattern(1000)
+const cid = cidOf(raw.code, bytes)
+
+async function storageWith(...blocks: Uint8Array[]): Promise<Storage> {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  for (const block of blocks) await storage.blocks.put(cidOf(raw.code, block), block)
+  return storage
+}
+
+t.test('a held block comes from here, without an exchange', async t => {
+  const node = createTestNode({ storage: await storageWith(bytes) })
+  await using session = node.blocks.session(cid)
+  t.ok(node.blocks.has(cid))
+  t.same(await session.get(cid), bytes)
+})
+
+t.test('a missing block without an exchange says so', async t => {
+  const node = createTestNode()
+  await using session = node.blocks.session(cid)
+  await t.rejects(session.get(cid), { code: 'CONTENT_UNAVAILABLE', message: /no exchange runs/ })
+  t.equal(node.memory.usedBytes, 0)
+  t.equal(node.storage.blocks.stats().reservedBytes, 0)
+})
+
+t.test('a fetched block is stored, and the next get takes it from here', async t => {
+  const node = createTestNode()
+  const exchange = exchangeWith(await storageWith(bytes))
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  t.same(await session.get(cid), bytes)
+  t.ok(node.blocks.has(cid))
+  t.same(await session.get(cid), bytes)
+  t.same(exchange.fetched, [cid.toString()])
+  t.equal(node.memory.usedBytes, 0)
+  t.equal(node.storage.blocks.stats().reservedBytes, 0)
+})
+
+t.test('what the exchange says of a block nobody has', async t => {
+  const node = createTestNode()
+  const detach = node.blocks.attachExchange(exchangeWith(await storageWith()))
+  await using session = node.blocks.session(cid)
+  await t.rejects(session.get(cid), { code: 'CONTENT_UNAVAILABLE', message: /asked 1 peer/ })
+  detach()
+  await t.rejects(session.get(cid), { message: /no exchange runs/ })
+})
+
+t.test('gets of one block at the same time share a fetch, across sessions', async t => {
+  const node = createTestNode()
+  const { promise: arrival, resolve: arrive } = Promise.withResolvers<void>()
+  const exchange = exchangeWith(await storageWith(bytes), () => arrival)
+  node.blocks.attachExchange(exchange)
+  const first = node.blocks.session(cid)
+  await using second = node.blocks.session(cid)
+  const gets = [first.get(cid), first.get(cid)]
+  const kept = second.get(cid)
+  // The first session leaves; its fetch goes on for the second.
+  const closed = gets.map(get => t.rejects(get, /session of .* is closed/))
+  await first[Symbol.asyncDispose]()
+  await Promise.all(closed)
+  arrive()
+  t.same(await kept, bytes)
+  t.equal(exchange.fetched.length, 1)
+  t.equal(exchange.open, 0, 'the session that fetched is closed once its fetch is over')
+})
+
+t.test('a fetch stops when the last that waits gives up, and can be asked for anew', async t => {
+  const node = createTestNode()
+  const { promise: stopped, resolve: onStopped } = Promise.withResolvers<void>()
+  let stalls = true
+  const exchange = exchangeWith(await storageWith(bytes), async (_cid, signal) => {
+    if (stalls) await aborted(signal).finally(onStopped)
+  })
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  const first = new AbortController()
+  const second = new AbortController()
+  const one = t.rejects(session.get(cid, { signal: first.signal }), /first gives up/)
+  const other = t.rejects(session.get(cid, { signal: second.signal }), /second gives up/)
+  first.abort(new Error('first gives up'))
+  await one
+  second.abort(new Error('second gives up'))
+  await other
+  await stopped
+  stalls = false
+  t.same(await session.get(cid), bytes)
+  t.equal(exchange.fetched.length, 2)
+  t.equal(node.memory.usedBytes, 0)
+})
+
+t.test('a fetch waits for memory and holds no more than its turn', async t => {
+  const blocks = Array.from({ length: 8 }, (_, at) => pattern(1000, at + 1))
+  const node = createTestNode({ memoryBytes: 3_000 })
+  let most = 0
+  const exchange = exchangeWith(await storageWith(...blocks), async () => {
+    most = Math.max(most, node.memory.usedBytes)
+    await nextTurn()
+  })
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  await Promise.all(blocks.map(block => session.get(cidOf(raw.code, block), { sizeHint: 1000 })))
+  t.equal(most, 3_000)
+})
+
+t.test('no room on disk: refused before anything is asked for', async t => {
+  const node = createTestNode({ maxBytes: MIB })
+  const exchange = exchangeWith(await storageWith(bytes))
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  await t.rejects(session.get(cid), { code: 'STORAGE_FULL' }, 'of unknown size: the largest there is')
+  t.same(exchange.fetched, [])
+  t.same(await session.get(cid, { sizeHint: 1000 }), bytes)
+})
+
+t.test('a hash function that is not accepted is never asked for', async t => {
+  const node = createTestNode()
+  const exchange = exchangeWith(await storageWith())
+  node.blocks.attachExchange(exchange)
+  const sha1 = CID.createV1(raw.code, createDigest(0x11, createHash('sha1').update(bytes).digest()))
+  await using session = node.blocks.session(sha1)
+  await t.rejects(session.get(sha1), { code: 'CID_INVALID' })
+  t.same(exchange.fetched, [])
+})
+
+/** A store that holds `cid` but finds it damaged until it is put anew. */
+async function damagedStorage(): Promise<Storage> {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  await storage.blocks.put(cid, bytes)
+  const { get } = storage.blocks
+  let isDamaged = true
+  storage.blocks.get = async (wanted, options) => {
+    if (!isDamaged) return get.call(storage.blocks, wanted, options)
+    isDamaged = false
+    await storage.blocks.delete([wanted.multihash.bytes])
+    throw storageError('BLOCK_CORRUPT', `block ${wanted} is damaged`)
+  }
+  return storage
+}
+
+t.test('a damaged block is fetched anew', async t => {
+  const node = createTestNode({ storage: await damagedStorage() })
+  const exchange = exchangeWith(await storageWith(bytes))
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  t.same(await session.get(cid), bytes)
+  t.same(exchange.fetched, [cid.toString()])
+  t.ok(node.blocks.has(cid))
+})
+
+t.test('a damaged block that nobody has is corrupt content', async t => {
+  const node = createTestNode({ storage: await damagedStorage() })
+  node.blocks.attachExchange(exchangeWith(await storageWith()))
+  await using session = node.blocks.session(cid)
+  await t.rejects(session.get(cid), { code: 'CONTENT_CORRUPT', message: /damaged here, and nobody has/ })
+})
+
+t.test('inlined content needs no block', async t => {
+  const node = createTestNode()
+  const inlined = CID.createV1(raw.code, createDigest(0, bytes.subarray(0, 128)))
+  await using session = node.blocks.session(inlined)
+  t.same(await session.get(inlined), bytes.subarray(0, 128))
+})
+
+t.test('a closed session gives nothing', async t => {
+  const node = createTestNode({ storage: await storageWith(bytes) })
+  const session = node.blocks.session(cid)
+  await session[Symbol.asyncDispose]()
+  await session[Symbol.asyncDispose]()
+  await t.rejects(session.get(cid), /session of .* is closed/)
+})
+
+t.test('one exchange at a time', async t => {
+  const node = createTestNode()
+  const exchange = exchangeWith(await storageWith())
+  const detach = node.blocks.attachExchange(exchange)
+  t.throws(() => node.blocks.attachExchange(exchange), /attached already/)
+  detach()
+  detach()
+  node.blocks.attachExchange(exchange)
+})
+
+t.test('the largest block there may be', async t => {
+  const block = pattern(MAX_BLOCK_BYTES)
+  const node = createTestNode()
+  node.blocks.attachExchange(exchangeWith(await storageWith(block)))
+  await using session = node.blocks.session(cidOf(raw.code, block))
+  t.same((await session.get(cidOf(raw.code, block))).length, MAX_BLOCK_BYTES)
+})
