@@ -1,5 +1,5 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import type { PrivateKey } from '@libp2p/interface'
+import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { MemoryDatastore } from 'datastore-core'
 import { assemble } from '../../../core/config/assemble.ts'
 import { createEvents } from '../../../core/events.ts'
@@ -13,6 +13,7 @@ import type { Storage } from '../../../core/storage/storage.ts'
 import { type DiscoveryConfig, schema } from '../../../plugins/discovery/config.ts'
 import { createDiscoveryMetrics } from '../../../plugins/discovery/metrics.ts'
 import { PeerFinder } from '../../../plugins/discovery/peer-finder.ts'
+import { eventually } from '../../helpers/eventually.ts'
 
 type Changes = { readonly [K in keyof DiscoveryConfig]?: Partial<DiscoveryConfig[K]> }
 
@@ -32,6 +33,8 @@ export interface DiscoveryNode {
   readonly metrics: Metrics
   /** Resolves when the event happens for the first time from now on. */
   next(event: 'peer:connected' | 'peer:disconnected'): Promise<void>
+  /** Resolves once `peer` has said where it listens. */
+  identified(peer: PeerId): Promise<unknown>
   /** Resolves once `count` peers are connected. */
   connected(count: number): Promise<void>
   stop(): Promise<void>
@@ -96,6 +99,7 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
     storage,
     metrics,
     next,
+    identified: peer => eventually('identify', () => peers.get(peer)?.protocols[0]),
     async connected(count) {
       while (port.connectedPeers().length < count) await next('peer:connected')
     },
