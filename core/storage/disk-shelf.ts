@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { isSkepError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import {
   type BlockIndex,
@@ -8,6 +9,7 @@ import {
   sameEntry,
 } from './block-index.ts'
 import type { BlockShelf } from './block-store.ts'
+import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
 import type { DiskRoom } from './disk-room.ts'
 import { storageError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -22,6 +24,7 @@ export interface DiskShelfDependencies {
   readonly index: BlockIndex
   readonly files: SegmentFiles
   readonly room: DiskRoom
+  readonly reserve: DiskReserve
   readonly log: Logger
   /** Called when the disk fails under a sync: what the kernel forgot then can't be told from what it wrote. */
   onFatal(error: Error): void
@@ -130,7 +133,19 @@ export class DiskShelf implements BlockShelf {
   }
 
   async remove(hashes: readonly Uint8Array[]): Promise<number> {
-    const { index, room } = this.#dependencies
+    const { reserve, room } = this.#dependencies
+    const freedBytes = await this.#remove(hashes).catch(async error => {
+      if (!reserve.held || !isSkepError(error, 'STORAGE_FULL')) throw error
+      await reserve.spend()
+      return this.#remove(hashes)
+    })
+    room.expire()
+    if (!reserve.held && (await room.roomBytes()) > 2 * DISK_RESERVE_BYTES) await reserve.fill()
+    return freedBytes
+  }
+
+  async #remove(hashes: readonly Uint8Array[]): Promise<number> {
+    const { index } = this.#dependencies
     let leaving: Slot[] = []
     let emptied: Segment[] = []
     try {
@@ -145,7 +160,6 @@ export class DiskShelf implements BlockShelf {
       this.#counters = index.counters()
       for (const slot of leaving) this.#free(slot)
       await this.#giveBack(emptied)
-      room.expire()
       return freedBytes
     } catch (error) {
       for (const { segment, position } of leaving) this.#segments.get(segment)?.leaving.delete(position)

@@ -3,6 +3,7 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import { messageOf } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
 import { storageError } from './errors.ts'
+import { LMDB_PAGE_BYTES, prepareEnvironment } from './lmdb-file.ts'
 import type { Bucket, KeyRange, KeyValueStore, WriteBatch } from './storage.ts'
 
 export interface LmdbOptions {
@@ -19,8 +20,6 @@ export interface LmdbDependencies {
 
 type Table = Database<Uint8Array, Uint8Array>
 
-/** Fixed, so that a store moves between boards whose kernels use other page sizes. */
-const PAGE_BYTES = 4096
 /** Address space to start with; lmdb-js maps more as the file grows. */
 const FIRST_MAP_BYTES = 16 * 1024 * 1024
 /** Changes that share a commit. Each is a nested transaction, whose cost grows with the pages that are dirty already. */
@@ -56,15 +55,16 @@ export class LmdbStore implements KeyValueStore {
   #failure: Error | undefined
   #closing: Promise<void> | undefined
   /** What puts may still take before the pages in use have to be counted again. */
-  #roomBytes = 0
+  #roomBytes = -1
 
-  /** Opens the environment, or makes it. @throws what LMDB says of a damaged one */
+  /** Opens the environment, or makes it, in a directory that exists. @throws SkepError STORAGE_UNREADABLE, STORAGE_FULL */
   constructor(options: LmdbOptions, dependencies: LmdbDependencies) {
     this.#options = options
     this.#dependencies = dependencies
+    prepareEnvironment(options.directory)
     this.#root = open(options.directory, {
       ...BINARY,
-      pageSize: PAGE_BYTES,
+      pageSize: LMDB_PAGE_BYTES,
       // Otherwise a directory with a dot in its name, like `index.draft`, is taken for a file.
       noSubdir: false,
       mapSize: FIRST_MAP_BYTES,
@@ -159,6 +159,7 @@ export class LmdbStore implements KeyValueStore {
 
   /** Runs one change in a nested transaction, so that it alone is undone where it throws. */
   #apply(change: Change): void {
+    const usedBytes = this.#roomBytes < 0 ? this.#usedBytes() : 0
     let putBytes = 0
     let open = true
     const table = (bucket: Bucket): Table => {
@@ -171,7 +172,7 @@ export class LmdbStore implements KeyValueStore {
         change.run({
           put(bucket, key, value) {
             checkKey(key)
-            putBytes += value.length + PAGES_PER_PUT * PAGE_BYTES
+            putBytes += value.length + PAGES_PER_PUT * LMDB_PAGE_BYTES
             table(bucket).put(key, value)
           },
           delete(bucket, key) {
@@ -179,19 +180,20 @@ export class LmdbStore implements KeyValueStore {
             table(bucket).remove(key)
           },
         })
-        this.#checkRoom(putBytes)
+        this.#checkRoom(putBytes, usedBytes)
       })
     } finally {
       open = false
     }
   }
 
-  #checkRoom(putBytes: number): void {
+  /** Refuses what makes a full environment grow. `usedBefore` is known where there was no room before. */
+  #checkRoom(putBytes: number, usedBefore: number): void {
     this.#roomBytes -= putBytes
     if (putBytes === 0 || this.#roomBytes >= 0) return
     const usedBytes = this.#usedBytes()
     this.#roomBytes = this.#options.mapBytes - usedBytes
-    if (this.#roomBytes >= 0) return
+    if (this.#roomBytes >= 0 || usedBytes <= usedBefore) return
     throw storageError(
       'STORAGE_FULL',
       `the ${this.#options.environment} is full: ${usedBytes} of ${this.#options.mapBytes} bytes`,
@@ -201,13 +203,13 @@ export class LmdbStore implements KeyValueStore {
   #usedBytes(): number {
     let pages = 0
     for (const bucket of this.#buckets.values()) pages += bucket.pages()
-    return pages * PAGE_BYTES
+    return pages * LMDB_PAGE_BYTES
   }
 
   async #commitFailure(error: unknown): Promise<unknown> {
     if (error === this.#failure) return error
     const cause = await causeOfFailedCommit(error)
-    this.#roomBytes = 0
+    this.#roomBytes = -1
     const failure = this.#translate(cause)
     if (codeOf(cause) === undefined || isFull(cause) || this.#isShortWrite(cause)) return failure
     this.#failure = failure
@@ -234,7 +236,9 @@ export class LmdbStore implements KeyValueStore {
 
   #openTables(): void {
     this.#root.transactionSync(() => {
-      for (const key of [...this.#root.getKeys()]) this.#bucketOf(Buffer.from(key).toString())
+      // LMDB keeps the names of tables as C strings.
+      for (const key of [...this.#root.getKeys()])
+        this.#bucketOf(Buffer.from(key).toString().replace(/\0$/, ''))
     })
   }
 

@@ -4,6 +4,7 @@ import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { BlockIndex } from './block-index.ts'
 import { QuotaBlockStore } from './block-store.ts'
+import { DiskReserve } from './disk-reserve.ts'
 import { DiskRoom } from './disk-room.ts'
 import { DiskShelf } from './disk-shelf.ts'
 import { storageError } from './errors.ts'
@@ -70,7 +71,9 @@ export async function openStorage(
     undo.defer(() => vault.close())
     const room = new DiskRoom({ directory, minFreeBytes: options.minFreeDiskBytes }, { nowMs })
     await room.roomBytes()
-    const shelf = new DiskShelf({ index: blockIndex, files, room, log, onFatal })
+    const reserve = new DiskReserve(join(directory, 'reserve'))
+    await reserve.fill()
+    const shelf = new DiskShelf({ index: blockIndex, files, room, reserve, log, onFatal })
     undo.defer(() => shelf.close())
 
     let closing: Promise<void> | undefined

@@ -8,6 +8,7 @@ import { BlockIndex, type NewBlock } from './block-index.ts'
 import { tableOf } from './buckets.ts'
 import { emptyDirectory, syncDirectory } from './directory.ts'
 import { LmdbStore } from './lmdb.ts'
+import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { lockDirectory } from './lock.ts'
 import { formatOf, migrate } from './migrations.ts'
 import { type SegmentFile, SegmentFiles } from './segment-files.ts'
@@ -118,7 +119,7 @@ async function openOld(
 ): Promise<LmdbStore | string> {
   if (!readOldIndex) return 'asked not to read it'
   const path = join(directory, 'index')
-  if (!existsSync(join(path, 'data.mdb'))) return 'there is none'
+  if (!existsSync(join(path, LMDB_DATA_FILE))) return 'there is none'
   let store: LmdbStore
   try {
     store = openStore(path, mapBytes)

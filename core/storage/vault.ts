@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts'
 import { emptyDirectory, syncDirectory, syncFile } from './directory.ts'
 import { storageError } from './errors.ts'
 import { LmdbStore } from './lmdb.ts'
+import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { formatOf, migrate } from './migrations.ts'
 import type { Bucket, KeyValueStore, WriteBatch } from './storage.ts'
 
@@ -25,8 +26,6 @@ const VAULT_MAP_BYTES = 4 * 1024 * 1024 * 1024
 const MAX_SNAPSHOTS = 3
 /** A vault that changes all day costs four copies a day of flash wear. */
 const SNAPSHOT_INTERVAL_MS = 6 * 60 * 60 * 1000
-
-const DATA_FILE = 'data.mdb'
 
 /**
  * What can't be made again. Copies itself to `vault-snapshots/` when it opens and, while it changes, every few hours;
@@ -93,7 +92,7 @@ async function takeSnapshot(store: LmdbStore, directory: string): Promise<void> 
   const draft = join(snapshots, 'draft')
   await emptyDirectory(draft)
   await store.copyTo(draft)
-  await syncFile(join(draft, DATA_FILE))
+  await syncFile(join(draft, LMDB_DATA_FILE))
   await syncDirectory(draft)
   await rename(draft, join(snapshots, nameOf({ number: (newest?.number ?? 0) + 1, transaction })))
   await syncDirectory(snapshots)
@@ -130,7 +129,8 @@ async function openStore(
   hadContent: boolean,
 ): Promise<LmdbStore | Error> {
   try {
-    if (hadContent && (await stat(join(path, DATA_FILE))).size === 0) return new Error('its file is empty')
+    if (hadContent && (await stat(join(path, LMDB_DATA_FILE))).size === 0)
+      return new Error('its file is empty')
     await mkdir(path, { recursive: true, mode: 0o700 })
     const store = new LmdbStore(
       { directory: path, environment: 'vault', mapBytes: VAULT_MAP_BYTES },
@@ -150,7 +150,7 @@ async function restore(directory: string, snapshot: string): Promise<void> {
   const draft = join(directory, 'vault.draft')
   await rm(draft, { recursive: true, force: true })
   await cp(join(directory, 'vault-snapshots', snapshot), draft, { recursive: true })
-  await syncFile(join(draft, DATA_FILE))
+  await syncFile(join(draft, LMDB_DATA_FILE))
   await rm(`${path}.damaged`, { recursive: true, force: true })
   await rename(path, `${path}.damaged`).catch(() => undefined)
   await rename(draft, path)

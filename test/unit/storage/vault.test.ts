@@ -1,0 +1,104 @@
+import { cp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import type { Storage } from '../../../core/storage/storage.ts'
+import { openAt } from './stores.ts'
+
+const HOUR_MS = 60 * 60 * 1000
+
+async function pin({ vault }: Storage, name: string): Promise<void> {
+  const pins = vault.bucket('pins')
+  await vault.write(batch => batch.put(pins, Buffer.from(name), Buffer.from(name)))
+}
+
+function pinned({ vault }: Storage): string[] {
+  return [...vault.bucket('pins').keys()].map(key => Buffer.from(key).toString())
+}
+
+async function snapshots(directory: string): Promise<string[]> {
+  return (await readdir(join(directory, 'vault-snapshots'))).sort()
+}
+
+t.test('snapshots are made of what changed, and only so many are kept', async t => {
+  const directory = t.testdir()
+  let nowMs = 0
+  const storage = await openAt(t, directory, {}, { nowMs: () => nowMs })
+  t.equal((await snapshots(directory)).length, 1)
+  await pin(storage, 'a')
+  t.equal((await snapshots(directory)).length, 1, 'not with each change')
+  await storage.close()
+  for (const name of ['b', 'c', 'd', 'e']) {
+    const again = await openAt(t, directory)
+    await pin(again, name)
+    await again.close()
+  }
+  t.match(await snapshots(directory), [/^00000003-/, /^00000004-/, /^00000005-/])
+  await (await openAt(t, directory)).close()
+  const before = await snapshots(directory)
+  await (await openAt(t, directory)).close()
+  t.same(await snapshots(directory), before, 'nothing changed: no copy')
+
+  const running = await openAt(t, directory, {}, { nowMs: () => nowMs })
+  nowMs += 5 * HOUR_MS
+  await pin(running, 'f')
+  nowMs += 2 * HOUR_MS
+  await pin(running, 'g')
+  await running.close()
+  const [last] = (await snapshots(directory)).reverse()
+  t.not(last, before.at(-1), 'a vault that changes gets one every few hours')
+})
+
+async function damaged(t: Test, damage: (vault: string) => Promise<void>): Promise<void> {
+  const directory = t.testdir()
+  const first = await openAt(t, directory)
+  await pin(first, 'kept')
+  await first.close()
+  const second = await openAt(t, directory)
+  await pin(second, 'made after the snapshot')
+  await second.close()
+
+  await damage(join(directory, 'vault'))
+  const lines: { level: number; msg: string; snapshot?: string }[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) })
+  const storage = await openAt(t, directory, {}, { log })
+  t.same(pinned(storage), ['kept'])
+  t.match(lines, [{ level: 50, msg: /restored from a snapshot/, snapshot: /^00000002-/ }])
+  await pin(storage, 'new')
+  await storage.close()
+  t.same(pinned(await openAt(t, directory)), ['kept', 'new'])
+}
+
+t.test('a vault of garbage is restored', t =>
+  damaged(t, vault => writeFile(join(vault, 'data.mdb'), Buffer.alloc(40_960, 7))),
+)
+t.test('an empty vault file is restored', t => damaged(t, vault => truncate(join(vault, 'data.mdb'), 0)))
+t.test('a vault that is gone is restored', t => damaged(t, vault => rm(vault, { recursive: true })))
+
+t.test('a damaged snapshot is passed over', async t => {
+  const directory = t.testdir()
+  for (const name of ['a', 'b']) {
+    const storage = await openAt(t, directory)
+    await pin(storage, name)
+    await storage.close()
+  }
+  const [oldest, newest] = await snapshots(directory)
+  if (!oldest || !newest) throw new Error('two snapshots')
+  const snapshotOf = (name: string) => join(directory, 'vault-snapshots', name)
+  await cp(snapshotOf(newest), snapshotOf('00000003-99'), { recursive: true })
+  await writeFile(join(snapshotOf('00000003-99'), 'data.mdb'), 'garbage')
+  await writeFile(join(directory, 'vault', 'data.mdb'), 'garbage')
+  const storage = await openAt(t, directory)
+  t.same(pinned(storage), ['a'])
+  await storage.close()
+})
+
+t.test('no snapshot opens either', async t => {
+  const directory = t.testdir()
+  await (await openAt(t, directory)).close()
+  for (const name of await snapshots(directory)) {
+    await writeFile(join(directory, 'vault-snapshots', name, 'data.mdb'), 'garbage')
+  }
+  await writeFile(join(directory, 'vault', 'data.mdb'), 'garbage')
+  await t.rejects(openAt(t, directory), { code: 'STORAGE_UNREADABLE', message: /vault/ })
+})
