@@ -231,7 +231,7 @@ t.test('bytes in either direction keep a stream alive', async t => {
     await channel.write(Buffer.from('tick'))
     await arrived
     stream.send(frame('tock'))
-    t.equal(text(await channel.read()), 'tock')
+    if (text(await channel.read()) !== 'tock') t.fail('another message')
   }
   t.notOk(channel.signal.aborted)
 })
