@@ -12,7 +12,7 @@ import {
   PROTOCOL,
   Status,
 } from '../wire/codec.ts'
-import { faster, INITIAL_PACE, type Pace, slower } from './pace.ts'
+import { Meter } from './meter.ts'
 import type { PlannedPeer } from './planner.ts'
 import type { Want } from './want.ts'
 
@@ -63,9 +63,6 @@ const LAST_PAUSE_MS = 10_000
 /** A peer without the protocol may be asked again after this: its plugin may have started by then. */
 const UNSUPPORTED_PAUSE_MS = 60_000
 
-/** Shorter samples measure the event loop instead of the peer. */
-const MIN_SAMPLE_MS = 20
-
 /** Payload that nobody wants any more is read in pieces of this size. */
 const DRAIN_BYTES = 64 * 1024
 
@@ -76,10 +73,10 @@ const INITIAL_LATENCY_MS = 10
 export class PeerLink implements PlannedPeer {
   readonly peer: PeerId
   readonly id: string
-  readonly #options: LinkOptions
   readonly #network: Pick<NetworkPort, 'open'>
   readonly #events: LinkEvents
   readonly #now: () => number
+  readonly #meter: Meter
   readonly #asked = new Map<number, Asked>()
   #toSend: number[] = []
   #toCancel: number[] = []
@@ -93,21 +90,18 @@ export class PeerLink implements PlannedPeer {
   #pausedUntilMs = 0
   #movedMs = 0
   #latencyMs = INITIAL_LATENCY_MS
-  #pace: Pace = INITIAL_PACE
-  #outstandingBytes = 0
-  #sample = { bytes: 0, elapsedMs: 0, peakBytes: 0, markMs: 0 }
 
   constructor(peer: PeerId, options: LinkOptions, { network, events, now }: LinkDependencies) {
     this.peer = peer
     this.id = peer.toString()
-    this.#options = options
+    this.#meter = new Meter(options.maxWindowBytes)
     this.#network = network
     this.#events = events
     this.#now = now
   }
 
   get roomBytes(): number {
-    return this.#pace.windowBytes - this.#outstandingBytes
+    return this.#meter.roomBytes
   }
 
   get roomWants(): number {
@@ -115,15 +109,11 @@ export class PeerLink implements PlannedPeer {
   }
 
   get outstandingBytes(): number {
-    return this.#outstandingBytes
-  }
-
-  get outstandingWants(): number {
-    return this.#asked.size
+    return this.#meter.outstandingBytes
   }
 
   get bytesPerMs(): number {
-    return this.#pace.bytesPerMs
+    return this.#meter.bytesPerMs
   }
 
   get latencyMs(): number {
@@ -155,10 +145,8 @@ export class PeerLink implements PlannedPeer {
     const nowMs = this.#now()
     const bytes = mode === Mode.BLOCK ? want.bytes : 0
     if (this.#asked.size === 0) this.#movedMs = nowMs
-    if (this.#outstandingBytes === 0) this.#sample.markMs = nowMs
     this.#asked.set(id, { want, mode, bytes, sinceMs: nowMs, cancelled: false, sent: false })
-    this.#outstandingBytes += bytes
-    this.#sample.peakBytes = Math.max(this.#sample.peakBytes, this.#outstandingBytes)
+    this.#meter.asked(bytes, nowMs)
     this.#toSend.push(id)
     if (!this.#stream) void this.#converse()
     this.#flush()
@@ -178,7 +166,7 @@ export class PeerLink implements PlannedPeer {
   /** The peer said it is busy: less at once, and a pause. */
   ease(): void {
     if (!this.usable) return
-    this.#pace = slower(this.#pace, this.#options.maxWindowBytes)
+    this.#meter.ease()
     this.#pause()
   }
 
@@ -193,7 +181,7 @@ export class PeerLink implements PlannedPeer {
     this.#missing = 0
     this.#toSend = []
     this.#toCancel = []
-    this.#outstandingBytes = 0
+    this.#meter.reset()
     const owed = new Set([...this.#asked.values()].filter(asked => !asked.cancelled).map(asked => asked.want))
     this.#asked.clear()
     this.#pause()
@@ -252,7 +240,7 @@ export class PeerLink implements PlannedPeer {
         if (this.#stream !== stream) return
       }
       if (haveUpdates.length > 0) this.#update(haveUpdates)
-      this.#measure()
+      this.#meter.learn(this.#now())
       this.#events.progressed(this)
     }
   }
@@ -301,28 +289,14 @@ export class PeerLink implements PlannedPeer {
 
   #settle(id: number, asked: Asked, length: number): void {
     this.#asked.delete(id)
-    this.#outstandingBytes -= asked.bytes
+    this.#meter.settled(asked.bytes, asked.mode === Mode.BLOCK ? length : 0)
     this.#movedMs = this.#now()
-    if (asked.mode === Mode.BLOCK) this.#sample.bytes += length
   }
 
   #update(cids: readonly CID[]): void {
     this.#missing -= cids.length
     if (this.#missing < 0) throw exchangeError('PROTOCOL_VIOLATION', 'offered blocks that it never missed')
     this.#events.gained(this, cids)
-  }
-
-  #measure(): void {
-    const nowMs = this.#now()
-    const sample = this.#sample
-    sample.elapsedMs += nowMs - sample.markMs
-    sample.markMs = nowMs
-    if (sample.bytes === 0 && this.#outstandingBytes === 0) sample.elapsedMs = 0
-    if (sample.elapsedMs < MIN_SAMPLE_MS || sample.bytes === 0) return
-    const { bytes, elapsedMs, peakBytes } = sample
-    const full = peakBytes > this.#pace.windowBytes / 2
-    this.#pace = faster(this.#pace, { bytes, elapsedMs, full }, this.#options.maxWindowBytes)
-    this.#sample = { bytes: 0, elapsedMs: 0, peakBytes: this.#outstandingBytes, markMs: nowMs }
   }
 
   #pause(): void {

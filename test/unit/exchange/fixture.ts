@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import type { CID } from 'multiformats/cid'
 import { pino } from 'pino'
 import {
+  Blocks,
   type Channel,
   Events,
   Exchange,
@@ -18,7 +19,9 @@ import {
   Storage,
 } from '../../../core/api.ts'
 import { createRootContainer, use } from '../../../core/container.ts'
+import { createBlocks } from '../../../core/content/blocks.ts'
 import { cidOf } from '../../../core/content/hashes.ts'
+import { silentLogger } from '../../../core/logger.ts'
 import { createMemoryBudget } from '../../../core/resources/byte-budget.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
 import { type ExchangeConfig, exchangeSchema } from '../../../plugins/exchange/config.ts'
@@ -41,6 +44,7 @@ export interface Test {
 export interface ExchangeNode extends TestNode {
   readonly id: string
   readonly storage: Storage
+  readonly blocks: Blocks
   readonly exchange: Exchange
   readonly plugin: PluginInstance
   /** What the plugin shows in the status. */
@@ -85,9 +89,12 @@ export async function startExchange(t: Test, config: Partial<ExchangeConfig> = {
   const storage = createMemoryStorage({ maxBytes: 4096 * MIB })
   const container = createRootContainer()
   const details = new Map<string, () => unknown>()
+  const memory = createMemoryBudget(256 * MIB)
+  const blocks = createBlocks({ storage: storage.blocks, memory, log: silentLogger })
   provide(container, Storage, storage)
+  provide(container, Blocks, blocks)
   provide(container, Peers, node.peers)
-  provide(container, MemoryBudget, createMemoryBudget(256 * MIB))
+  provide(container, MemoryBudget, memory)
   provide(container, Events, node.events)
   provide(container, NodeState, {
     status: (): NodeStatus => {
@@ -124,6 +131,7 @@ export async function startExchange(t: Test, config: Partial<ExchangeConfig> = {
     ...node,
     id: node.port.self.toString(),
     storage,
+    blocks,
     exchange,
     plugin: instance,
     details: () => details.get('exchange')?.() as Record<string, number>,

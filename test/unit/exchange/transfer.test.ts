@@ -29,6 +29,20 @@ t.test('one holder gives blocks of all sizes', async t => {
   t.equal(await requester.metric('bytes_total{direction="received"}'), total)
 })
 
+t.test('what the block sessions of the node fetch is stored', async t => {
+  const holder = await startExchange(t)
+  const requester = await startExchange(t)
+  const blocks = randomBlocks(20, 100_000)
+  await holder.hold(blocks)
+  await connect(requester, holder)
+  await using session = requester.blocks.session(randomBlock(1).cid)
+  const got = await Promise.all(blocks.map(({ cid }) => session.get(cid, { sizeHint: 100_000 })))
+  t.ok(areContents(got, blocks))
+  t.ok(blocks.every(({ cid }) => requester.storage.blocks.has(cid)))
+  await Promise.all(blocks.map(({ cid }) => session.get(cid)))
+  t.equal(requester.details().blocksReceived, 20, 'what is held is not asked for')
+})
+
 t.test('a thousand small blocks go in few messages', async t => {
   const holder = await startExchange(t)
   const requester = await startExchange(t)
