@@ -91,7 +91,7 @@ function taken(path: string) {
   return cliError('OUTPUT_EXISTS', `${printable(path)} exists`)
 }
 
-export async function syncDirectory(path: string): Promise<void> {
+async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r')
   try {
     await handle.sync()

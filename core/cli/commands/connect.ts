@@ -5,7 +5,8 @@ import { interruption } from '../interrupt.ts'
 interface Connected {
   readonly peer: string
   readonly address: string
-  readonly latencyMs: number
+  /** Absent where the peer didn't answer to a ping. */
+  readonly latencyMs?: number
 }
 
 export function define(command: Command): void {
@@ -21,10 +22,8 @@ export function define(command: Command): void {
         body: { address },
         signal: interruption(),
       })
-      print(
-        context,
-        connected,
-        () => `connected to ${connected.peer} at ${connected.address} (${connected.latencyMs.toFixed(1)} ms)`,
-      )
+      const { peer, latencyMs } = connected
+      const latency = latencyMs === undefined ? '' : ` (${latencyMs.toFixed(1)} ms)`
+      print(context, connected, () => `connected to ${peer} at ${connected.address}${latency}`)
     })
 }

@@ -24,7 +24,8 @@ export function peerRoutes({ network, state }: Pick<CoreServices, 'network' | 's
       answerWithEvents(request, reply, async () => {
         const options = { signal: request.cancelled }
         const { remotePeer, remoteAddr } = await network.dial(target(request.body.address), options)
-        const latencyMs = await network.ping(remotePeer, options)
+        // Connected is connected: a peer that doesn't answer to pings is no failure of this.
+        const latencyMs = await network.ping(remotePeer, options).catch(() => undefined)
         return { peer: remotePeer.toString(), address: remoteAddr.toString(), latencyMs }
       }),
     )

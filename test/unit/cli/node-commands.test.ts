@@ -98,10 +98,14 @@ t.test('connect', async t => {
   const directory = await temporaryDirectory(t)
   const [one, two] = await Promise.all([start(t, 'one', directory), start(t, 'two', directory)])
   const address = two.ready.addresses[0] ?? ''
-  t.match(await one.json(['connect', address]), { peer: two.ready.peerId, address, latencyMs: Number })
+  t.match(await one.json(['connect', address]), { peer: two.ready.peerId, address })
   t.match(await one.json(['peers']), [{ peer: two.ready.peerId, liveness: 'connected' }])
   t.match((await one.run(['peers'])).stdout, new RegExp(`^${two.ready.peerId} +connected`, 'm'))
-  t.match(await one.run(['connect', two.ready.peerId]), { code: 0 }, 'a peer that is known goes by its id')
+  t.match(
+    await one.run(['connect', two.ready.peerId]),
+    { code: 0, stderr: '' },
+    'a peer that is known goes by its id',
+  )
 
   await two.end()
   t.match(await one.run(['connect', address]), { code: 1, stderr: /^error: .+\nfix: / })
