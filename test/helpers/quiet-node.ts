@@ -1,0 +1,6 @@
+/** Settings of a node that listens on loopback alone, on free ports, and finds nobody by itself. */
+export const QUIET = [
+  'network.listen=/ip4/127.0.0.1/tcp/0',
+  'plugins.monitoring.port=0',
+  'plugins.discovery.mdns.enabled=false',
+].flatMap(setting => ['--set', setting])

@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import t from 'tap'
+import type { NodeStatus } from '../../core/state/node-state.ts'
+import { QUIET } from '../helpers/quiet-node.ts'
+import { SkepProcess } from '../helpers/skep-process.ts'
+import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+
+/** What changes from one look to the next even when nothing happens. */
+const MOVING = ['uptimeMs', 'details', 'storage', 'peers'] as const
+
+const still = (status: NodeStatus): Partial<NodeStatus> => {
+  const rest: Partial<NodeStatus> = { ...status }
+  for (const key of MOVING) delete (rest as Record<string, unknown>)[key]
+  return rest
+}
+
+t.test('`skep status --json`, /status and /metrics tell the same', async t => {
+  const directory = await temporaryDirectory(t)
+  const start = async (name: string): Promise<SkepProcess> => {
+    const node = await SkepProcess.start(join(directory, name), QUIET)
+    t.teardown(() => node.end())
+    return node
+  }
+  const [node, other] = await Promise.all([start('a'), start('b')])
+  await node.json(['connect', other.ready.addresses[0] ?? ''])
+  await node.json(['add', new URL('../../package.json', import.meta.url).pathname])
+
+  const byCommand = await node.json<NodeStatus>(['status'])
+  const byHttp = (await (await fetch(`${node.ready.monitoring}/status`)).json()) as NodeStatus
+  const metrics = await (await fetch(`${node.ready.monitoring}/metrics`)).text()
+  const metric = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1])
+
+  t.same(still(byHttp), still(byCommand))
+  for (const { storage, pins, peers } of [byCommand, byHttp]) {
+    t.equal(storage.blocks, 1)
+    t.equal(metric('skep_node_storage_blocks'), storage.blocks)
+    t.equal(metric('skep_node_storage_used_bytes'), storage.usedBytes)
+    t.equal(metric('skep_node_storage_max_bytes'), storage.maxBytes)
+    t.equal(metric('skep_node_pins\\{state="pinned"\\}'), pins.pinned)
+    const connected = peers.filter(({ liveness }) => liveness === 'connected')
+    t.equal(connected.length, 1)
+    t.equal(metric('skep_node_peers\\{liveness="connected"\\}'), connected.length)
+  }
+  t.equal((await fetch(`${node.ready.monitoring}/readyz`)).status, 200)
+})
