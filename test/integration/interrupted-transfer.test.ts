@@ -86,5 +86,5 @@ t.test('what `add` has acknowledged survives a kill right after', async t => {
   const output = join(directory, 'output')
   t.equal((await again.run(['get', cid, '-o', output])).code, 0)
   t.equal(await hashFile(output), await hashFile(process.execPath))
-  t.match(await again.json(['pin', 'ls']), [{ cid, state: 'pinned' }])
+  t.match(await again.json(['pin', 'ls']), { cid, state: 'pinned' })
 })
