@@ -121,8 +121,7 @@ export class DiskShelf implements BlockShelf {
     if (this.#failure) throw this.#failure
     const block = { hash, length: bytes.length, crc: crc32(bytes) }
     if (isInline(bytes.length)) return this.#group.add({ ...block, slot: undefined, inlineBytes: bytes })
-    const segment = await this.#segmentFor(sizeClassOf(bytes.length))
-    const slot = this.#take(segment)
+    const { segment, slot } = await this.#takeSlot(sizeClassOf(bytes.length))
     try {
       await this.#writers.pass(() => this.#fill(segment, slot, block, bytes))
       await this.#group.add({ ...block, slot })
@@ -230,10 +229,11 @@ export class DiskShelf implements BlockShelf {
     }
   }
 
-  async #segmentFor(sizeClass: number): Promise<Segment> {
+  /** Takes in the same turn as it chooses: others who waited, too, see what is left. */
+  async #takeSlot(sizeClass: number): Promise<{ segment: Segment; slot: Slot }> {
     for (;;) {
       const segment = chooseSegment(this.#openOf(sizeClass))
-      if (segment) return segment
+      if (segment) return { segment, slot: this.#take(segment) }
       const growing = this.#growing.get(sizeClass) ?? this.#grow(sizeClass)
       this.#growing.set(sizeClass, growing)
       await growing

@@ -335,13 +335,15 @@ interface TableStats {
 }
 
 const EIO = 5
+/** A file system's own limit, such as FAT's 4 GiB a file. */
+const EFBIG = 27
 const ENOSPC = 28
 const EDQUOT = 122
 const MDB_MAP_FULL = -30792
 
 function isFull(error: unknown): boolean {
   const code = codeOf(error)
-  return code === ENOSPC || code === EDQUOT || code === MDB_MAP_FULL
+  return code === ENOSPC || code === EDQUOT || code === EFBIG || code === MDB_MAP_FULL
 }
 
 /** LMDB's or the system's error number, where the error is one of theirs (a DOMException's code is another thing). */

@@ -16,7 +16,7 @@ const PAGE_BYTES = 4096
 /** Big enough that a file system sees few files, small enough that segments empty out and go back to it. */
 export const SEGMENT_BYTES = 64 * 1024 * 1024
 
-/** Four sizes an octave: a slot wastes 18 % at worst, and no power of two wastes more than its header page. */
+/** Four sizes an octave: a slot wastes a fifth at worst, and no power of two wastes more than its header page. */
 const STEPS_PER_OCTAVE = 4
 
 /** Slot sizes by class number, smallest first. Part of the on-disk format: append, never change. */

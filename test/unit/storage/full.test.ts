@@ -110,7 +110,7 @@ function mount(t: Test, bytes: number): (AsyncDisposable & { directory: string }
     directory,
     async [Symbol.asyncDispose]() {
       // Lazy: a test that failed still has files open.
-      spawnSync('umount', ['--lazy', directory])
+      spawnSync('umount', ['-l', directory])
     },
   }
 }
