@@ -83,10 +83,13 @@ const defaults = Object.fromEntries(
   Object.entries(exchangeSchema).map(([key, { default: value }]) => [key, value]),
 ) as unknown as ExchangeConfig
 
-/** A node on 127.0.0.1 with a store in memory and the exchange plugin, as the host would run it. */
-export async function startExchange(t: Test, config: Partial<ExchangeConfig> = {}): Promise<ExchangeNode> {
+/** A node on 127.0.0.1 with the exchange plugin, as the host would run it, over `storage`: by default in memory. */
+export async function startExchange(
+  t: Test,
+  config: Partial<ExchangeConfig> = {},
+  storage: Storage = createMemoryStorage({ maxBytes: 4096 * MIB }),
+): Promise<ExchangeNode> {
   const node = await startNode(t)
-  const storage = createMemoryStorage({ maxBytes: 4096 * MIB })
   const container = createRootContainer()
   const details = new Map<string, () => unknown>()
   const memory = createMemoryBudget(256 * MIB)

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
+import { open as openFile } from 'node:fs/promises'
 import { CID } from 'multiformats/cid'
 import t from 'tap'
 import type { Channel } from '../../../core/api.ts'
+import { SLOT_HEADER_BYTES } from '../../../core/storage/size-classes.ts'
 import {
   type Answer,
   decodeReply,
@@ -14,6 +16,7 @@ import {
 import { glutton } from '../../chaos/exchange/glutton.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { startNode } from '../network/nodes.ts'
+import { openAt, segmentFiles } from '../storage/stores.ts'
 import { connect, gone, open, randomBlock, randomBlocks, startExchange, type TestBlock } from './fixture.ts'
 
 const MIB = 1024 * 1024
@@ -210,6 +213,30 @@ t.test('a block that is gone when its turn comes is answered missing', async t =
   const answers = await readAnswers(channel, 20)
   t.match(answers.get(19), { status: Status.MISSING, length: 0 })
   t.equal(answers.get(18)?.status, Status.OK)
+})
+
+t.test('a block that is damaged on disk is answered missing, and offered once it is whole again', async t => {
+  const directory = t.testdir()
+  const storage = await openAt(t, directory)
+  const holder = await startExchange(t, {}, storage)
+  const node = await startNode(t)
+  const block = randomBlock(100_000)
+  await holder.hold([block])
+  const [segment] = segmentFiles(directory)
+  if (!segment) throw new Error('there is no segment')
+  const file = await openFile(segment, 'r+')
+  await file.write(Buffer.alloc(16), 0, 16, SLOT_HEADER_BYTES + 5000)
+  await file.close()
+  await connect(node, holder)
+  const channel = await open(node, holder)
+  await ask(channel, [{ id: 1, block }])
+  t.equal((await readAnswers(channel, 1)).get(1)?.status, Status.MISSING)
+  t.match(
+    holder.logs().find(({ level }) => level === 40),
+    { cid: block.cid.toString() },
+  )
+  await holder.hold([block])
+  t.same((await readReply(channel)).haveUpdates.map(String), [block.cid.toString()])
 })
 
 const bad: Record<string, Uint8Array> = {
