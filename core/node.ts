@@ -98,7 +98,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const blocks = createBlocks({ storage: storage.blocks, memory, log })
   const pins = boot.adopt(createPins({ storage, blocks, events, log }), pins => pins.stop())
   const content = createContent({ storage, blocks, pins, memory })
-  const control = boot.adopt(createControl({ socketPath }, { log }), control => control.close())
+  const control = createControl({ socketPath }, { log })
 
   const container = createRootContainer()
   const host = createHost(
@@ -138,6 +138,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   await pins.start()
   await host.startAll({ signal })
   network.openGate()
+  boot.defer(() => control.close())
   boot.defer(() => state.enter('stopping'))
   state.enter('running')
   await control.listen()

@@ -4,10 +4,10 @@ import type { Logger } from '../logger.ts'
 import type { MemoryBudget } from '../resources/byte-budget.ts'
 import type { BlockSession, Blocks } from '../services/blocks.ts'
 import type { Exchange, ExchangeSession } from '../services/exchange.ts'
+import { SharedTask } from '../shared-task.ts'
 import type { BlockStore, WaitOptions } from '../storage/storage.ts'
 import { contentError } from './errors.ts'
 import { isHashAllowed, MAX_BLOCK_BYTES } from './hashes.ts'
-import { SharedTask } from './shared-task.ts'
 
 export interface BlocksDependencies {
   readonly storage: BlockStore

@@ -8,7 +8,7 @@ import { create as createDigest } from 'multiformats/hashes/digest'
 export const MAX_BLOCK_BYTES = 2 * 1024 * 1024
 
 /** The longest content that a CID may carry inline: more would let a want list carry blocks that nobody verified or stored. */
-export const MAX_IDENTITY_BYTES = 128
+const MAX_IDENTITY_BYTES = 128
 
 /** The multicodec code of the identity "hash". https://github.com/multiformats/multicodec/blob/master/table.csv */
 export const IDENTITY = 0x00

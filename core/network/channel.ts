@@ -16,7 +16,7 @@ const HIGH_WATER_BYTES = 256 * 1024
  * Bytes libp2p may hold of a paused stream before it resets it: what the window lets the remote send, and some to spare.
  * Mplex has no window, so this is all that bounds it there.
  */
-export const MAX_STREAM_BUFFER_BYTES = 4 * 1024 * 1024
+const MAX_STREAM_BUFFER_BYTES = 4 * 1024 * 1024
 
 /**
  * Bytes of one muxer frame. A whole window in one would make sender and receiver wait for each other in turn, and hold all

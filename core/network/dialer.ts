@@ -1,7 +1,8 @@
 import type { Address, Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { Ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { isSkepError, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
+import { SharedTask } from '../shared-task.ts'
 import type { PeerTable } from '../state/peer-state.ts'
 import type { WaitOptions } from '../storage/storage.ts'
 import { StreamChannel } from './channel.ts'
@@ -24,6 +25,7 @@ export interface DialerDependencies {
 export class Dialer {
   readonly #dialTimeoutMs: number
   readonly #deps: DialerDependencies
+  readonly #pings = new Map<string, SharedTask<number>>()
 
   constructor({ dialTimeoutMs }: { dialTimeoutMs: number }, deps: DialerDependencies) {
     this.#dialTimeoutMs = dialTimeoutMs
@@ -75,14 +77,26 @@ export class Dialer {
     }
   }
 
-  async ping(peer: PeerId, options: WaitOptions = {}): Promise<number> {
-    await this.dial(peer, options)
-    const { signal } = limited(PING_TIMEOUT_MS, options.signal)
+  /** Pings of one peer that overlap are one: the protocol allows a single stream for them. */
+  async ping(peer: PeerId, { signal }: WaitOptions = {}): Promise<number> {
+    signal?.throwIfAborted()
+    const key = peer.toString()
+    let task = this.#pings.get(key)
+    if (!task) {
+      task = new SharedTask(signal => this.#pingAlone(peer, signal))
+      this.#pings.set(key, task)
+      task.onOver(() => this.#pings.delete(key))
+    }
+    return task.join(signal)
+  }
+
+  async #pingAlone(peer: PeerId, whileWanted: AbortSignal): Promise<number> {
+    await this.dial(peer, { signal: whileWanted })
+    const { signal } = limited(PING_TIMEOUT_MS, whileWanted)
     try {
       return await this.#deps.libp2p.services.ping.ping(peer, { signal })
     } catch (error) {
-      options.signal?.throwIfAborted()
-      if (isSkepError(error)) throw error
+      whileWanted.throwIfAborted()
       throw networkError('PEER_TIMEOUT', `${peer} did not answer a ping: ${messageOf(error)}`, {
         cause: error,
       })

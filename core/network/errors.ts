@@ -14,5 +14,3 @@ export const networkError = defineErrors({
   NETWORK_STOPPED: 'Start the node.',
   NAME_TAKEN: 'Choose another name, or stop what uses it.',
 })
-
-export type NetworkErrorCode = keyof typeof networkError.fixes

@@ -1,7 +1,6 @@
 import type { Counter, Gauge, MetricFactory } from '../metrics.ts'
 
 export type DialResult = 'ok' | 'failed' | 'timeout' | 'aborted'
-export type Direction = 'inbound' | 'outbound'
 
 export interface NetworkMetrics {
   readonly connections: Gauge<'direction'>

@@ -108,6 +108,8 @@ t.test('ping, protocols and unsupported protocols', async t => {
   t.equal(await alice.port.protocolsOf(bob.port.self), undefined)
   await alice.port.dial(bob.port.addresses())
   t.ok((await alice.port.ping(bob.port.self)) < 5000)
+  const together = await Promise.all([1, 2, 3].map(() => alice.port.ping(bob.port.self)))
+  t.equal(new Set(together).size, 1, 'pings that overlap are one')
   t.ok((await alice.port.protocolsOf(bob.port.self))?.includes('/ipfs/ping/1.0.0'))
   t.same(alice.port.connectedPeers().map(String), [bob.port.self.toString()])
   await t.rejects(alice.port.open(bob.port.self, protocolOf({ id: '/skep/none/1.0.0' })), {
