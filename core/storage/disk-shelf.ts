@@ -296,7 +296,7 @@ export class DiskShelf implements BlockShelf {
       this.#openOf(segment.sizeClass).delete(segment)
       // What stays behind is found without a record, and removed, at the next start.
       await this.#dependencies.files.remove(segment).catch(error => {
-        this.#dependencies.log.warn({ error, segment: segment.id }, 'could not remove an empty segment')
+        this.#dependencies.log.warn({ err: error, segment: segment.id }, 'could not remove an empty segment')
       })
     }
   }

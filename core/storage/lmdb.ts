@@ -42,7 +42,7 @@ interface Change {
 /**
  * One LMDB environment. Changes that arrive while a commit is flushing form the next one.
  *
- * Runs LMDB in its classic mode, where a commit has flushed when it resolves (`core/decisions/0001-classic-lmdb-sync.md`).
+ * Runs LMDB in its classic mode, where a commit has flushed when it resolves (`core/decisions/0003-classic-lmdb.md`).
  */
 export class LmdbStore implements KeyValueStore {
   readonly #options: LmdbOptions

@@ -52,7 +52,7 @@ export async function openStorage(
   const { directory } = options
   const { log, nowMs = () => performance.now() } = dependencies
   const onFatal = (error: Error): void => {
-    log.fatal({ error }, 'the disk failed: nothing more is written')
+    log.fatal({ err: error }, 'the disk failed: nothing more is written')
     dependencies.onFatal?.(error)
   }
   return unwinding(directory, async undo => {

@@ -62,7 +62,7 @@ export class Vault implements KeyValueStore {
     if (this.#dependencies.nowMs() - this.#snapshotMs >= SNAPSHOT_INTERVAL_MS) {
       // Beside the write: it is durable without.
       this.snapshot().catch(error =>
-        this.#dependencies.log.error({ error }, 'could not make a vault snapshot'),
+        this.#dependencies.log.error({ err: error }, 'could not make a vault snapshot'),
       )
     }
     return result
@@ -111,7 +111,7 @@ async function openOrRestore(directory: string, dependencies: VaultDependencies)
     const store = await openStore(path, dependencies, true)
     if (store instanceof LmdbStore) {
       dependencies.log.error(
-        { error: problem, snapshot: name, damaged: `${path}.damaged` },
+        { err: problem, snapshot: name, damaged: `${path}.damaged` },
         'the vault did not open and was restored from a snapshot: pins made since then are lost',
       )
       return store

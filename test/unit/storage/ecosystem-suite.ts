@@ -50,7 +50,8 @@ async function runGroup(t: Test, { hooks, members }: Group): Promise<void> {
     await t.test(member.name, async t => {
       if ('members' in member) return runGroup(t, member)
       await runAll(hooks.beforeEach)
-      await member.body()
+      // tap's time limit is the one that counts.
+      await member.body.call({ timeout: () => undefined })
       await runAll(hooks.afterEach)
       t.pass('every expectation held')
     })
