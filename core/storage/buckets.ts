@@ -38,7 +38,7 @@ const RETIRED_BUCKET_IDS: readonly number[] = []
 const PLUGIN_BUCKET = /^[a-z][a-z0-9-]*\/[a-z][a-z0-9-]*$/
 
 /** What fits twice into a page of 4 KiB, as LMDB asks of keys. */
-export const MAX_KEY_BYTES = 1978
+const MAX_KEY_BYTES = 1978
 
 /** @throws SkepError KEY_INVALID */
 export function checkKey(key: Uint8Array): void {

@@ -1,24 +1,21 @@
 import { crc32 } from 'node:zlib'
 import { isSkepError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import {
-  type BlockIndex,
-  type Counters,
-  type NewBlock,
-  quarantinedBytesOf,
-  sameEntry,
-} from './block-index.ts'
+import { type BlockIndex, type Counters, type NewBlock, sameEntry } from './block-index.ts'
 import type { BlockShelf } from './block-store.ts'
+import { diskError, systemCodeOf } from './disk-error.ts'
 import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
 import type { DiskRoom } from './disk-room.ts'
 import { storageError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { IndexEntry } from './index-entry.ts'
 import type { SegmentFiles } from './segment-files.ts'
+import { SegmentSet } from './segment-set.ts'
 import { diskBytesOf, isInline, sizeClassOf } from './size-classes.ts'
 import { encodeSlotHeader } from './slot-header.ts'
-import { chooseSegment, emptyRecord, Segment, type Slot } from './slots.ts'
+import type { Segment, Slot } from './slots.ts'
 import type { BlockEntry } from './storage.ts'
+import { Turnstile } from './turnstile.ts'
 
 export interface DiskShelfDependencies {
   readonly index: BlockIndex
@@ -45,26 +42,16 @@ const MAX_WRITES_IN_FLIGHT = 2
  */
 export class DiskShelf implements BlockShelf {
   readonly #dependencies: DiskShelfDependencies
-  /** By id; one for each file. */
-  readonly #segments = new Map<number, Segment>()
-  /** By size class: those with a free slot. */
-  readonly #open = new Map<number, Set<Segment>>()
-  readonly #growing = new Map<number, Promise<void>>()
+  readonly #segments: SegmentSet
   readonly #group: GroupCommit<NewBlock>
   readonly #writers = new Turnstile(MAX_WRITES_IN_FLIGHT)
   #counters: Counters
-  #nextSegment: number
   #failure: Error | undefined
 
   constructor(dependencies: DiskShelfDependencies) {
     this.#dependencies = dependencies
-    const { index } = dependencies
-    for (const { id, record } of index.segments()) this.#adopt(new Segment(id, record))
-    for (const { segment, position } of index.quarantined()) {
-      this.#segments.get(segment)?.quarantined.add(position)
-    }
-    this.#counters = index.counters()
-    this.#nextSegment = index.nextSegment()
+    this.#segments = new SegmentSet(dependencies)
+    this.#counters = dependencies.index.counters()
     this.#group = new GroupCommit(
       {
         maxItems: MAX_GROUP_BLOCKS,
@@ -88,10 +75,7 @@ export class DiskShelf implements BlockShelf {
   }
 
   async diskRoomBytes(): Promise<number> {
-    let slackBytes = 0
-    for (const segments of this.#open.values())
-      for (const { slackBytes: bytes } of segments) slackBytes += bytes
-    return slackBytes + (await this.#dependencies.room.roomBytes())
+    return this.#segments.slackBytes + (await this.#dependencies.room.roomBytes())
   }
 
   sizeOf(hash: Uint8Array): number | undefined {
@@ -121,12 +105,12 @@ export class DiskShelf implements BlockShelf {
     if (this.#failure) throw this.#failure
     const block = { hash, length: bytes.length, crc: crc32(bytes) }
     if (isInline(bytes.length)) return this.#group.add({ ...block, slot: undefined, inlineBytes: bytes })
-    const { segment, slot } = await this.#takeSlot(sizeClassOf(bytes.length))
+    const { segment, slot } = await this.#segments.take(sizeClassOf(bytes.length))
     try {
       await this.#writers.pass(() => this.#fill(segment, slot, block, bytes))
       await this.#group.add({ ...block, slot })
     } catch (error) {
-      this.#free(slot)
+      this.#segments.free(slot)
       throw error
     }
   }
@@ -145,26 +129,21 @@ export class DiskShelf implements BlockShelf {
 
   async #remove(hashes: readonly Uint8Array[]): Promise<number> {
     const { index } = this.#dependencies
-    let leaving: Slot[] = []
+    let slots: Slot[] = []
     let emptied: Segment[] = []
-    try {
-      const freedBytes = await index.store.write(batch => {
-        const { usedBytes } = index.counters()
-        leaving = index.removeBlocks(batch, hashes).flatMap(({ slot }) => slot ?? [])
-        for (const { segment, position } of leaving) this.#segments.get(segment)?.leaving.add(position)
-        emptied = this.#retire(leaving.map(({ segment }) => segment))
-        for (const segment of emptied) index.dropSegment(batch, segment.id, quarantinedBytesOf(segment))
-        return usedBytes - index.counters().usedBytes
-      })
-      this.#counters = index.counters()
-      for (const slot of leaving) this.#free(slot)
-      await this.#giveBack(emptied)
-      return freedBytes
-    } catch (error) {
-      for (const { segment, position } of leaving) this.#segments.get(segment)?.leaving.delete(position)
-      for (const segment of emptied) segment.retired = false
+    const deleting = index.store.write(batch => {
+      const { usedBytes } = index.counters()
+      slots = index.removeBlocks(batch, hashes).flatMap(({ slot }) => slot ?? [])
+      emptied = this.#segments.leave(batch, slots)
+      return usedBytes - index.counters().usedBytes
+    })
+    const freedBytes = await deleting.catch(error => {
+      this.#segments.stayed(slots, emptied)
       throw error
-    }
+    })
+    this.#counters = index.counters()
+    await this.#segments.left(slots, emptied)
+    return freedBytes
   }
 
   /** Waits for the writes under way and closes the files. */
@@ -185,7 +164,7 @@ export class DiskShelf implements BlockShelf {
       return { bytes: await files.readPayload(segment, slot.position, length) }
     } catch (cause) {
       // A sector that can't be read or a file that is gone is this block's damage; anything else says nothing of it.
-      if (['EIO', 'ENOENT'].includes(codeOf(cause))) return { cause }
+      if (['EIO', 'ENOENT'].includes(systemCodeOf(cause))) return { cause }
       throw storageError('STORAGE_FAILED', `could not read block ${hex(hash)}`, { cause })
     }
   }
@@ -195,7 +174,7 @@ export class DiskShelf implements BlockShelf {
     const { slot } = entry
     const freedBytes = await index.store.write(batch => index.quarantine(batch, hash, entry))
     if (freedBytes === undefined) return
-    if (slot) this.#segments.get(slot.segment)?.quarantined.add(slot.position)
+    if (slot) this.#segments.quarantine(slot)
     this.#counters = index.counters()
     onFreed(freedBytes)
     log.error({ block: hex(hash), slot }, 'block is damaged on disk: it no longer counts as held')
@@ -228,115 +207,6 @@ export class DiskShelf implements BlockShelf {
       throw this.#failure
     }
   }
-
-  /** Takes in the same turn as it chooses: others who waited, too, see what is left. */
-  async #takeSlot(sizeClass: number): Promise<{ segment: Segment; slot: Slot }> {
-    for (;;) {
-      const segment = chooseSegment(this.#openOf(sizeClass))
-      if (segment) return { segment, slot: this.#take(segment) }
-      const growing = this.#growing.get(sizeClass) ?? this.#grow(sizeClass)
-      this.#growing.set(sizeClass, growing)
-      await growing
-    }
-  }
-
-  /** Its record flushes before the file exists: a file without one is then known to be a leftover. */
-  async #grow(sizeClass: number): Promise<void> {
-    const { index, files } = this.#dependencies
-    const id = this.#nextSegment++
-    const record = emptyRecord(sizeClass)
-    try {
-      await index.store.write(batch => index.addSegment(batch, id, record))
-      const segment = new Segment(id, record)
-      await files.create(segment).catch(cause => {
-        throw diskError(cause, `could not create segment ${id}`)
-      })
-      this.#adopt(segment)
-    } finally {
-      this.#growing.delete(sizeClass)
-    }
-  }
-
-  #adopt(segment: Segment): void {
-    this.#segments.set(segment.id, segment)
-    if (!segment.full) this.#openOf(segment.sizeClass).add(segment)
-  }
-
-  #openOf(sizeClass: number): Set<Segment> {
-    const open = this.#open.get(sizeClass) ?? new Set()
-    this.#open.set(sizeClass, open)
-    return open
-  }
-
-  #take(segment: Segment): Slot {
-    const slot = segment.take()
-    if (segment.full) this.#openOf(segment.sizeClass).delete(segment)
-    return slot
-  }
-
-  #free({ segment: id, position }: Slot): void {
-    const segment = this.#segments.get(id)
-    if (!segment) return
-    segment.free(position)
-    this.#openOf(segment.sizeClass).add(segment)
-  }
-
-  /** Those of `ids` that hold nothing any more; no slot of them is taken from now on. */
-  #retire(ids: readonly number[]): Segment[] {
-    const emptied = [...new Set(ids)]
-      .flatMap(id => this.#segments.get(id) ?? [])
-      .filter(segment => segment.abandoned)
-    for (const segment of emptied) segment.retired = true
-    return emptied
-  }
-
-  async #giveBack(segments: readonly Segment[]): Promise<void> {
-    for (const segment of segments) {
-      this.#segments.delete(segment.id)
-      this.#openOf(segment.sizeClass).delete(segment)
-      // What stays behind is found without a record, and removed, at the next start.
-      await this.#dependencies.files.remove(segment).catch(error => {
-        this.#dependencies.log.warn({ err: error, segment: segment.id }, 'could not remove an empty segment')
-      })
-    }
-  }
-}
-
-/** Lets `width` pieces of work through at a time, first come first served. */
-class Turnstile {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(width: number) {
-    this.#free = width
-  }
-
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>(resolve => this.#waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#free++
-    }
-  }
-}
-
-function diskError(cause: unknown, message: string): Error {
-  const full = ['ENOSPC', 'EDQUOT'].includes(codeOf(cause))
-  return storageError(
-    full ? 'STORAGE_FULL' : 'STORAGE_FAILED',
-    full ? `${message}: the disk is full` : message,
-    {
-      cause,
-    },
-  )
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 function hex(hash: Uint8Array): string {

@@ -10,7 +10,7 @@ export interface IndexEntry {
   readonly crc: number
 }
 
-export const INDEX_ENTRY_BYTES = 16
+const INDEX_ENTRY_BYTES = 16
 const KIND = { inline: 1, segment: 2 } as const
 
 /** Kind (1 byte), zero (1), slot (2), length (4), CRC-32 (4), segment (4); little endian. */

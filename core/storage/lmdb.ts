@@ -3,6 +3,7 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import { messageOf } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
 import { storageError } from './errors.ts'
+import { causeOfFailedCommit, codeOf, EIO, isFull } from './lmdb-error.ts'
 import { LMDB_PAGE_BYTES, prepareEnvironment } from './lmdb-file.ts'
 import type { Bucket, KeyRange, KeyValueStore, WriteBatch } from './storage.ts'
 
@@ -332,33 +333,6 @@ interface TableStats {
   readonly treeBranchPageCount: number
   readonly treeLeafPageCount: number
   readonly overflowPages: number
-}
-
-const EIO = 5
-/** A file system's own limit, such as FAT's 4 GiB a file. */
-const EFBIG = 27
-const ENOSPC = 28
-const EDQUOT = 122
-const MDB_MAP_FULL = -30792
-
-function isFull(error: unknown): boolean {
-  const code = codeOf(error)
-  return code === ENOSPC || code === EDQUOT || code === EFBIG || code === MDB_MAP_FULL
-}
-
-/** LMDB's or the system's error number, where the error is one of theirs (a DOMException's code is another thing). */
-function codeOf(error: unknown): number | undefined {
-  if (!(error instanceof Error) || error instanceof DOMException || !('code' in error)) return undefined
-  return typeof error.code === 'number' ? error.code : undefined
-}
-
-/** lmdb-js rejects with an error that promises the real one. */
-async function causeOfFailedCommit(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error
-  return Promise.resolve(error.commitError).then(
-    () => error,
-    cause => cause,
-  )
 }
 
 /** The same bytes as a plain Uint8Array, so that both twins give the same type. */

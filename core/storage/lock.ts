@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { link, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storageError } from './errors.ts'
@@ -60,7 +61,7 @@ async function survey(directory: string, own?: string): Promise<{ highest: numbe
 
 /** True where nobody else had the name. The file appears with its content or not at all. */
 async function linkLock(path: string, holder: Holder): Promise<boolean> {
-  const draft = `${path}.${holder.pid}.draft`
+  const draft = `${path}.${randomUUID()}.draft`
   await writeFile(draft, JSON.stringify(holder), { mode: 0o600 })
   try {
     await link(draft, path)

@@ -1,5 +1,5 @@
 /** Blocks from this size on live in segment files; LMDB pages serve smaller ones better. */
-export const SEGMENT_BLOCK_MIN_BYTES = 32 * 1024
+const SEGMENT_BLOCK_MIN_BYTES = 32 * 1024
 
 /** What Bitswap and every other IPFS implementation take at most. */
 export const MAX_BLOCK_BYTES = 2 * 1024 * 1024

@@ -2,7 +2,7 @@ import type { Blockstore } from 'interface-blockstore'
 import t from 'tap'
 import { createBlockstore } from '../../../core/storage/blockstore.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
-import { block } from '../../conformance/storage.ts'
+import { block } from '../../conformance/block-store.ts'
 import { runMochaSuite } from './ecosystem-suite.ts'
 import { MIB, openAt } from './stores.ts'
 

@@ -7,8 +7,9 @@ import {
   SLOT_HEADER_BYTES,
   sizeClassOf,
   slotBytesOf,
+  slotsPerSegment,
 } from '../../../core/storage/size-classes.ts'
-import { block } from '../../conformance/storage.ts'
+import { block } from '../../conformance/block-store.ts'
 import { KIB, MIB, openAt, segmentFiles } from './stores.ts'
 
 const LARGE = 100_000
@@ -155,6 +156,21 @@ t.test('slots are used again, and empty segments given back', async t => {
   t.same(segmentFiles(directory), [], 'two deletes at once empty it between them')
   await blocks.put(fresh[0]?.cid ?? block(1).cid, fresh[0]?.bytes ?? new Uint8Array())
   t.match(segmentFiles(directory), [/00000002-/], 'a segment number is never used twice')
+})
+
+t.test('more writers at once than a segment has slots', async t => {
+  const directory = t.testdir()
+  const { blocks } = await openAt(t, directory)
+  const slots = slotsPerSegment(sizeClassOf(2 * MIB))
+  const template = block(2 * MIB).bytes
+  const held = Array.from({ length: slots + 3 }, (_, i) => {
+    const bytes = new Uint8Array(template)
+    bytes[0] = i
+    return block(0, bytes)
+  })
+  await Promise.all(held.map(({ cid, bytes }) => blocks.put(cid, bytes)))
+  t.equal(segmentFiles(directory).length, 2)
+  t.equal(blocks.stats().blocks, slots + 3)
 })
 
 t.test('reads, writes and deletes at once never show wrong bytes', async t => {

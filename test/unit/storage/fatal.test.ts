@@ -3,7 +3,7 @@ import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { sizeClassOf, slotBytesOf } from '../../../core/storage/size-classes.ts'
-import { block } from '../../conformance/storage.ts'
+import { block } from '../../conformance/block-store.ts'
 import { KIB, openAt } from './stores.ts'
 
 t.test('a sync of a segment that fails is fatal', async t => {

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { BlockStore } from '../../../core/storage/storage.ts'
-import { block } from '../../conformance/storage.ts'
+import { block } from '../../conformance/block-store.ts'
 import { KIB, MIB, openAt } from './stores.ts'
 
 type Held = ReturnType<typeof block>[]
@@ -100,7 +100,14 @@ for (const { name, size } of [
 function mount(t: Test, bytes: number): (AsyncDisposable & { directory: string }) | undefined {
   const directory = join(t.testdir(), 'small')
   mkdirSync(directory)
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', directory])
+  const { status, stderr } = spawnSync('/bin/mount', [
+    '-t',
+    'tmpfs',
+    '-o',
+    `size=${bytes}`,
+    'tmpfs',
+    directory,
+  ])
   if (status !== 0) {
     if (process.env.CI === 'true') t.fail(`could not mount a small file system: ${stderr}`)
     else t.pass('may not mount a small file system here', { skip: true })
@@ -110,7 +117,7 @@ function mount(t: Test, bytes: number): (AsyncDisposable & { directory: string }
     directory,
     async [Symbol.asyncDispose]() {
       // Lazy: a test that failed still has files open.
-      spawnSync('umount', ['-l', directory])
+      spawnSync('/bin/umount', ['-l', directory])
     },
   }
 }

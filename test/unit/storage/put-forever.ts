@@ -3,7 +3,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { silentLogger } from '../../../core/logger.ts'
 import { openStorage } from '../../../core/storage/open.ts'
-import { block } from '../../conformance/storage.ts'
+import { block } from '../../conformance/block-store.ts'
 
 const [directory = ''] = process.argv.slice(2)
 const MIB = 1024 * 1024

@@ -8,7 +8,7 @@ import { verifyBlock } from '../../../core/content/hashes.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { rebuildIndex } from '../../../core/storage/rebuild.ts'
 import { diskBytesOf, SLOT_HEADER_BYTES } from '../../../core/storage/size-classes.ts'
-import { block } from '../../conformance/storage.ts'
+import { block } from '../../conformance/block-store.ts'
 import { KIB, MIB, openAt, segmentFiles } from './stores.ts'
 
 const verify = (hash: Uint8Array, bytes: Uint8Array): boolean =>

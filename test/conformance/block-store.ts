@@ -1,0 +1,284 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { CID } from 'multiformats/cid'
+import { identity } from 'multiformats/hashes/identity'
+import type { Test } from 'tap'
+import { cidOf } from '../../core/content/hashes.ts'
+import { diskBytesOf } from '../../core/storage/size-classes.ts'
+import type { Evictor, Storage } from '../../core/storage/storage.ts'
+import { compare, same } from './bytes.ts'
+
+const RAW = 0x55
+const MIB = 1024 * 1024
+
+export function block(size: number, bytes: Uint8Array = randomBytes(size)): { cid: CID; bytes: Uint8Array } {
+  return { cid: cidOf(RAW, bytes), bytes }
+}
+
+export async function keptBlocks(t: Test, { blocks }: Storage): Promise<void> {
+  const sizes = [0, 1, 1900, 1901, 32767, 32768, 36736, 36737, 262144, 262158, MIB, 2 * MIB - 1, 2 * MIB]
+  const held = sizes.map(size => block(size))
+  await Promise.all(held.map(({ cid, bytes }) => blocks.put(cid, bytes)))
+  for (const { cid, bytes } of held) {
+    t.ok(blocks.has(cid))
+    t.equal(blocks.sizeOf(cid), bytes.length)
+    const got = await blocks.get(cid)
+    t.equal(compare(got, bytes), 0, `${bytes.length} bytes`)
+    t.equal(got.byteLength, got.buffer.byteLength, 'a buffer of its own, no larger')
+    got.fill(1)
+    t.equal(compare(await blocks.get(cid), bytes), 0, 'the caller owns the bytes')
+    t.ok(blocks.has(CID.createV1(0x70, cid.multihash)), 'the codec makes no difference')
+  }
+  const expected = sizes.reduce((sum, size) => sum + diskBytesOf(size), 0)
+  t.match(blocks.stats(), { blocks: sizes.length, usedBytes: expected, reservedBytes: 0 })
+  const { cid } = block(10)
+  t.notOk(blocks.has(cid))
+  t.equal(blocks.sizeOf(cid), undefined)
+  await t.rejects(blocks.get(cid), { code: 'BLOCK_NOT_FOUND' })
+}
+
+export async function identityBlocks(t: Test, { blocks }: Storage): Promise<void> {
+  const cid = CID.createV1(RAW, identity.digest(Buffer.from('hello')))
+  t.ok(blocks.has(cid))
+  t.equal(blocks.sizeOf(cid), 5)
+  t.same(await blocks.get(cid), new Uint8Array(Buffer.from('hello')))
+  await blocks.put(cid, Buffer.from('hello'))
+  t.match(blocks.stats(), { blocks: 0, usedBytes: 0 }, 'never stored')
+}
+
+export async function concurrentPuts(t: Test, { blocks }: Storage): Promise<void> {
+  const { cid, bytes } = block(50_000)
+  const stored: Uint8Array[] = []
+  t.teardown(blocks.attachEvictor(listener({ stored: hash => stored.push(hash) })))
+  const controller = new AbortController()
+  const first = blocks.put(cid, bytes, { signal: controller.signal })
+  const others = Array.from({ length: 8 }, () => blocks.put(cid, bytes))
+  controller.abort(new Error('not me'))
+  await t.rejects(first, /not me/)
+  await Promise.all(others)
+  t.equal(stored.length, 1)
+  t.match(blocks.stats(), { blocks: 1, usedBytes: diskBytesOf(50_000), reservedBytes: 0 })
+}
+
+export async function deletes(t: Test, { blocks }: Storage): Promise<void> {
+  const held = [block(100), block(40_000), block(40_000), block(MIB)]
+  await Promise.all(held.map(({ cid, bytes }) => blocks.put(cid, bytes)))
+  const [small, one, two, large] = held.map(({ cid }) => cid.multihash.bytes)
+  if (!small || !one || !two || !large) throw new Error('four blocks')
+  const absent = block(7).cid.multihash.bytes
+  t.equal(await blocks.delete([small, absent, one]), diskBytesOf(100) + diskBytesOf(40_000))
+  t.equal(await blocks.delete([small, absent]), 0, 'absent ones are ignored')
+  t.match(blocks.stats(), { blocks: 2, usedBytes: diskBytesOf(40_000) + diskBytesOf(MIB) })
+
+  const again = held[2]
+  if (!again) throw new Error('four blocks')
+  const deleting = blocks.delete([two])
+  t.notOk(blocks.has(again.cid), 'gone from the moment its delete begins')
+  const putting = blocks.put(again.cid, again.bytes)
+  await Promise.all([deleting, putting])
+  t.equal(compare(await blocks.get(again.cid), again.bytes), 0, 'and a put from then on stores it anew')
+  t.equal(blocks.stats().blocks, 2)
+}
+
+export async function lists(t: Test, { blocks }: Storage): Promise<void> {
+  const held = Array.from({ length: 30 }, (_, i) => block(i * 3000))
+  await Promise.all(held.map(({ cid, bytes }) => blocks.put(cid, bytes)))
+  const expected = held
+    .map(({ cid, bytes }) => ({ hash: cid.multihash.bytes, size: bytes.length }))
+    .sort((a, b) => compare(a.hash, b.hash))
+  const pages = []
+  for (let after: Uint8Array | undefined; ; ) {
+    const page = blocks.list({ after, limit: 7 })
+    if (page.length === 0) break
+    t.ok(page.length <= 7)
+    pages.push(...page)
+    after = page.at(-1)?.hash
+  }
+  same(
+    pages.map(({ hash }) => hash),
+    expected.map(({ hash }) => hash),
+  )
+  t.same(
+    pages.map(({ size }) => size),
+    expected.map(({ size }) => size),
+  )
+  t.equal(blocks.list().length, 30)
+}
+
+export async function quota(t: Test, { blocks }: Storage): Promise<void> {
+  const held = Array.from({ length: 40 }, () => block(60_000))
+  const outcomes = await Promise.allSettled(held.map(({ cid, bytes }) => blocks.put(cid, bytes)))
+  const failures = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? outcome.reason : []))
+  const fit = Math.floor(MIB / diskBytesOf(60_000))
+  t.equal(outcomes.length - failures.length, fit)
+  for (const failure of failures) t.equal(failure.code, 'STORAGE_FULL')
+  t.match(failures[0].message, new RegExp(`${diskBytesOf(60_000)} bytes.*of ${MIB}`), 'names what was asked')
+  t.match(blocks.stats(), { blocks: fit, usedBytes: fit * diskBytesOf(60_000), reservedBytes: 0 })
+  const [first] = held
+  if (!first) throw new Error('blocks')
+  await blocks.put(first.cid, first.bytes)
+  await blocks.delete([first.cid.multihash.bytes])
+  await blocks.put(first.cid, first.bytes)
+  t.equal(blocks.stats().blocks, fit, 'what a delete frees can be used again')
+}
+
+export async function reservations(t: Test, { blocks }: Storage): Promise<void> {
+  const reservation = await blocks.reserve(900_000)
+  t.equal(reservation.bytes, 900_000)
+  await t.rejects(blocks.reserve(200_000), { code: 'STORAGE_FULL' })
+  const other = block(200_000)
+  await t.rejects(
+    blocks.put(other.cid, other.bytes),
+    { code: 'STORAGE_FULL' },
+    'what is reserved is not free',
+  )
+  await blocks.put(other.cid, other.bytes, { reservation })
+  t.equal(reservation.bytes, 900_000 - diskBytesOf(200_000), 'a put takes from it')
+  t.match(blocks.stats(), { usedBytes: diskBytesOf(200_000), reservedBytes: reservation.bytes })
+  await blocks.put(other.cid, other.bytes, { reservation })
+  t.equal(reservation.bytes, 900_000 - diskBytesOf(200_000), 'a put of what is held takes nothing')
+  reservation.release()
+  reservation.release()
+  t.match(blocks.stats(), { usedBytes: diskBytesOf(200_000), reservedBytes: 0 })
+
+  const tiny = await blocks.reserve(10)
+  const more = block(100_000)
+  await blocks.put(more.cid, more.bytes, { reservation: tiny })
+  t.equal(tiny.bytes, 0, 'a put that needs more than it was given reserves the rest itself')
+  t.equal(blocks.stats().reservedBytes, 0)
+}
+
+export async function evicts(t: Test, { blocks }: Storage): Promise<void> {
+  const asked: number[] = []
+  const read: Uint8Array[] = []
+  const queue: Uint8Array[] = []
+  const detach = blocks.attachEvictor({
+    async evict(bytes) {
+      asked.push(bytes)
+      let freedBytes = 0
+      while (freedBytes < bytes && queue.length > 0) freedBytes += await blocks.delete(queue.splice(0, 1))
+      return freedBytes
+    },
+    read: hash => read.push(hash),
+    stored: hash => queue.push(hash),
+  })
+  t.throws(() => blocks.attachEvictor(listener({})), /attached already/)
+  const held = Array.from({ length: 30 }, () => block(100_000))
+  for (const { cid, bytes } of held) {
+    await blocks.put(cid, bytes)
+    const { usedBytes, reservedBytes } = blocks.stats()
+    t.ok(usedBytes + reservedBytes <= MIB)
+  }
+  const last = held.at(-1)
+  if (!last) throw new Error('blocks')
+  t.ok(blocks.has(last.cid))
+  t.ok(asked.length > 0)
+  await blocks.get(last.cid)
+  t.same(read, [last.cid.multihash.bytes])
+  const before = asked.length
+  await t.rejects(blocks.reserve(MIB + 1), { code: 'STORAGE_FULL' })
+  t.equal(asked.length, before, 'nothing is evicted for what can never fit')
+  detach()
+  await t.rejects(blocks.reserve(900_000), { code: 'STORAGE_FULL' })
+  t.equal(asked.length, before, 'a detached evictor is not asked')
+}
+
+export async function aborts(t: Test, { blocks, probe }: Storage): Promise<void> {
+  const signal = AbortSignal.abort(new Error('enough'))
+  const { cid, bytes } = block(100)
+  await t.rejects(blocks.put(cid, bytes, { signal }), /enough/)
+  await t.rejects(blocks.get(cid, { signal }), /enough/)
+  await t.rejects(blocks.reserve(1, { signal }), /enough/)
+  await t.rejects(probe({ signal }), /enough/)
+  t.match(blocks.stats(), { blocks: 0, reservedBytes: 0 })
+
+  const held = Promise.withResolvers<number>()
+  const entered = Promise.withResolvers<void>()
+  const detach = blocks.attachEvictor(
+    listener({
+      evict: () => {
+        entered.resolve()
+        return held.promise
+      },
+    }),
+  )
+  const filler = await blocks.reserve(MIB)
+  const controller = new AbortController()
+  const first = blocks.reserve(1000, { signal: controller.signal })
+  await entered.promise
+  const second = blocks.reserve(500)
+  controller.abort(new Error('enough'))
+  filler.release()
+  held.resolve(0)
+  await t.rejects(first, /enough/)
+  t.equal((await second).bytes, 500, 'an abort lets the next in')
+  detach()
+}
+
+/** Small and large blocks, so that both ways of keeping them see every step. */
+export async function randomHistory(t: Test, storage: Storage): Promise<void> {
+  const { blocks } = storage
+  const pool = [10, 3000, 31_000, 33_000, 33_000, 70_000, 70_000, 300_000, MIB].map(size => block(size))
+  const pick = fc.nat(pool.length - 1)
+  const step = fc.oneof(
+    fc.record({ put: fc.array(pick, { maxLength: 5 }) }),
+    fc.record({ get: pick }),
+    fc.record({ remove: fc.array(pick, { maxLength: 3 }) }),
+    fc.record({ reserve: fc.nat(2 * MIB) }),
+    fc.record({ release: fc.nat(3) }),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async steps => {
+      const held = new Set<number>()
+      const reserved: Awaited<ReturnType<typeof blocks.reserve>>[] = []
+      const at = (i: number) => pool[i] ?? block(0)
+      const used = () => [...held].reduce((sum, i) => sum + diskBytesOf(at(i).bytes.length), 0)
+      const promised = () => reserved.reduce((sum, { bytes }) => sum + bytes, 0)
+      for (const step of steps) {
+        if ('put' in step) {
+          for (const i of step.put) {
+            const { cid, bytes } = at(i)
+            const fits = held.has(i) || used() + promised() + diskBytesOf(bytes.length) <= 3 * MIB
+            const code = await blocks.put(cid, bytes).then(
+              () => undefined,
+              error => error.code,
+            )
+            if (code !== (fits ? undefined : 'STORAGE_FULL'))
+              throw new Error(`put said ${code}, fits: ${fits}`)
+            if (fits) held.add(i)
+          }
+        } else if ('get' in step) {
+          const { cid, bytes } = at(step.get)
+          const got = await blocks.get(cid).catch(error => error.code)
+          if (held.has(step.get)) same([got], [bytes])
+          else if (got !== 'BLOCK_NOT_FOUND') throw new Error(`get of an absent block gave ${got}`)
+        } else if ('remove' in step) {
+          const gone = new Set(step.remove.filter(i => held.has(i)))
+          const expected = [...gone].reduce((sum, i) => sum + diskBytesOf(at(i).bytes.length), 0)
+          const freedBytes = await blocks.delete(step.remove.map(i => at(i).cid.multihash.bytes))
+          if (freedBytes !== expected) throw new Error(`freed ${freedBytes}, not ${expected}`)
+          for (const i of gone) held.delete(i)
+        } else if ('reserve' in step) {
+          const fits = used() + promised() + step.reserve <= 3 * MIB
+          const reservation = await blocks.reserve(step.reserve).catch(() => undefined)
+          if (fits !== (reservation !== undefined))
+            throw new Error(`reserve of ${step.reserve}: fits ${fits}`)
+          if (reservation) reserved.push(reservation)
+        } else reserved.splice(step.release, 1)[0]?.release()
+
+        const stats = blocks.stats()
+        if (stats.blocks !== held.size) throw new Error(`${stats.blocks} blocks, not ${held.size}`)
+        if (stats.usedBytes !== used()) throw new Error(`${stats.usedBytes} used, not ${used()}`)
+        if (stats.reservedBytes !== promised()) throw new Error(`${stats.reservedBytes} reserved`)
+      }
+      for (const reservation of reserved) reservation.release()
+      await blocks.delete(pool.map(({ cid }) => cid.multihash.bytes))
+    }),
+    { numRuns: 25 },
+  )
+  t.match(blocks.stats(), { blocks: 0, usedBytes: 0, reservedBytes: 0 })
+}
+
+function listener(part: Partial<Evictor>): Evictor {
+  return { evict: async () => 0, read: () => undefined, stored: () => undefined, ...part }
+}
