@@ -1,5 +1,6 @@
 import * as dagPb from '@ipld/dag-pb'
 import { murmur364 } from '@multiformats/murmur3'
+import { CID } from 'multiformats/cid'
 import type { BlockWriter } from './block-writer.ts'
 import type { EntryAttributes } from './content.ts'
 import { contentError } from './errors.ts'
@@ -12,18 +13,30 @@ export async function hashName(name: string): Promise<Uint8Array> {
 
 /** A hash cut into slots of `bits`, highest bit first; what is left over picks none. */
 export function slotsOf(hash: Uint8Array, bits: number): number[] {
-  const value = Buffer.from(hash).readBigUInt64BE()
-  const count = Math.floor(64 / bits)
-  return Array.from({ length: count }, (_, level) =>
-    Number(BigInt.asUintN(bits, value >> BigInt(64 - (level + 1) * bits))),
-  )
+  const value = numberOf(hash)
+  return Array.from({ length: Math.floor(HASH_BITS / bits) }, (_, level) => slotAt(value, bits, level))
 }
 
-type NamedLink = MadeLink & { readonly name: string }
+const HASH_BITS = 64
+
+function numberOf(hash: Uint8Array): bigint {
+  return Buffer.from(hash).readBigUInt64BE()
+}
+
+function slotAt(hash: bigint, bits: number, level: number): number {
+  return Number(BigInt.asUintN(bits, hash >> BigInt(HASH_BITS - (level + 1) * bits)))
+}
+
+/** An entry as it waits in memory, with the bytes of its CID: CID objects are ten times as big. */
+export interface WaitingEntry {
+  readonly cid: Uint8Array
+  readonly totalBytes: number
+}
 
 interface Placed {
-  readonly link: NamedLink
-  readonly slots: readonly number[]
+  readonly name: string
+  readonly entry: WaitingEntry
+  readonly hash: bigint
 }
 
 interface ShardOptions {
@@ -33,13 +46,13 @@ interface ShardOptions {
 
 /** Writes a directory as a hash trie: an entry lies in the first shard where it has its slot for itself. */
 export async function writeShards(
-  links: readonly NamedLink[],
-  { bits, attributes }: ShardOptions,
+  entries: Iterable<readonly [name: string, entry: WaitingEntry]>,
+  options: ShardOptions,
   writer: BlockWriter,
 ): Promise<MadeLink> {
   const placed: Placed[] = []
-  for (const link of links) placed.push({ link, slots: slotsOf(await hashName(link.name), bits) })
-  return writeShard(placed, 0, { bits, attributes }, writer)
+  for (const [name, entry] of entries) placed.push({ name, entry, hash: numberOf(await hashName(name)) })
+  return writeShard(placed, 0, options, writer)
 }
 
 async function writeShard(
@@ -48,12 +61,15 @@ async function writeShard(
   { bits, attributes }: ShardOptions,
   writer: BlockWriter,
 ): Promise<MadeLink> {
-  const taken: (NamedLink & { readonly slot: number })[] = []
-  for (const [slot, entries] of [...groupBySlot(placed, level)].sort(([one], [other]) => one - other)) {
-    const [only] = entries
-    if (only && entries.length === 1) taken.push({ ...only.link, slot })
-    else {
-      const shard = await writeShard(entries, level + 1, { bits, attributes: {} }, writer)
+  const taken: (MadeLink & { readonly name: string; readonly slot: number })[] = []
+  const groups = [...groupBySlot(placed, bits, level)].sort(([one], [other]) => one - other)
+  for (const [slot, group] of groups) {
+    const [only] = group
+    if (only && group.length === 1) {
+      const { name, entry } = only
+      taken.push({ name, slot, cid: CID.decode(entry.cid), totalBytes: entry.totalBytes })
+    } else {
+      const shard = await writeShard(group, level + 1, { bits, attributes: {} }, writer)
       taken.push({ ...shard, name: '', slot })
     }
   }
@@ -62,16 +78,21 @@ async function writeShard(
   return { cid, totalBytes: taken.reduce((sum, link) => sum + link.totalBytes, block.length) }
 }
 
-function groupBySlot(placed: readonly Placed[], level: number): Map<number, Placed[]> {
+/** @throws SkepError ENTRY_INVALID where the hashes of two names are the same to the last slot */
+function groupBySlot(placed: readonly Placed[], bits: number, level: number): Map<number, Placed[]> {
+  if ((level + 1) * bits > HASH_BITS) {
+    const names = placed.map(({ name }) => `'${name}'`).join(' and ')
+    throw contentError(
+      'ENTRY_INVALID',
+      `the hashes of ${names} are the same, and no shard can tell them apart`,
+    )
+  }
   const groups = new Map<number, Placed[]>()
-  for (const entry of placed) {
-    const slot = entry.slots[level]
-    if (slot === undefined) {
-      throw contentError('ENTRY_INVALID', `the hash of '${entry.link.name}' is that of another name`)
-    }
+  for (const one of placed) {
+    const slot = slotAt(one.hash, bits, level)
     const group = groups.get(slot)
-    if (group) group.push(entry)
-    else groups.set(slot, [entry])
+    if (group) group.push(one)
+    else groups.set(slot, [one])
   }
   return groups
 }

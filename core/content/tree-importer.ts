@@ -5,22 +5,19 @@ import type { EntryAttributes } from './content.ts'
 import { contentError } from './errors.ts'
 import { namesOf } from './names.ts'
 import type { ImportProfile } from './profile.ts'
-import { writeShards } from './shards.ts'
+import { type WaitingEntry, writeShards } from './shards.ts'
 import { type DirectoryLink, encodeDirectory, type MadeLink } from './unixfs-node.ts'
 
 /** Bytes of a link beside its name and CID, at the very least. */
 const MIN_LINK_OVERHEAD_BYTES = 8
 
-/** Entries in memory, at some 300 bytes each, before finished directories are written out. */
+/** Entries in memory, at some 400 bytes each, before finished directories are written out. */
 const MAX_OPEN_ENTRIES = 65_536
 
-/** A directory is in memory while it is written, at some 600 bytes an entry. */
+/** A directory is in memory while it is written, at some 510 bytes an entry. */
 const MAX_DIRECTORY_ENTRIES = 200_000
 
-interface Entry {
-  /** CID bytes: CID objects are ten times as big. */
-  readonly cid: Uint8Array
-  readonly totalBytes: number
+interface Entry extends WaitingEntry {
   /** Undefined where it is known only from a directory that was read again. */
   readonly isDirectory?: boolean
 }
@@ -54,6 +51,8 @@ export class TreeImporter {
   readonly #profile: ImportProfile
   readonly #dependencies: TreeImporterDependencies
   readonly #maxOpenEntries: number
+  /** Open entries from which on it's worth looking for what can be written out. */
+  #closeAt: number
   #root = new Directory()
   #openEntries = 0
 
@@ -63,6 +62,7 @@ export class TreeImporter {
   ) {
     this.#profile = options.profile
     this.#maxOpenEntries = options.maxOpenEntries ?? MAX_OPEN_ENTRIES
+    this.#closeAt = this.#maxOpenEntries
     this.#dependencies = dependencies
   }
 
@@ -77,7 +77,10 @@ export class TreeImporter {
       throw contentError('ENTRY_INVALID', `'${path}' is a directory and a file`)
     }
     this.#set(directory, name, { cid: cid.bytes, totalBytes, isDirectory: false })
-    if (this.#openEntries > this.#maxOpenEntries) await this.#closeBeside(names)
+    if (this.#openEntries <= this.#closeAt) return
+    await this.#closeBeside(names)
+    // What is still open lies on the way: a look at each entry again must not find the same.
+    this.#closeAt = Math.max(this.#maxOpenEntries, 2 * this.#openEntries)
   }
 
   /** @throws SkepError ENTRY_INVALID */
@@ -146,22 +149,30 @@ export class TreeImporter {
   }
 
   async #write(directory: Directory): Promise<MadeLink> {
-    const links: (MadeLink & { readonly name: string })[] = []
+    const { writer } = this.#dependencies
+    const { shardThresholdBytes, shardFanoutBits: bits } = this.#profile
+    const { attributes } = directory
     let leastBytes = 0
     for (const [name, child] of directory.children) {
-      const { cid, totalBytes } =
-        child instanceof Directory ? await this.#close(directory, name, child) : child
-      links.push({ name, cid: CID.decode(cid), totalBytes })
+      const { cid } = child instanceof Directory ? await this.#close(directory, name, child) : child
       leastBytes += Buffer.byteLength(name) + cid.length + MIN_LINK_OVERHEAD_BYTES
     }
-    const { shardThresholdBytes } = this.#profile
     // The exact size decides, but the block of a huge directory isn't made just to be thrown away.
-    const block = leastBytes > shardThresholdBytes ? undefined : encodeDirectory(links, directory.attributes)
-    if (!block || block.length > shardThresholdBytes) {
-      const { shardFanoutBits: bits } = this.#profile
-      return writeShards(links, { bits, attributes: directory.attributes }, this.#dependencies.writer)
+    if (leastBytes <= shardThresholdBytes) {
+      const links = Array.from(entriesOf(directory), ([name, { cid, totalBytes }]) => {
+        return { name, cid: CID.decode(cid), totalBytes }
+      })
+      const block = encodeDirectory(links, attributes)
+      if (block.length <= shardThresholdBytes) {
+        const cid = await writer.write(dagPb.code, block)
+        return { cid, totalBytes: links.reduce((sum, link) => sum + link.totalBytes, block.length) }
+      }
     }
-    const cid = await this.#dependencies.writer.write(dagPb.code, block)
-    return { cid, totalBytes: links.reduce((sum, link) => sum + link.totalBytes, block.length) }
+    return writeShards(entriesOf(directory), { bits, attributes }, writer)
   }
+}
+
+/** A directory's entries, once none of them is a directory in memory. */
+function* entriesOf({ children }: Directory): Generator<readonly [name: string, entry: Entry], void, void> {
+  for (const [name, child] of children) if (!(child instanceof Directory)) yield [name, child]
 }
