@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { discard } from '../owned-bytes.ts'
 import type { MemoryBudget } from '../resources/byte-budget.ts'
 import type { BlockStore } from '../storage/storage.ts'
 import { cidOf } from './hashes.ts'
@@ -35,11 +36,11 @@ export class BlockWriter {
 
   /**
    * Resolves when there is room for the next block; `drain` tells when this one is durable. `bytes` must not change
-   * until then.
+   * until then; with `discards` they are the writer's, which empties them.
    *
    * @throws SkepError STORAGE_FULL, STORAGE_FAILED, perhaps of an earlier block
    */
-  async write(codec: number, bytes: Uint8Array): Promise<CID> {
+  async write(codec: number, bytes: Uint8Array, { discards = false } = {}): Promise<CID> {
     if (this.#writes.size >= MAX_WRITES_IN_FLIGHT) {
       await new Promise<void>(resolve => {
         this.#onRoom = resolve
@@ -53,6 +54,7 @@ export class BlockWriter {
       .put(cid, bytes)
       .catch(error => this.#failure.abort(error))
       .finally(() => {
+        if (discards) discard(bytes)
         lease.release()
         this.#writes.delete(write)
         this.#onRoom?.()

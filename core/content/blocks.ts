@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { discard } from '../owned-bytes.ts'
 import type { MemoryBudget } from '../resources/byte-budget.ts'
 import type { BlockSession, Blocks } from '../services/blocks.ts'
 import type { Exchange, ExchangeSession } from '../services/exchange.ts'
@@ -26,7 +27,7 @@ class NodeBlocks implements Blocks {
   readonly #memory: MemoryBudget
   readonly #log: Logger
   /** Fetches under way, by multihash: as many as callers wait for. */
-  readonly #fetches = new Map<string, SharedTask<Uint8Array>>()
+  readonly #fetches = new Map<string, Fetch>()
   #exchange: Exchange | undefined
 
   constructor({ storage, memory, log }: BlocksDependencies) {
@@ -43,6 +44,7 @@ class NodeBlocks implements Blocks {
     return new NodeBlockSession(root, {
       exchange: () => this.#exchange,
       get: (cid, options, line) => this.#get(cid, options, line),
+      ensure: (cid, options, line) => this.#ensure(cid, options, line),
     })
   }
 
@@ -67,6 +69,15 @@ class NodeBlocks implements Blocks {
     }
   }
 
+  async #ensure(cid: CID, options: GetOptions, line: Line): Promise<number> {
+    options.signal?.throwIfAborted()
+    const heldBytes = this.#storage.sizeOf(cid)
+    if (heldBytes !== undefined) return heldBytes
+    const { task } = this.#fetchOf(cid, options, line)
+    await task.join(untilClosed(line, options))
+    return this.#storage.sizeOf(cid) ?? (await this.#get(cid, options, line)).length
+  }
+
   /** The held block, or why it can't be used, or undefined where it is gone. */
   async #read(cid: CID, options: GetOptions): Promise<Uint8Array | Error | undefined> {
     try {
@@ -79,23 +90,35 @@ class NodeBlocks implements Blocks {
     }
   }
 
-  async #fetch(cid: CID, { signal, sizeHint }: GetOptions, line: Line): Promise<Uint8Array> {
+  async #fetch(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
+    const fetch = this.#fetchOf(cid, options, line)
+    fetch.isRead = true
+    return fetch.task.join(untilClosed(line, options))
+  }
+
+  /** The fetch of `cid` that is under way, or a new one. */
+  #fetchOf(cid: CID, { sizeHint }: GetOptions, line: Line): Fetch {
     if (!isHashAllowed(cid)) {
       const code = cid.multihash.code.toString(16)
       throw contentError('CID_INVALID', `${cid} uses hash function 0x${code}, which isn't accepted`)
     }
     const key = Buffer.from(cid.multihash.bytes).toString('latin1')
-    let fetch = this.#fetches.get(key)
-    if (!fetch) {
-      fetch = new SharedTask(fetchSignal => this.#download(cid, { signal: fetchSignal, sizeHint }, line))
-      const started = fetch
-      this.#fetches.set(key, started)
-      // Once nobody waits any more it is on its way out: a later get starts anew.
-      started.onOver(() => {
-        if (this.#fetches.get(key) === started) this.#fetches.delete(key)
-      })
+    const underWay = this.#fetches.get(key)
+    if (underWay) return underWay
+    // Once it is on its way out a later get starts anew.
+    const end = (): void => {
+      if (this.#fetches.get(key) === fetch) this.#fetches.delete(key)
     }
-    return fetch.join(signal ? AbortSignal.any([signal, line.closed]) : line.closed)
+    const task = new SharedTask(async signal => {
+      const block = await this.#download(cid, { signal, sizeHint }, line)
+      end()
+      if (!fetch.isRead) discard(block)
+      return block
+    })
+    task.onOver(end)
+    const fetch: Fetch = { task, isRead: false }
+    this.#fetches.set(key, fetch)
+    return fetch
   }
 
   async #download(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
@@ -125,6 +148,16 @@ class NodeBlocks implements Blocks {
   }
 }
 
+interface Fetch {
+  readonly task: SharedTask<Uint8Array>
+  /** Somebody waits for the bytes, not only for the block to be held. */
+  isRead: boolean
+}
+
+function untilClosed({ closed }: Line, { signal }: GetOptions): AbortSignal {
+  return signal ? AbortSignal.any([signal, closed]) : closed
+}
+
 /** A session's way to other peers. */
 interface Line {
   /** Aborted when the session is. */
@@ -136,6 +169,7 @@ interface Line {
 interface SessionDependencies {
   exchange(): Exchange | undefined
   get(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array>
+  ensure(cid: CID, options: GetOptions, line: Line): Promise<number>
 }
 
 /** An exchange session opened on the first block that isn't here, and kept while fetches run on it. */
@@ -151,11 +185,16 @@ class NodeBlockSession implements BlockSession {
   }
 
   async get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
+    return this.#dependencies.get(cid, options, this.#line())
+  }
+
+  async ensure(cid: CID, options: GetOptions = {}): Promise<number> {
+    return this.#dependencies.ensure(cid, options, this.#line())
+  }
+
+  #line(): Line {
     this.#closed.signal.throwIfAborted()
-    return this.#dependencies.get(cid, options, {
-      closed: this.#closed.signal,
-      connect: wanted => this.#connect(wanted),
-    })
+    return { closed: this.#closed.signal, connect: wanted => this.#connect(wanted) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import * as dagPb from '@ipld/dag-pb'
 import * as raw from 'multiformats/codecs/raw'
+import { freshBytes } from '../owned-bytes.ts'
 import type { BlockWriter } from './block-writer.ts'
 import type { EntryAttributes } from './content.ts'
 import type { ImportProfile } from './profile.ts'
@@ -49,7 +50,8 @@ export class FileImporter {
   }
 
   async #leaf(chunk: Uint8Array): Promise<Imported> {
-    return { cid: await this.#writer.write(raw.code, chunk), size: chunk.length, totalBytes: chunk.length }
+    const size = chunk.length
+    return { cid: await this.#writer.write(raw.code, chunk, { discards: true }), size, totalBytes: size }
   }
 
   /** A raw block has no room for attributes. */
@@ -65,7 +67,7 @@ export class FileImporter {
     let filled = 0
     for await (const piece of source) {
       for (let taken = 0; taken < piece.length; ) {
-        this.#chunk ??= Buffer.allocUnsafeSlow(chunkBytes)
+        this.#chunk ??= freshBytes(chunkBytes)
         const part = piece.subarray(taken, taken + chunkBytes - filled)
         this.#chunk.set(part, filled)
         taken += part.length

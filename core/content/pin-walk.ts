@@ -156,7 +156,7 @@ export class PinWalk {
     }
     if (parent) parent.open += 1
     this.#visit(parent, async () => {
-      this.#count((await this.#read(cid, totalBytes)).length)
+      this.#count(await this.#dependencies.session.ensure(cid, this.#readOptions(cid, totalBytes)))
       return 'done'
     })
   }
@@ -200,12 +200,12 @@ export class PinWalk {
 
   async #visitNode({ cid, totalBytes }: DagLink, frame: Frame): Promise<'done' | 'children'> {
     if (frame.depth > MAX_DAG_DEPTH) throw tooDeep(cid)
-    const { ledger, store } = this.#dependencies
+    const { ledger, store, session } = this.#dependencies
     const isExpanded = ledger.nodeOf(cid)?.isExpanded === true
     const heldBytes = isExpanded ? store.sizeOf(cid) : undefined
     if (heldBytes !== undefined) this.#count(heldBytes)
     else {
-      const bytes = await this.#read(cid, totalBytes)
+      const bytes = await session.get(cid, this.#readOptions(cid, totalBytes))
       this.#count(bytes.length)
       const links = linksOf(cid, bytes)
       frame.isLeaf = links.length === 0
@@ -220,12 +220,12 @@ export class PinWalk {
   }
 
   /** What is held is read even where nothing may be fetched any more. */
-  #read(cid: CID, totalBytes: number | undefined): Promise<Uint8Array> {
-    const { session, store } = this.#dependencies
-    if (!store.has(cid)) this.#fetching.signal.throwIfAborted()
-    const signal = store.has(cid) ? this.#options.signal : this.#fetching.signal
+  #readOptions(cid: CID, totalBytes: number | undefined): { signal: AbortSignal; sizeHint?: number } {
+    const isHeld = this.#dependencies.store.has(cid)
+    if (!isHeld) this.#fetching.signal.throwIfAborted()
+    const signal = isHeld ? this.#options.signal : this.#fetching.signal
     const sizeHint = totalBytes === undefined ? undefined : Math.min(totalBytes, MAX_BLOCK_BYTES)
-    return session.get(cid, { signal, sizeHint })
+    return { signal, sizeHint }
   }
 
   /** How much there is beneath the root, and whether it fits. */

@@ -3,11 +3,11 @@ import * as varint from 'uint8-varint'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { isSkepError, messageOf } from '../errors.ts'
 import type { EvidenceKind } from '../events.ts'
+import { freshBytes } from '../owned-bytes.ts'
 import type { WaitOptions } from '../storage/storage.ts'
 import { ByteQueue, MALFORMED } from './byte-queue.ts'
 import { networkError } from './errors.ts'
 import type { Channel } from './framing.ts'
-import { freshBytes } from './fresh-bytes.ts'
 
 /** Unread bytes above which the remote is made to wait; below half of it, it may go on. */
 const HIGH_WATER_BYTES = 256 * 1024

@@ -24,6 +24,8 @@ export interface BlockSession extends AsyncDisposable {
    * @throws SkepError CONTENT_UNAVAILABLE (says who was asked), STORAGE_FULL
    */
   get(cid: CID, options?: WaitOptions & { sizeHint?: number }): Promise<Uint8Array>
+  /** `get` for whoever needs the block held but not its bytes: resolves with how many there are. */
+  ensure(cid: CID, options?: WaitOptions & { sizeHint?: number }): Promise<number>
 }
 
 export const Blocks: Token<Blocks> = token('blocks')

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freshBytes } from '../owned-bytes.ts'
 import { syncDirectory } from './directory.ts'
 import { SLOT_BYTES, SLOT_HEADER_BYTES } from './size-classes.ts'
 import type { Segment } from './slots.ts'
@@ -81,7 +82,7 @@ export class SegmentFiles {
 
   #read(segment: FileOf, offset: number, length: number): Promise<Uint8Array> {
     return this.#use(segment, async handle => {
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+      const bytes = freshBytes(length)
       let filled = 0
       while (filled < length) {
         const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled)

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
-const SAMPLE_INTERVAL_MS = 10
+const SAMPLE_INTERVAL_MS = 100
 const clockTicksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
 /** User and system CPU seconds that a process has used so far (proc(5): stat). */

@@ -1,4 +1,4 @@
-/** One line of a bench's output: one metric against one peer. `ratio` is ours / peer. */
+/** One line of a bench's output: one metric against one peer. `ratio` is ours / peer; null where the peer took nothing. */
 export interface BenchRow {
   readonly bench: string
   readonly metric: string
@@ -30,7 +30,7 @@ export function benchRow({ bench, metric, ours, peer, limit, unit }: RowInit): B
     ours: round(ours),
     peer: peer ? round(peer.value) : null,
     peerName: peer?.name ?? null,
-    ratio: peer ? round(ours / peer.value) : null,
+    ratio: peer && peer.value > 0 ? round(ours / peer.value) : null,
     limit: limit === undefined ? null : round(limit),
     unit,
   }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { NodeStatus } from '../../state/node-state.ts'
 import { contextOf, examples, type Parts, print } from '../context.ts'
 import { ensureDataDirectory } from '../data-directory.ts'
+import { withHeapFlags } from '../heap-flags.ts'
 import { interruption } from '../interrupt.ts'
 import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
 import { VERSION } from '../version.ts'
@@ -18,6 +19,7 @@ export function define(command: Command, parts: Parts): void {
       ].join('\n'),
     )
     .action(async (options: SettingsOptions) => {
+      withHeapFlags()
       const signal = interruption()
       const context = contextOf(command)
       const { dataDirectory, socketPath } = context

@@ -48,6 +48,38 @@ t.test('a fetched block is stored, and the next get takes it from here', async t
   t.equal(node.storage.blocks.stats().reservedBytes, 0)
 })
 
+t.test(
+  'a block that is only ensured is stored, and its memory given back unless somebody reads it',
+  async t => {
+    const large = pattern(MIB)
+    const source = await storageWith(large)
+    const largeCid = cidOf(raw.code, large)
+    const sent: Uint8Array[] = []
+    const node = createTestNode()
+    node.blocks.attachExchange({
+      session: () => ({
+        async fetch(wanted) {
+          await nextTurn()
+          const block = new Uint8Array(await source.blocks.get(wanted))
+          sent.push(block)
+          return block
+        },
+        async [Symbol.asyncDispose]() {},
+      }),
+    })
+    await using session = node.blocks.session(largeCid)
+    t.equal(await session.ensure(largeCid), MIB)
+    t.equal(sent[0]?.byteLength, 0, 'nobody read it')
+    t.equal(await session.ensure(largeCid), MIB, 'and it is held')
+
+    await node.storage.blocks.delete([largeCid.multihash.bytes])
+    const [size, read] = await Promise.all([session.ensure(largeCid), session.get(largeCid)])
+    t.equal(size, MIB)
+    t.same(read, large, 'who reads has the bytes')
+    t.equal(sent.length, 2, 'by one fetch for both')
+  },
+)
+
 t.test('what the exchange says of a block nobody has', async t => {
   const node = createTestNode()
   const detach = node.blocks.attachExchange(exchangeWith(await storageWith()))
