@@ -38,10 +38,17 @@ export class ConfigError extends SkepError<'CONFIG_INVALID'> {
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[]) {
-    super('CONFIG_INVALID', describeProblems(problems), configError.fixes.CONFIG_INVALID)
+    const sorted = problems.toSorted(byPlace)
+    super('CONFIG_INVALID', describeProblems(sorted), configError.fixes.CONFIG_INVALID)
     this.name = 'ConfigError'
-    this.problems = problems
+    this.problems = sorted
   }
+}
+
+/** As one goes through a file from its top; between files the order stays. */
+function byPlace({ origin: a }: ConfigProblem, { origin: b }: ConfigProblem): number {
+  if (a?.file === undefined || a.file !== b?.file) return 0
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 }
 
 function describeProblems(problems: readonly ConfigProblem[]): string {
