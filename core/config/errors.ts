@@ -38,17 +38,18 @@ export class ConfigError extends SkepError<'CONFIG_INVALID'> {
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[]) {
-    const sorted = problems.toSorted(byPlace)
+    const sorted = byPlace(problems)
     super('CONFIG_INVALID', describeProblems(sorted), configError.fixes.CONFIG_INVALID)
     this.name = 'ConfigError'
     this.problems = sorted
   }
 }
 
-/** As one goes through a file from its top; between files the order stays. */
-function byPlace({ origin: a }: ConfigProblem, { origin: b }: ConfigProblem): number {
-  if (a?.file === undefined || a.file !== b?.file) return 0
-  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+/** Those of one file together, as one goes through it from its top. */
+function byPlace(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const line = ({ origin }: ConfigProblem): number => origin?.line ?? 0
+  const files = Map.groupBy(problems, ({ origin }) => origin?.file)
+  return [...files.values()].flatMap(inFile => inFile.sort((a, b) => line(a) - line(b)))
 }
 
 function describeProblems(problems: readonly ConfigProblem[]): string {

@@ -244,7 +244,7 @@ t.test('all problems are told at once', async t => {
   const error = await errorOf(t, {
     defaults: 'log: { level: loud }\nplugins: { honey: }\n',
     budgets: 'storage: { maxBytes: 1MiB }\n',
-    user: 'plugins:\n  honey:\n    maxBytes: 2GiB\n    lowBytes: 4GiB\n',
+    user: 'zebra: 1\nplugins:\n  honey:\n    maxBytes: 2GiB\n    lowBytes: 4GiB\n',
     env: { SKEP_LOG: 'x', SKEP_NETWORK_MAX_PEERS: 'x' },
     set: ['x', 'y=1'],
   })
@@ -252,16 +252,17 @@ t.test('all problems are told at once', async t => {
     error.problems.map(({ kind, key, origin }) => [kind, key ?? origin?.name]),
     [
       ['syntax', 'x'],
-      ['type', 'log.level'],
-      ['range', 'storage.maxBytes'],
-      ['range', 'plugins.honey.maxBytes'],
       ['type', 'network.maxPeers'],
       ['unknown', 'y'],
       ['unknown', 'SKEP_LOG'],
+      ['type', 'log.level'],
+      ['range', 'storage.maxBytes'],
+      ['unknown', 'zebra'],
+      ['range', 'plugins.honey.maxBytes'],
     ],
-    "a plugin's own check waits until its keys are right",
+    "from the top of each file down; a plugin's own check waits until its keys are right",
   )
-  t.match(error.message, /^7 problems in the configuration:\n/)
+  t.match(error.message, /^8 problems in the configuration:\n/)
   t.match(error.fix, /skep config docs/)
 })
 
