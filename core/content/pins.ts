@@ -66,6 +66,8 @@ class NodePins implements PinKeeper {
   readonly #stopping = new AbortController()
   /** Pins whose counts were lost with the index: until they were counted again, nothing may be evicted. */
   readonly #recounting = new Set<CID>()
+  /** Keys of the pins that aren't whole yet. */
+  readonly #pinning = new Set<string>()
   #releasing: Promise<void> | undefined
   #resuming: Promise<void> | undefined
 
@@ -116,6 +118,11 @@ class NodePins implements PinKeeper {
     return bytes && decodePin(bytes)
   }
 
+  counts(): Record<Pin['state'], number> {
+    const pinning = this.#pinning.size
+    return { pinned: this.#pins.size() - pinning, pinning }
+  }
+
   *list(): Generator<Pin, void, void> {
     for (const [, bytes] of this.#pins.entries()) yield decodePin(bytes)
   }
@@ -135,6 +142,7 @@ class NodePins implements PinKeeper {
       if (!this.#ledger.hasRoot(pin.cid)) changes.push(this.#ledger.addRoot(pin.cid))
       if (pin.state === 'pinned' && this.#ledger.nodeOf(pin.cid)?.isComplete) continue
       unfinished.push(pin)
+      this.#pinning.add(textOf(nodeKey(pin.cid)))
       if (pin.state === 'pinning') continue
       this.#recounting.add(pin.cid)
       changes.push(this.#save({ ...pin, state: 'pinning' }))
@@ -204,11 +212,16 @@ class NodePins implements PinKeeper {
   }
 
   async #save(pin: Pin): Promise<void> {
-    await this.#storage.vault.write(batch => batch.put(this.#pins, nodeKey(pin.cid), encodePin(pin)))
+    const key = nodeKey(pin.cid)
+    await this.#storage.vault.write(batch => batch.put(this.#pins, key, encodePin(pin)))
+    if (pin.state === 'pinning') this.#pinning.add(textOf(key))
+    else this.#pinning.delete(textOf(key))
   }
 
   async #forget(cid: CID): Promise<void> {
-    await this.#storage.vault.write(batch => batch.delete(this.#pins, nodeKey(cid)))
+    const key = nodeKey(cid)
+    await this.#storage.vault.write(batch => batch.delete(this.#pins, key))
+    this.#pinning.delete(textOf(key))
     await this.#ledger.removeRoot(cid)
   }
 
@@ -257,4 +270,8 @@ class NodePins implements PinKeeper {
     const { signal: stop } = this.#stopping
     return signal ? AbortSignal.any([signal, stop]) : stop
   }
+}
+
+function textOf(key: Uint8Array): string {
+  return Buffer.from(key).toString('latin1')
 }

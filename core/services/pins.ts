@@ -27,6 +27,8 @@ export interface Pins {
   remove(cid: CID, options?: ContentOptions): Promise<void>
   get(cid: CID): Pin | undefined
   list(): Iterable<Pin>
+  /** How many there are, by state. Cheap, however many. */
+  counts(): Readonly<Record<Pin['state'], number>>
   /** True where any pin holds the block: the cache leaves it alone. */
   holds(hash: Uint8Array): boolean
 }

@@ -1,6 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
+import { messageOf } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Health } from '../plugin.ts'
 import type { Pins } from '../services/pins.ts'
@@ -110,9 +111,9 @@ export function createNodeState(
         peers: peers.list(),
         connections: network.connections(),
         storage: storage.blocks.stats(),
-        pins: countPins(pins),
+        pins: pins.counts(),
         plugins: pluginStatuses,
-        details: Object.fromEntries([...descriptions].map(([name, read]) => [name, read()])),
+        details: Object.fromEntries(Array.from(descriptions, ([name, read]) => [name, described(read)])),
       }
     },
     describe(name, read) {
@@ -133,8 +134,11 @@ function reasonsOf(plugins: readonly PluginStatus[]): string[] {
     .map(({ name, state, health }) => `${name}: ${health.reason ?? state}`)
 }
 
-function countPins(pins: Pins): NodeStatus['pins'] {
-  const counts = { pinned: 0, pinning: 0 }
-  for (const { state } of pins.list()) counts[state]++
-  return counts
+/** One plugin that can't describe itself must not cost the picture of the rest. */
+function described(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    return { error: messageOf(error) }
+  }
 }

@@ -198,6 +198,7 @@ t.test('a stop midway keeps what was fetched, and the next start goes on with th
   const adding = t.rejects(node.pins.add(cid, { name: 'mine' }), /the node stops/)
   await turnsUntil(() => storage.blocks.stats().blocks === 10)
   t.match(node.pins.get(cid), { state: 'pinning', name: 'mine' })
+  t.same(node.pins.counts(), { pinned: 0, pinning: 1 })
   for (const { hash } of storage.blocks.list()) t.ok(node.pins.holds(hash))
   await Promise.all([node.pins.stop(), adding])
 
@@ -206,8 +207,10 @@ t.test('a stop midway keeps what was fetched, and the next start goes on with th
   again.blocks.attachExchange(exchange)
   const pinned = new Promise(resolve => again.events.on('content:pinned', resolve))
   await again.pins.start()
+  t.same(again.pins.counts(), { pinned: 0, pinning: 1 })
   await pinned
   t.match(again.pins.get(cid), { state: 'pinned', name: 'mine' })
+  t.same(again.pins.counts(), { pinned: 1, pinning: 0 })
   const { blocks } = source.storage.blocks.stats()
   t.equal(exchange.fetched.length, blocks - 10, 'nothing that was held is fetched again')
   await again.pins.stop()
