@@ -149,6 +149,10 @@ async function handshake(tls: TLSSocket, { remotePeer, signal }: SecureConnectio
   await secured(tls, { signal })
   const certificate = tls.getPeerX509Certificate()
   if (!certificate) throw new InvalidCryptoExchangeError('The peer sent no certificate')
+  // There only where more came than the peer's own, issued by it or not.
+  if (certificate.issuerCertificate) {
+    throw new InvalidCryptoExchangeError('The peer sent more than one certificate')
+  }
   const peer = await verifyCertificate(certificate.raw, remotePeer)
   signal?.throwIfAborted()
   return peer

@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -9,6 +11,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tls } from '@libp2p/tls'
 import { multiaddr } from '@multiformats/multiaddr'
 import t, { type Test } from 'tap'
+import { createCertificate } from '../../../core/network/tls-certificate.ts'
 import { nextEvent, protocolOf, startNode, startStockNode, type TestNode, text } from './nodes.ts'
 
 const protocol = protocolOf()
@@ -134,6 +137,48 @@ t.test('whoever answers with another key than the one dialed is refused', async 
   })
   t.same(alice.port.connections(), [])
 })
+
+/** A TCP connection on which both sides have agreed on TLS. */
+async function agreeOnTls(t: Test, node: TestNode): Promise<Socket> {
+  const [address] = node.port.addresses()
+  const [, host, port] = /ip4\/([^/]+)\/tcp\/(\d+)/.exec(String(address)) ?? []
+  const socket = connectTcp({ host, port: Number(port) })
+  t.teardown(() => socket.destroy())
+  const words = Buffer.from('\x13/multistream/1.0.0\n\x0b/tls/1.0.0\n')
+  socket.write(words)
+  for (let left = words.length; left > 0; ) {
+    const heard: Buffer | null = socket.read(Math.min(left, socket.readableLength))
+    if (heard) left -= heard.length
+    else await once(socket, 'readable')
+  }
+  return socket
+}
+
+for (const [chain, count] of [
+  ['its own certificate alone', 1],
+  ['another certificate behind its own', 2],
+] as const) {
+  t.test(`a peer that sends ${chain} is ${count === 1 ? 'let in' : 'refused'}`, async t => {
+    const node = await startNode(t)
+    const keys = await Promise.all([generateKeyPair('Ed25519'), generateKeyPair('Ed25519')])
+    const [own, other] = await Promise.all(keys.map(createCertificate))
+    const socket = connectTls({
+      socket: await agreeOnTls(t, node),
+      cert: count === 1 ? own?.cert : `${own?.cert}${other?.cert}`,
+      key: own?.key,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['/yamux/1.0.0'],
+    })
+    socket.on('error', () => {}).resume()
+    const met = nextEvent(node.events, 'peer:connected').then(({ peer }) => peer.toString())
+    const refused = once(socket, 'close').then(() => 'refused')
+    t.equal(
+      await Promise.race([met, refused]),
+      count === 1 ? peerIdFromPrivateKey(keys[0]).toString() : 'refused',
+    )
+    socket.destroy()
+  })
+}
 
 t.test('two nodes whose clocks are 30 days apart connect, either way', async t => {
   for (const days of [-30, 30]) {
