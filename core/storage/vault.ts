@@ -1,10 +1,12 @@
 import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf } from '../errors.ts'
+import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { emptyDirectory, syncDirectory, syncFile } from './directory.ts'
+import { systemCodeOf } from './disk-error.ts'
 import { storageError } from './errors.ts'
 import { LmdbStore } from './lmdb.ts'
+import { EIO } from './lmdb-error.ts'
 import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { formatOf, migrate } from './migrations.ts'
 import type { Bucket, KeyValueStore, WriteBatch } from './storage.ts'
@@ -106,6 +108,7 @@ async function openOrRestore(directory: string, dependencies: VaultDependencies)
   const snapshots = await listSnapshots(directory)
   const problem = await openStore(path, dependencies, snapshots.length > 0)
   if (problem instanceof LmdbStore) return problem
+  if (!isDamage(problem)) throw unreadable(path, problem)
   for (const { name } of snapshots) {
     await restore(directory, name)
     const store = await openStore(path, dependencies, true)
@@ -117,9 +120,21 @@ async function openOrRestore(directory: string, dependencies: VaultDependencies)
       return store
     }
   }
-  throw storageError('STORAGE_UNREADABLE', `the vault in ${path} does not open: ${messageOf(problem)}`, {
-    cause: problem,
-  })
+  throw unreadable(path, problem)
+}
+
+function unreadable(path: string, cause: Error): Error {
+  return isSkepError(cause, 'STORAGE_FULL')
+    ? cause
+    : storageError('STORAGE_UNREADABLE', `the vault in ${path} does not open: ${messageOf(cause)}`, { cause })
+}
+
+/** True where the file is at fault. Of a file that may not be opened, or not now, a snapshot would lose what is newer. */
+function isDamage(problem: Error): boolean {
+  if (isSkepError(problem)) return problem.code === 'STORAGE_UNREADABLE'
+  const code = systemCodeOf(problem)
+  // LMDB's own numbers are negative, the system's positive.
+  return ['', 'ENOENT', 'EIO', String(EIO)].includes(code) || code.startsWith('-')
 }
 
 /** The open vault, or why it doesn't open. An empty one counts as lost where there were pins before. */

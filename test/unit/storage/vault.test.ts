@@ -1,4 +1,4 @@
-import { cp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
@@ -74,6 +74,25 @@ t.test('a vault of garbage is restored', t =>
 )
 t.test('an empty vault file is restored', t => damaged(t, vault => truncate(join(vault, 'data.mdb'), 0)))
 t.test('a vault that is gone is restored', t => damaged(t, vault => rm(vault, { recursive: true })))
+
+t.test('a vault that only does not open now is left as it is', async t => {
+  const directory = t.testdir()
+  await (await openAt(t, directory)).close()
+  const storage = await openAt(t, directory)
+  await pin(storage, 'made after the snapshot')
+  await storage.close()
+  // As where it belongs to another user: the file can't be opened, and is whole.
+  const file = join(directory, 'vault', 'data.mdb')
+  await rename(file, `${file}.aside`)
+  await symlink('data.mdb', file)
+  await t.rejects(openAt(t, directory), {
+    code: 'STORAGE_UNREADABLE',
+    message: /the vault in .* does not open: ELOOP/,
+  })
+  await rm(file)
+  await rename(`${file}.aside`, file)
+  t.same(pinned(await openAt(t, directory)), ['made after the snapshot'])
+})
 
 t.test('a damaged snapshot is passed over', async t => {
   const directory = t.testdir()
