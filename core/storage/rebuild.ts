@@ -44,10 +44,14 @@ export interface RebuildReport {
 
 /** One transaction's worth. */
 const BATCH_ENTRIES = 256
-/** Tables that the segments tell anew. */
-const REMADE = ['meta', 'blocks', 'inline-blocks', 'segments', 'quarantine'].map(name =>
-  tableOf(name, 'index'),
-)
+/**
+ * Tables that aren't taken over. The segments tell most of them anew, and the next start counts the pins anew: the old
+ * counts would say of blocks that are lost now that they are held.
+ */
+const REMADE = [
+  ...['meta', 'blocks', 'inline-blocks', 'segments', 'quarantine'],
+  ...['pin-roots', 'pin-counts', 'pin-links', 'pin-queue'],
+].map(name => tableOf(name, 'index'))
 
 /**
  * Makes the index again from the segments. Blocks that were deleted but whose slots were not used since come back, as
