@@ -122,28 +122,37 @@ class NodeBlocks implements Blocks {
   }
 
   async #download(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
-    const { signal } = options
     const connection = line.connect(cid)
-    const bytes = Math.min(options.sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
+    const { session } = connection
     try {
-      const lease = await this.#memory.lease(bytes, { signal })
-      try {
-        const reservation = await this.#storage.reserve(bytes, { signal })
-        try {
-          const block = await connection.session.fetch(cid, options)
-          await this.#storage.put(cid, block, { reservation })
-          return block
-        } finally {
-          reservation.release()
-        }
-      } finally {
-        lease.release()
-      }
+      return await this.#downloadOn(session, cid, options).catch(error => {
+        if (options.sizeHint === undefined || !isSkepError(error, 'BLOCK_OVER_HINT')) throw error
+        // Its parent claimed too little, and only so much was leased.
+        return this.#downloadOn(session, cid, { signal: options.signal })
+      })
     } catch (error) {
       if (!isSkepError(error, 'BLOCK_UNAVAILABLE')) throw error
       throw contentError('CONTENT_UNAVAILABLE', error.message, { cause: error })
     } finally {
       await connection.release()
+    }
+  }
+
+  async #downloadOn(session: ExchangeSession, cid: CID, options: GetOptions): Promise<Uint8Array> {
+    const { signal } = options
+    const bytes = Math.min(options.sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
+    const lease = await this.#memory.lease(bytes, { signal })
+    try {
+      const reservation = await this.#storage.reserve(bytes, { signal })
+      try {
+        const block = await session.fetch(cid, options)
+        await this.#storage.put(cid, block, { reservation })
+        return block
+      } finally {
+        reservation.release()
+      }
+    } finally {
+      lease.release()
     }
   }
 }

@@ -19,7 +19,8 @@ export interface Blocks {
 export interface BlockSession extends AsyncDisposable {
   /**
    * The block, verified and, where it was fetched, durable.
-   * `sizeHint`: payload bytes where a link tells them, for leases and reservations.
+   * `sizeHint`: payload bytes where a link claims them, for leases and reservations. A block that is larger costs a
+   * second fetch.
    *
    * @throws SkepError CONTENT_UNAVAILABLE (says who was asked), STORAGE_FULL
    */

@@ -12,7 +12,10 @@ export interface ExchangeSession extends AsyncDisposable {
    * Resolves with verified bytes, which the caller owns. Waits for providers to appear until `signal` aborts or the
    * configured time limit for a block nobody has passes.
    *
-   * @throws SkepError BLOCK_UNAVAILABLE: its message says who was asked and what they answered
+   * `sizeHint`: payload bytes as a link claims them, which bound what is received: the caller has leased no more.
+   *
+   * @throws SkepError BLOCK_UNAVAILABLE: its message says who was asked and what they answered; BLOCK_OVER_HINT where
+   * the block is larger than `sizeHint`
    */
   fetch(cid: CID, options?: WaitOptions & { sizeHint?: number }): Promise<Uint8Array>
 }

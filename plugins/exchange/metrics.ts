@@ -53,7 +53,7 @@ export function exchangeMetrics(create: MetricFactory): ExchangeMetrics {
     }),
     duplicateBlocks: create.counter({
       name: 'duplicate_blocks_total',
-      help: 'Blocks that arrived after another peer had delivered them or nobody wanted them any more.',
+      help: 'Blocks thrown away: delivered by another peer before, wanted no more, or larger than claimed.',
     }),
     unavailableBlocks: create.counter({
       name: 'unavailable_blocks_total',

@@ -20,9 +20,9 @@ import type { Want } from './want.ts'
 export interface LinkEvents {
   /** A whole block, not yet verified. */
   delivered(link: PeerLink, want: Want, bytes: Uint8Array): void
-  /** A whole block arrived that was cancelled in the meantime. */
+  /** A whole block arrived that was cancelled in the meantime, or is larger than was wanted. */
   wasted(): void
-  /** Anything else that was answered. `length`: of a block the peer has. */
+  /** Anything else that was answered. `length`: of a block the peer has; one larger than was wanted is not kept. */
   answered(link: PeerLink, want: Want, mode: Mode, status: Status, length: number): void
   /** The peer has got blocks that it didn't have when it was asked. */
   gained(link: PeerLink, cids: readonly CID[]): void
@@ -273,15 +273,16 @@ export class PeerLink implements PlannedPeer {
       this.#events.delivered(this, asked.want, payload)
       return
     }
+    if (hasPayload) this.#events.wasted()
     if (status === Status.MISSING) this.#missing++
     if (asked.mode === Mode.HAVE)
       this.#latencyMs += (this.#now() - asked.sinceMs - this.#latencyMs) * LATENCY_WEIGHT
     this.#events.answered(this, asked.want, asked.mode, status, length)
   }
 
-  /** `undefined` where nobody wants it any more: such bytes never take more than a piece's memory. */
+  /** `undefined` where nobody wants it any more, or so much of it: such bytes never take more than a piece's memory. */
   async #payload(channel: Channel, asked: Asked, length: number): Promise<Uint8Array | undefined> {
-    if (!asked.cancelled) return channel.readPayload(length)
+    if (!asked.cancelled && length <= asked.want.maxBytes) return channel.readPayload(length)
     for (let rest = length; rest > 0; rest -= DRAIN_BYTES)
       await channel.readPayload(Math.min(rest, DRAIN_BYTES))
     return undefined

@@ -4,6 +4,7 @@ import {
   type Exchange,
   isHashAllowed,
   type Logger,
+  MAX_BLOCK_BYTES,
   type NetworkPort,
   type Peers,
   verifyBlock,
@@ -126,7 +127,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     }
     if (cid.multihash.code === IDENTITY) return cid.multihash.digest.slice()
     const want = this.#wants.get(keyOf(cid)) ?? this.#want(session, cid, sizeHint)
-    return want.wait(session, signal, () => this.#finish(want))
+    const maxBytes = Math.min(sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
+    return want.wait({ session, signal, maxBytes }, () => this.#finish(want))
   }
 
   close(session: Session): void {
@@ -157,6 +159,15 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       want.offers.set(link.id, length)
       want.bytes = length
       want.session.found(link.id)
+      if (length > want.maxBytes) {
+        this.#finish(want)
+        want.reject(
+          exchangeError(
+            'BLOCK_OVER_HINT',
+            `${link.id} offers ${want.cid} with ${length} bytes, over ${want.maxBytes}`,
+          ),
+        )
+      }
     } else if (status === Status.BUSY) {
       if (mode === Mode.HAVE) want.standings.delete(link.id)
       link.ease()

@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { MAX_BLOCK_BYTES } from '../../../core/api.ts'
+import { MAX_BLOCK_BYTES, type WaitOptions } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import type { Ask, PlannedWant, Standing } from './planner.ts'
 import type { Session } from './session.ts'
@@ -13,6 +13,7 @@ export interface OpenAsk extends Ask {
 
 interface Waiter {
   readonly session: Session
+  readonly maxBytes: number
   resolve(bytes: Uint8Array): void
   reject(reason: unknown): void
 }
@@ -54,8 +55,21 @@ export class Want implements PlannedWant {
     return this.#waiters.size > 0
   }
 
-  /** The bytes, for one more who waits. `onAbandoned` is called when the last one has left. */
-  wait(session: Session, signal: AbortSignal | undefined, onAbandoned: () => void): Promise<Uint8Array> {
+  /** Payload bytes above which nobody who waits takes the block. */
+  get maxBytes(): number {
+    let bytes = 0
+    for (const waiter of this.#waiters) bytes = Math.max(bytes, waiter.maxBytes)
+    return bytes
+  }
+
+  /**
+   * The bytes, for one more who waits and takes no more than `maxBytes` of them. `onAbandoned` is called when the last one
+   * has left.
+   */
+  wait(
+    { session, signal, maxBytes }: WaitOptions & { readonly session: Session; readonly maxBytes: number },
+    onAbandoned: () => void,
+  ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#waiters.delete(waiter)
@@ -65,6 +79,7 @@ export class Want implements PlannedWant {
       const settled = (): void => signal?.removeEventListener('abort', onAbort)
       const waiter: Waiter = {
         session,
+        maxBytes,
         resolve(bytes) {
           settled()
           resolve(bytes)

@@ -5,12 +5,14 @@ import * as raw from 'multiformats/codecs/raw'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import t from 'tap'
 import { cidOf, MAX_BLOCK_BYTES } from '../../../core/content/hashes.ts'
+import { defineErrors } from '../../../core/errors.ts'
 import { storageError } from '../../../core/storage/errors.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
 import type { Storage } from '../../../core/storage/storage.ts'
 import { aborted, createTestNode, exchangeWith, pattern } from '../../helpers/content-node.ts'
 
 const MIB = 1024 * 1024
+const tooLarge = defineErrors({ BLOCK_OVER_HINT: 'Fetch it without a hint.' })
 const bytes = pattern(1000)
 const cid = cidOf(raw.code, bytes)
 
@@ -44,6 +46,29 @@ t.test('a fetched block is stored, and the next get takes it from here', async t
   t.ok(node.blocks.has(cid))
   t.same(await session.get(cid), bytes)
   t.same(exchange.fetched, [cid.toString()])
+  t.equal(node.memory.usedBytes, 0)
+  t.equal(node.storage.blocks.stats().reservedBytes, 0)
+})
+
+t.test('what a parent claims too little for is fetched again, with memory for all of it', async t => {
+  const large = pattern(MIB)
+  const source = await storageWith(large)
+  const node = createTestNode()
+  const leased: number[] = []
+  node.blocks.attachExchange({
+    session: () => ({
+      async fetch(wanted, { sizeHint } = {}) {
+        leased.push(node.memory.usedBytes)
+        if (sizeHint !== undefined && sizeHint < MIB) throw tooLarge('BLOCK_OVER_HINT', 'a megabyte')
+        return source.blocks.get(wanted)
+      },
+      async [Symbol.asyncDispose]() {},
+    }),
+  })
+  const largeCid = cidOf(raw.code, large)
+  await using session = node.blocks.session(largeCid)
+  t.same(await session.get(largeCid, { sizeHint: 10 }), large)
+  t.same(leased, [10, MAX_BLOCK_BYTES])
   t.equal(node.memory.usedBytes, 0)
   t.equal(node.storage.blocks.stats().reservedBytes, 0)
 })

@@ -40,6 +40,31 @@ t.test('a node without peers says so', async t => {
   })
 })
 
+t.test('a block larger than the size hint is not received, and fetched without it', async t => {
+  const [first, ...others] = [randomBlock(100), ...randomBlocks(3, MIB)]
+  const requester = await startExchange(t)
+  const holder = await startExchange(t)
+  await holder.hold([first, ...others])
+  await connect(requester, holder)
+  await using session = requester.session()
+  const [offered, ...sent] = others
+  const fetch = (block: (typeof others)[number] | undefined, sizeHint?: number) =>
+    session.fetch((block ?? first).cid, { sizeHint })
+  await t.rejects(fetch(offered, MIB - 1), { code: 'BLOCK_OVER_HINT', message: /1048576 bytes/ })
+  t.equal(await requester.metric('duplicate_blocks_total'), 0, 'an offer says so before it is sent')
+  t.ok(areContents([await fetch(first, 100)], [first]))
+  for (const block of sent) await t.rejects(fetch(block, 1), { code: 'BLOCK_OVER_HINT' })
+  t.equal(
+    await requester.metric('duplicate_blocks_total'),
+    sent.length,
+    'of a known holder it is thrown away',
+  )
+  t.match(requester.details(), { wantsOutstanding: 0, bytesInFlight: 0 })
+  const got = await Promise.all([...others.map(block => fetch(block)), fetch(sent[0], MIB)])
+  t.ok(areContents(got, [...others, ...sent.slice(0, 1)]), 'over the same stream')
+  t.equal(requester.peers.get(holder.port.self)?.evidence['protocol-violation'], undefined)
+})
+
 t.test('an abort frees all at once, and what still comes is thrown away', async t => {
   const requester = await startExchange(t)
   const holder = await startExchange(t)
