@@ -98,7 +98,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const blocks = createBlocks({ storage: storage.blocks, memory, log })
   const pins = boot.adopt(createPins({ storage, blocks, events, log }), pins => pins.stop())
   const content = createContent({ storage, blocks, pins, memory })
-  const control = createControl({ socketPath }, { log })
+  const control = createControl({ socketPath, ...core.control }, { log })
 
   const container = createRootContainer()
   const host = createHost(

@@ -14,10 +14,16 @@ export interface CommandModule {
   define(command: Command, parts: Parts): void
 }
 
+/** The control socket of the node that the Debian package runs. */
+const SERVICE_SOCKET = '/run/skep/skep.sock'
+
 /** Where the node is, and how to print. */
 export interface Context {
   readonly dataDirectory: string
+  /** Where a node started with this command line listens. */
   readonly socketPath: string
+  /** Where a command looks for a node, in this order. */
+  readonly sockets: readonly [string, ...string[]]
   /** Results and errors are JSON, one object a line. */
   readonly json: boolean
 }
@@ -31,7 +37,9 @@ interface GlobalOptions {
 export function contextOf(command: Command): Context {
   const { data, socket, json = false } = command.optsWithGlobals<GlobalOptions>()
   const dataDirectory = resolve(data)
-  return { dataDirectory, socketPath: socket ? resolve(socket) : join(dataDirectory, 'skep.sock'), json }
+  const socketPath = socket ? resolve(socket) : join(dataDirectory, 'skep.sock')
+  const isNamed = socket !== undefined || command.getOptionValueSourceWithGlobals('data') !== 'default'
+  return { dataDirectory, socketPath, sockets: isNamed ? [socketPath] : [socketPath, SERVICE_SOCKET], json }
 }
 
 /** https://specifications.freedesktop.org/basedir-spec/latest/ */

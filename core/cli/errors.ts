@@ -3,9 +3,12 @@ import { defineErrors } from '../errors.ts'
 export const cliError = defineErrors({
   USAGE: 'Run the command with --help to see what it takes.',
   NODE_NOT_RUNNING: 'Start the node with `skep start`, or name the right one with --data or --socket.',
-  NODE_DENIED: 'Run the command as the user that runs the node.',
+  NODE_DENIED:
+    'Run the command as the user that runs the node; for the service, join its group with `sudo adduser $USER skep` and log in again.',
   NODE_GONE: 'See the log of the node for the reason, start it again, and repeat the command.',
   DATA_DIRECTORY_INVALID: 'Choose a directory that you may read and write with --data or SKEP_DATA.',
+  VOLUME_MISSING:
+    'Mount the disk; prepare a new one with `skep init --volume`, as the user that runs the node.',
   INPUT_UNREADABLE: 'Check the path and its permissions.',
   INPUT_UNSUPPORTED: 'Add files, directories and symlinks whose names are valid UTF-8.',
   INPUT_CHANGED: 'Repeat the command when nothing writes to the file.',
@@ -13,5 +16,6 @@ export const cliError = defineErrors({
   OUTPUT_FAILED: 'Check the directory, its permissions and the free space.',
   OUTPUT_REFUSED: 'Take single files of the tree with `skep cat`.',
   UNEXPECTED: 'This is a bug in skep: please report it with the output of SKEP_DEBUG=1.',
+  LICENSES_NOT_HERE: 'Ask an executable, or look into the packages in node_modules: each has its own.',
   INTERRUPTED: 'Repeat the command: what has arrived is kept by the node.',
 })

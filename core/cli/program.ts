@@ -39,7 +39,10 @@ export function createProgram(parts: Parts): Command {
         .default(defaultDataDirectory(process.env)),
     )
     .addOption(
-      new Option('--socket <path>', 'control socket (default: skep.sock in --data)').env('SKEP_SOCKET'),
+      new Option(
+        '--socket <path>',
+        "control socket (default: skep.sock in --data; with neither given, the service's /run/skep/skep.sock is tried next)",
+      ).env('SKEP_SOCKET'),
     )
     .option('--json', 'print results and errors as JSON, one object a line')
     .helpCommand(false)
@@ -56,7 +59,7 @@ export function createProgram(parts: Parts): Command {
           'skep get CID -o photo.jpg     # on another node',
         ),
         '',
-        'skep COMMAND --help tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 node not running.',
+        'skep COMMAND --help tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 node not running, 4 disk not mounted.',
       ].join('\n'),
     )
   for (const [name, { summary }] of Object.entries(COMMANDS)) program.command(name).description(summary)

@@ -49,9 +49,12 @@ export async function loadSettings(
   })
 }
 
+/** A data directory that is none is told of when it is used. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
+
 async function existing(path: string): Promise<string | undefined> {
   return access(path).then(
     () => path,
-    error => (error.code === 'ENOENT' ? undefined : path),
+    error => (ABSENT.has(error.code) ? undefined : path),
   )
 }

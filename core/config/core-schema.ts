@@ -1,3 +1,4 @@
+import { CONTROL_ACCESS, type ControlAccess } from '../control/access.ts'
 import { LOG_LEVELS, type LogLevel } from '../logger.ts'
 import { PROFILES, type Profile } from './profiles.ts'
 import type { Schema } from './schema.ts'
@@ -17,6 +18,7 @@ export interface CoreConfig {
     readonly maxBytes: number
     readonly minFreeDiskBytes: number
     readonly mapBytes: number
+    readonly requireMarker: boolean
   }
   readonly network: {
     readonly listen: readonly string[]
@@ -26,6 +28,7 @@ export interface CoreConfig {
     readonly maxPeers: number
     readonly dialTimeoutMs: number
   }
+  readonly control: { readonly access: ControlAccess }
   readonly memory: { readonly transferBytes: number }
   readonly host: { readonly startTimeoutMs: number; readonly stopTimeoutMs: number }
 }
@@ -66,6 +69,13 @@ export const coreSchema: Schema<CoreConfig> = {
       default: 16 * GiB,
       min: 1 * MiB,
       max: 16 * TiB,
+    },
+    requireMarker: {
+      doc:
+        'For data on a disk that may be missing: start only where the data directory has the file that ' +
+        '`skep init --volume` made, so that nothing is written beneath the mount point instead.',
+      format: 'boolean',
+      default: false,
     },
   },
   network: {
@@ -109,6 +119,15 @@ export const coreSchema: Schema<CoreConfig> = {
       default: 10 * SECOND,
       min: 100,
       max: 5 * MINUTE,
+    },
+  },
+  control: {
+    access: {
+      doc:
+        'Who may use the control socket, and with it everything the node can do: `owner` is the user that runs it, ' +
+        '`group` their group as well.',
+      format: CONTROL_ACCESS,
+      default: 'owner',
     },
   },
   memory: {

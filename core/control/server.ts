@@ -8,6 +8,7 @@ import {
   LogController,
 } from 'fastify'
 import type { Logger } from '../logger.ts'
+import type { ControlAccess } from './access.ts'
 import type { Control } from './control.ts'
 import { controlError, errorBody, statusOf } from './errors.ts'
 import { listenOnSocket } from './socket.ts'
@@ -40,8 +41,14 @@ export interface ControlServer extends Control {
   close(): Promise<void>
 }
 
+export interface ControlOptions {
+  readonly socketPath: string
+  /** Default: its owner alone. */
+  readonly access?: ControlAccess
+}
+
 export function createControl(
-  { socketPath }: { readonly socketPath: string },
+  { socketPath, access = 'owner' }: ControlOptions,
   { log }: { readonly log: Logger },
 ): ControlServer {
   const stopping = new AbortController()
@@ -114,7 +121,7 @@ export function createControl(
     },
     async listen() {
       await app.ready()
-      await listenOnSocket(server, socketPath)
+      await listenOnSocket(server, socketPath, access)
     },
     close() {
       closing ??= close()

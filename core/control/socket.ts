@@ -2,24 +2,25 @@ import { once } from 'node:events'
 import { lstat, unlink } from 'node:fs/promises'
 import { createConnection, type Server } from 'node:net'
 import { messageOf } from '../errors.ts'
+import type { ControlAccess } from './access.ts'
 import { controlError } from './errors.ts'
 import { checkSocketPath } from './socket-path.ts'
 
-/** All permission bits but the owner's read and write. */
-const OWNER_ONLY_UMASK = 0o177
+/** All permission bits but read and write of those who may. */
+const UMASKS: Readonly<Record<ControlAccess, number>> = { owner: 0o177, group: 0o117 }
 
 /**
- * Binds `server` to a unix socket with mode 0600, in place of one that a dead process left behind.
+ * Binds `server` to a unix socket with mode 0600, or 0660 for the group, in place of one that a dead process left behind.
  *
  * @throws SkepError SOCKET_PATH_TOO_LONG, SOCKET_IN_USE, SOCKET_FAILED
  */
-export async function listenOnSocket(server: Server, path: string): Promise<void> {
+export async function listenOnSocket(server: Server, path: string, access: ControlAccess): Promise<void> {
   checkSocketPath(path)
   await removeStale(path)
   const listening = once(server, 'listening')
   // The file is made inside `listen`, synchronously: with the umask around it, it is never open to others, as it would be
   // between a bind and a chmod.
-  const umask = process.umask(OWNER_ONLY_UMASK)
+  const umask = process.umask(UMASKS[access])
   try {
     server.listen(path)
   } finally {

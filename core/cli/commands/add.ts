@@ -7,6 +7,7 @@ import type { Client, Upload } from '../client.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'
 import { interruption } from '../interrupt.ts'
+import { nodeClient } from '../node-client.ts'
 import { progressLine } from '../progress.ts'
 import type { ReadOptions } from '../tree-reader.ts'
 
@@ -54,9 +55,8 @@ export function define(command: Command): void {
       ].join('\n'),
     )
     .action(async (paths: readonly string[], options: Options) => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      const client = createClient(context.socketPath)
+      const client = await nodeClient(context)
       const signal = interruption()
       for (const path of pathsOrStdin(paths)) {
         const source = await sourceOf(path, options)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Command } from 'commander'
 import { contextOf, examples } from '../context.ts'
 import { interruption } from '../interrupt.ts'
+import { nodeClient } from '../node-client.ts'
 import { byteCount } from '../options.ts'
 
 interface Options {
@@ -19,8 +20,7 @@ export function define(command: Command): void {
       examples('skep cat CID/notes.txt', 'skep cat CID --offset 1000000 --length 16 | xxd'),
     )
     .action(async (path: string, { offset, length }: Options) => {
-      const { createClient } = await import('../client.ts')
-      const client = createClient(contextOf(command).socketPath)
+      const client = await nodeClient(contextOf(command))
       const query = { path, offset, length }
       for await (const chunk of client.download('content/cat', { query, signal: interruption() })) {
         if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')

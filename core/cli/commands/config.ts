@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { contextOf, examples, type Parts, print } from '../context.ts'
+import { type Context, contextOf, examples, type Parts, print } from '../context.ts'
+import { nodeClient } from '../node-client.ts'
 import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
 
 interface Setting {
@@ -32,9 +33,7 @@ function defineShow(command: Command, parts: Parts): void {
     .action(async (options: SettingsOptions & { origin?: boolean; running?: boolean }) => {
       const context = contextOf(command)
       const settings = options.running
-        ? await (await import('../client.ts'))
-            .createClient(context.socketPath)
-            .get<readonly Setting[]>('config')
+        ? await runningSettings(context)
         : await settingsOf(context, options, parts)
       print(context, settings, () =>
         settings
@@ -44,11 +43,12 @@ function defineShow(command: Command, parts: Parts): void {
     })
 }
 
-async function settingsOf(
-  context: ReturnType<typeof contextOf>,
-  options: SettingsOptions,
-  parts: Parts,
-): Promise<Setting[]> {
+async function runningSettings(context: Context): Promise<readonly Setting[]> {
+  const client = await nodeClient(context)
+  return client.get<readonly Setting[]>('config')
+}
+
+async function settingsOf(context: Context, options: SettingsOptions, parts: Parts): Promise<Setting[]> {
   const { describeOrigin } = await import('../../config/source.ts')
   const config = await loadSettings(context, options, parts)
   return config

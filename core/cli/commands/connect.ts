@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
+import { nodeClient } from '../node-client.ts'
 
 interface Connected {
   readonly peer: string
@@ -14,9 +15,9 @@ export function define(command: Command): void {
     .argument('<address>', 'multiaddr, or the id of a peer whose addresses are known')
     .addHelpText('after', examples('skep connect /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…'))
     .action(async (address: string) => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      const connected = await createClient(context.socketPath).operate<Connected>({
+      const client = await nodeClient(context)
+      const connected = await client.operate<Connected>({
         method: 'POST',
         path: 'peers',
         body: { address },

@@ -6,6 +6,7 @@ import { contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'
 import { formatBytes } from '../format.ts'
 import { interruption } from '../interrupt.ts'
+import { nodeClient } from '../node-client.ts'
 import { counted, progressLine } from '../progress.ts'
 
 interface Options {
@@ -29,8 +30,7 @@ export function define(command: Command): void {
       ].join('\n'),
     )
     .action(async (path: string, { output, force = false }: Options) => {
-      const [{ createClient }, { decodeTar }, { writeAtomically }, { writeTree }] = await Promise.all([
-        import('../client.ts'),
+      const [{ decodeTar }, { writeAtomically }, { writeTree }] = await Promise.all([
         import('../../control/tar.ts'),
         import('../atomic-output.ts'),
         import('../tree-writer.ts'),
@@ -40,7 +40,8 @@ export function define(command: Command): void {
       using progress = progressLine(`getting ${printable(basename(place))}`, context)
       let totalBytes: number | undefined
       let written = { files: 0, bytes: 0 }
-      const archive = createClient(context.socketPath).download('content/export', {
+      const client = await nodeClient(context)
+      const archive = client.download('content/export', {
         query: { path },
         signal: interruption(),
         onTotal(bytes) {

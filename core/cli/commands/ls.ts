@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { printable } from '../../control/printable.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
+import { nodeClient } from '../node-client.ts'
 
 interface Entry {
   readonly name: string
@@ -21,9 +22,9 @@ export function define(command: Command): void {
     .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b')
     .addHelpText('after', examples('skep ls CID/photos', 'skep ls CID --json | jq -r .name'))
     .action(async (path: string) => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      await createClient(context.socketPath).operate<object, Entry>({
+      const client = await nodeClient(context)
+      await client.operate<object, Entry>({
         method: 'GET',
         path: 'content/list',
         query: { path },

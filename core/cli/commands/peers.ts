@@ -3,14 +3,15 @@ import { printable } from '../../control/printable.ts'
 import type { PeerSummary } from '../../state/peer-state.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { formatBytes, table } from '../format.ts'
+import { nodeClient } from '../node-client.ts'
 
 export function define(command: Command): void {
   command
     .addHelpText('after', examples('skep peers', "skep peers --json | jq -r '.[].peer'"))
     .action(async () => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      const peers = await createClient(context.socketPath).get<readonly PeerSummary[]>('peers')
+      const client = await nodeClient(context)
+      const peers = await client.get<readonly PeerSummary[]>('peers')
       print(context, peers, () => describe(peers))
     })
 }

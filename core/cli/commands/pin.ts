@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { printable } from '../../control/printable.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
+import { nodeClient } from '../node-client.ts'
 import { progressLine } from '../progress.ts'
 
 interface Pin {
@@ -25,10 +26,10 @@ function defineAdd(command: Command): void {
     .option('--name <text>', 'a name to know it by')
     .addHelpText('after', examples('skep pin add CID --name photos'))
     .action(async (path: string, { name }: { name?: string }) => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
       using progress = progressLine('pinning', context)
-      const pin = await createClient(context.socketPath).operate<Pin>({
+      const client = await nodeClient(context)
+      const pin = await client.operate<Pin>({
         method: 'POST',
         path: 'pins',
         body: { path, name },
@@ -46,9 +47,9 @@ function defineRemove(command: Command): void {
     .argument('<path>', 'CID or CID/a/b')
     .addHelpText('after', examples('skep pin rm CID'))
     .action(async (path: string) => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      const removed = await createClient(context.socketPath).operate<{ cid: string }>({
+      const client = await nodeClient(context)
+      const removed = await client.operate<{ cid: string }>({
         method: 'DELETE',
         path: 'pins',
         query: { path },
@@ -63,9 +64,9 @@ function defineList(command: Command): void {
     .description('list what the node keeps')
     .addHelpText('after', examples('skep pin ls --json | jq -r .cid'))
     .action(async () => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      await createClient(context.socketPath).operate<object, Pin>({
+      const client = await nodeClient(context)
+      await client.operate<object, Pin>({
         method: 'GET',
         path: 'pins',
         signal: interruption(),

@@ -2,14 +2,15 @@ import type { Command } from 'commander'
 import type { PluginStatus } from '../../state/node-state.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { table } from '../format.ts'
+import { nodeClient } from '../node-client.ts'
 
 export function define(command: Command): void {
   command
     .addHelpText('after', examples('skep plugins', "skep plugins --json | jq -r '.[].name'"))
     .action(async () => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      const plugins = await createClient(context.socketPath).get<readonly PluginStatus[]>('plugins')
+      const client = await nodeClient(context)
+      const plugins = await client.get<readonly PluginStatus[]>('plugins')
       print(context, plugins, () => describe(plugins))
     })
 }

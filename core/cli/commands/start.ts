@@ -23,8 +23,8 @@ export function define(command: Command, parts: Parts): void {
       const signal = interruption()
       const context = contextOf(command)
       const { dataDirectory, socketPath } = context
-      await ensureDataDirectory(dataDirectory)
       const config = await loadSettings(context, options, parts)
+      await ensureDataDirectory(dataDirectory, config.core.storage)
       const [{ startNode }, { createLogger }] = await Promise.all([
         import('../../node.ts'),
         import('../../logger.ts'),

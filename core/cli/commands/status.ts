@@ -2,14 +2,15 @@ import type { Command } from 'commander'
 import type { NodeStatus } from '../../state/node-state.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { formatBytes, formatDuration, table } from '../format.ts'
+import { nodeClient } from '../node-client.ts'
 
 export function define(command: Command): void {
   command
     .addHelpText('after', examples('skep status', 'skep status --json | jq .storage.usedBytes'))
     .action(async () => {
-      const { createClient } = await import('../client.ts')
       const context = contextOf(command)
-      const status = await createClient(context.socketPath).get<NodeStatus>('status')
+      const client = await nodeClient(context)
+      const status = await client.get<NodeStatus>('status')
       print(context, status, () => describe(status))
     })
 }

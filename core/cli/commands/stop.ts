@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { contextOf, examples, print } from '../context.ts'
+import { nodeClient } from '../node-client.ts'
 
 export function define(command: Command): void {
   command.addHelpText('after', examples('skep stop && skep start')).action(async () => {
-    const { createClient } = await import('../client.ts')
     const context = contextOf(command)
-    await createClient(context.socketPath).stop()
+    const client = await nodeClient(context)
+    await client.stop()
     print(context, { stopped: true }, () => 'stopped')
   })
 }

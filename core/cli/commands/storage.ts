@@ -17,8 +17,8 @@ function defineRebuild(command: Command, parts: Parts): void {
     .action(async (options: SettingsOptions) => {
       const context = contextOf(command)
       const { dataDirectory } = context
-      await ensureDataDirectory(dataDirectory)
       const { core } = await loadSettings(context, options, parts)
+      await ensureDataDirectory(dataDirectory, core.storage)
       const [{ rebuildIndex }, { verifyBlock }, { createLogger }, { CID }, raw, digest] = await Promise.all([
         import('../../storage/rebuild.ts'),
         import('../../content/hashes.ts'),

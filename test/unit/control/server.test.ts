@@ -47,6 +47,14 @@ t.test('the socket belongs to its owner alone, whatever the umask', async t => {
   await control.close()
 })
 
+t.test('a socket for the group', async t => {
+  const socketPath = join(await temporaryDirectory(t), 'skep.sock')
+  const control = createControl({ socketPath, access: 'group' }, { log: silentLogger })
+  t.teardown(() => control.close())
+  await control.listen()
+  t.equal(statSync(socketPath).mode & 0o777, 0o660)
+})
+
 t.test('a path that is too long is told with its length and the limit', async t => {
   const longest = `/tmp/${'x'.repeat(MAX_SOCKET_PATH_BYTES - 5)}`
   const control = createControl({ socketPath: longest }, { log: silentLogger })
