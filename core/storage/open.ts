@@ -4,6 +4,7 @@ import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { BlockIndex } from './block-index.ts'
 import { QuotaBlockStore } from './block-store.ts'
+import { syncDirectory } from './directory.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { DiskRoom } from './disk-room.ts'
 import { DiskShelf } from './disk-shelf.ts'
@@ -69,6 +70,8 @@ export async function openStorage(
 
     const vault = await Vault.open({ directory }, { log, onFatal, nowMs })
     undo.defer(() => vault.close())
+    // The names of what was made just now: a flush of a file is no promise that its name lasts.
+    for (const place of ['index', 'vault', '.']) await syncDirectory(join(directory, place))
     const room = new DiskRoom({ directory, minFreeBytes: options.minFreeDiskBytes }, { nowMs })
     await room.roomBytes()
     const reserve = new DiskReserve(join(directory, 'reserve'))
