@@ -1,5 +1,5 @@
 import { existsSync, openSync, readSync, statSync, writeSync } from 'node:fs'
-import { cp, rename, truncate, writeFile } from 'node:fs/promises'
+import { cp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import {
@@ -70,6 +70,25 @@ t.test('a damaged block is one block lost, and can be stored again', async t => 
   t.equal(freedBytes, 5 * SLOT, 'the slot comes free with its segment')
   t.notOk(existsSync(file))
   t.match(blocks.stats(), { blocks: 0, usedBytes: 0 })
+})
+
+t.test('a sector that can not be read is one block lost', async t => {
+  const directory = t.testdir()
+  const before = await openAt(t, directory)
+  const [lost, ...others] = [block(LARGE), block(MIB), block(100)]
+  await before.blocks.put(lost.cid, lost.bytes)
+  const [file] = segmentFiles(directory)
+  if (!file) throw new Error('a segment')
+  for (const { cid, bytes } of others) await before.blocks.put(cid, bytes)
+  await before.close()
+  // Linux answers EIO to reads of memory that isn't mapped, as there is none at the lowest addresses.
+  await rm(file)
+  await symlink('/proc/self/mem', file)
+
+  const { blocks } = await openAt(t, directory)
+  await t.rejects(blocks.get(lost.cid), { code: 'BLOCK_CORRUPT', cause: { code: 'EIO' } })
+  t.notOk(blocks.has(lost.cid), 'it counts as absent')
+  for (const { cid, bytes } of others) t.equal(Buffer.compare(await blocks.get(cid), bytes), 0)
 })
 
 t.test('a damaged segment of nothing else is given back at the next start', async t => {
