@@ -2,6 +2,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { eventually } from '../../helpers/eventually.ts'
 import { SkepProcess, skep } from '../../helpers/skep-process.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
@@ -54,6 +55,30 @@ t.test('signals stop a node cleanly', async t => {
     t.equal(await node.end(signal), 0, signal)
     t.notOk(existsSync(join(node.directory, 'skep.sock')), 'the socket is gone')
   }
+})
+
+t.test('a second signal ends a node whose plugin does not stop', async t => {
+  const directory = await temporaryDirectory(t)
+  const module = join(directory, 'stubborn.ts')
+  writeFileSync(
+    module,
+    `export default {
+      manifest: { name: 'stubborn', version: '1.0.0', requires: [], wants: [], provides: [] },
+      schema: {},
+      metrics() {},
+      register: () => ({ async start() {}, stop: () => new Promise(() => {}), health: () => ({ status: 'ok' }) }),
+    }`,
+  )
+  const settings = [`plugins.stubborn.module=${module}`, 'host.stopTimeoutMs=5m']
+  const node = await SkepProcess.start(join(directory, 'node'), [
+    ...ALONE,
+    ...settings.flatMap(setting => ['--set', setting]),
+  ])
+  t.teardown(() => node.end('SIGKILL'))
+  const ended = node.end('SIGTERM')
+  await eventually('the socket to go', () => !existsSync(join(node.directory, 'skep.sock')) || undefined)
+  process.kill(node.pid, 'SIGTERM')
+  t.equal(await ended, 1)
 })
 
 t.test('a second node on the same data is refused, and the first goes on', async t => {
