@@ -16,6 +16,7 @@ import { keepPorts } from './network/kept-ports.ts'
 import { createNetwork } from './network/network.ts'
 import { Network } from './network/network-port.ts'
 import { createMemoryBudget, MemoryBudget } from './resources/byte-budget.ts'
+import { createServiceManager } from './service-manager.ts'
 import { Blocks } from './services/blocks.ts'
 import { Pins } from './services/pins.ts'
 import { createNodeState, NodeState, type NodeStatus } from './state/node-state.ts'
@@ -34,6 +35,8 @@ export interface NodeOptions {
   readonly socketPath: string
   readonly version: string
   readonly log: Logger
+  /** Where a service manager says how to reach it. Default: there is none. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Storage that can't be trusted any more: the process has to end now, and verify at the next start. */
   onFatal(error: Error): void
   /** Gives up the boot. */
@@ -63,6 +66,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     socketPath,
     version,
     log,
+    env = {},
     onFatal,
     signal = new AbortController().signal,
   } = options
@@ -142,6 +146,9 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   boot.defer(() => state.enter('stopping'))
   state.enter('running')
   await control.listen()
+  const manager = createServiceManager({ env }, { status: () => state.status(), log })
+  boot.defer(() => manager.stopping())
+  await manager.ready()
 
   const running = boot.move()
   let stopped: Promise<void> | undefined

@@ -34,7 +34,8 @@ export function define(command: Command, parts: Parts): void {
         log.fatal({ err: error }, 'the node ends now')
         process.exit(1)
       }
-      const parameters = { config, dataDirectory, socketPath, version: VERSION, log, onFatal, signal }
+      const { env } = process
+      const parameters = { config, dataDirectory, socketPath, version: VERSION, log, env, onFatal, signal }
       const node = await startNode(parameters).catch(error => {
         if (signal.aborted) return undefined
         throw error
