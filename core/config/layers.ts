@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { readShippedFile } from '../executable/shipped-file.ts'
 import type { Machine } from '../resources/probe.ts'
 import { coreSchema } from './core-schema.ts'
 import { readEnv } from './env.ts'
@@ -39,13 +40,16 @@ export interface Layers {
   placeOf(section: string): Origin | undefined
 }
 
-const SHIPPED_CONFIG = resolve(import.meta.dirname, '../../config')
-
 export async function readLayers(options: LayerOptions): Promise<Layers> {
-  const { configDirectory = SHIPPED_CONFIG, userFile, env, machine } = options
+  const { configDirectory, userFile, env, machine } = options
   const workingDirectory = resolve(options.workingDirectory ?? '.')
 
-  const defaults = await readYamlFile(join(configDirectory, 'default.yaml'), 'default')
+  const ofSkep = (file: string, layer: 'default' | 'profile'): Promise<ReadSources> =>
+    configDirectory === undefined
+      ? readYamlFile(`config/${file}`, layer, readShippedFile)
+      : readYamlFile(join(configDirectory, file), layer)
+
+  const defaults = await ofSkep('default.yaml', 'default')
   const user = userFile ? await readYamlFile(resolve(workingDirectory, userFile), 'user') : NOTHING
   const sets = readSets(options, workingDirectory)
 
@@ -60,7 +64,7 @@ export async function readLayers(options: LayerOptions): Promise<Layers> {
   const chosen = read([...defaults.sources, ...user.sources], { profile: coreSchema.profile }, [''])
   const wish = chosen.values.get('profile')?.value as Profile | 'auto' | undefined
   const profile = wish === undefined || wish === 'auto' ? pickProfile(machine) : wish
-  const budgets = await readYamlFile(join(configDirectory, 'profiles', `${profile}.yaml`), 'profile')
+  const budgets = await ofSkep(`profiles/${profile}.yaml`, 'profile')
 
   const files = [...defaults.sources, ...budgets.sources, ...user.sources]
   const all = [...files, ...sets.sources]

@@ -1,12 +1,9 @@
-import { stat } from 'node:fs/promises'
-import { registerHooks } from 'node:module'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { messageOf } from '../errors.ts'
 import type { Plugin } from '../plugin.ts'
 import { configError } from './errors.ts'
 import { fragmentFault } from './fragment.ts'
 import { nearest } from './nearest.ts'
+import { importPluginModule } from './plugin-module.ts'
 import type { SchemaTree } from './schema.ts'
 
 /** The plugins that come with skep: name -> literal import. */
@@ -42,59 +39,12 @@ async function importBuiltIn(name: string, catalogue: Catalogue): Promise<unknow
 }
 
 async function importModule(module: string, baseDirectory: string): Promise<unknown> {
-  shareApi()
   try {
-    const imported = /^\.{0,2}\//.test(module)
-      ? await import(pathToFileURL(await entryOf(resolve(baseDirectory, module))).href)
-      : await importPackage(module, baseDirectory)
-    return imported.default
+    return (await importPluginModule(module, baseDirectory)).default
   } catch (error) {
     const message = `module "${module}", as seen from ${baseDirectory}, does not load: ${messageOf(error)}`
     throw configError('PLUGIN_INVALID', message, { cause: error })
   }
-}
-
-/** A folder stands for its `index.ts` or `index.js`. */
-async function entryOf(path: string): Promise<string> {
-  if (!(await stat(path)).isDirectory()) return path
-  const index = join(path, 'index.ts')
-  return (await stat(index).catch(() => undefined)) ? index : join(path, 'index.js')
-}
-
-/**
- * Imports a package as a file in `baseDirectory` would. Node has no call for that (`import.meta.resolve` knows one parent,
- * `require.resolve` misses packages made for `import` alone), hence a hook for the length of one import.
- */
-async function importPackage(name: string, baseDirectory: string): Promise<{ default?: unknown }> {
-  const parentURL = pathToFileURL(join(baseDirectory, 'config.yaml')).href
-  // Node remembers what a name led to; this one says from where.
-  const request = `skep-plugin:${encodeURIComponent(parentURL)}:${name}`
-  const hooks = registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === request ? next(name, { ...context, parentURL }) : next(specifier, context),
-  })
-  try {
-    return await import(request)
-  } finally {
-    hooks.deregister()
-  }
-}
-
-const API_URL = new URL('../api.ts', import.meta.url).href
-
-let apiShared = false
-
-/**
- * From here on `skep` means this process's own API, wherever the module that imports it lies: tokens are known by identity,
- * so a second copy of them would name no service.
- */
-function shareApi(): void {
-  if (apiShared) return
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === 'skep' ? next(API_URL, context) : next(specifier, context),
-  })
-  apiShared = true
 }
 
 /** Why the host couldn't use it. Whether it is a good plugin is for the conformance suite to say. */

@@ -16,9 +16,13 @@ interface ReadFile {
   readonly problems: readonly ConfigProblem[]
 }
 
-export async function readYamlFile(file: string, layer: FileLayer): Promise<ReadFile> {
+export async function readYamlFile(
+  file: string,
+  layer: FileLayer,
+  readText = (path: string): Promise<string> => readFile(path, 'utf8'),
+): Promise<ReadFile> {
   try {
-    return parseYaml(await readFile(file, 'utf8'), file, layer)
+    return parseYaml(await readText(file), file, layer)
   } catch (error) {
     const message = `can't be read: ${messageOf(error)}`
     return { sources: [], problems: [{ kind: 'file', origin: { layer, file }, message }] }
