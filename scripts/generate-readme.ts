@@ -7,6 +7,7 @@ import { configError } from '../core/config/errors.ts'
 import { createPluginLoader } from '../core/config/load-plugin.ts'
 import { contentError } from '../core/content/errors.ts'
 import { controlError } from '../core/control/errors.ts'
+import { executableError } from '../core/executable/errors.ts'
 import { hostError } from '../core/host/errors.ts'
 import { networkError } from '../core/network/errors.ts'
 import { storageError } from '../core/storage/errors.ts'
@@ -20,6 +21,7 @@ const ERRORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Configuration: configError.fixes,
   Content: contentError.fixes,
   'Control socket': controlError.fixes,
+  Executable: executableError.fixes,
   Network: networkError.fixes,
   Plugins: hostError.fixes,
   Storage: storageError.fixes,
