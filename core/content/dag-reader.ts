@@ -14,34 +14,45 @@ export class DagReader {
   readonly #session: BlockSession
   readonly #memory: MemoryBudget
   readonly #signal: AbortSignal | undefined
+  readonly #onBytes: ((bytes: number) => void) | undefined
 
-  constructor(session: BlockSession, memory: MemoryBudget, signal?: AbortSignal) {
+  /** `onBytes` is told the size of each block that was read. */
+  constructor(
+    session: BlockSession,
+    memory: MemoryBudget,
+    signal?: AbortSignal,
+    onBytes?: (bytes: number) => void,
+  ) {
     this.#session = session
     this.#memory = memory
     this.#signal = signal
+    this.#onBytes = onBytes
   }
 
   /** The same session, waiting no longer than `signal`, too. */
   until(signal: AbortSignal | undefined): DagReader {
     if (!signal) return this
     const both = this.#signal ? AbortSignal.any([this.#signal, signal]) : signal
-    return new DagReader(this.#session, this.#memory, both)
+    return new DagReader(this.#session, this.#memory, both, this.#onBytes)
   }
 
   /** @throws SkepError NOT_UNIXFS, CONTENT_UNAVAILABLE, CONTENT_CORRUPT */
-  async load(cid: CID, link: SizedLink = {}, signal = this.#signal): Promise<UnixfsNode> {
-    return decodeUnixfs(cid, await this.#session.get(cid, { signal, sizeHint: blockHint(link) }))
+  async load(cid: CID, link: SizedLink = {}): Promise<UnixfsNode> {
+    const block = await this.#session.get(cid, { signal: this.#signal, sizeHint: blockHint(link) })
+    this.#onBytes?.(block.length)
+    return decodeUnixfs(cid, block)
   }
 
-  /** Loads what is behind `links`, several at a time, and gives it in order. */
-  ahead<L extends SizedLink, O>(
+  /** Loads what is behind `links`, one block each with the reader given, several at a time, and gives it in order. */
+  ahead<L, O>(
     links: Iterable<L> | AsyncIterable<L>,
-    load: (link: L, signal: AbortSignal) => Promise<O>,
+    load: (link: L, reader: DagReader) => Promise<O>,
   ): AsyncGenerator<O, void, void> {
     return readAhead(links, {
       memory: this.#memory,
-      sizeOf: link => blockHint(link) ?? MAX_BLOCK_BYTES,
-      load,
+      maxItemBytes: MAX_BLOCK_BYTES,
+      load: (link, signal, onBytes) =>
+        load(link, new DagReader(this.#session, this.#memory, signal, onBytes)),
       signal: this.#signal,
     })
   }

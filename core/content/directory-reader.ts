@@ -15,8 +15,8 @@ export async function* entriesOf(
     yield* node.links
     return
   }
-  const slots = reader.ahead(node.links, async (link, signal) =>
-    isShardLink(node, link) ? await loadShard(reader, link, node, depth, signal) : link,
+  const slots = reader.ahead(node.links, async (link, ahead) =>
+    isShardLink(node, link) ? await loadShard(ahead, link, node, depth) : link,
   )
   for await (const slot of slots) {
     if ('type' in slot) yield* entriesOf(reader, slot, depth + 1)
@@ -52,10 +52,9 @@ async function loadShard(
   link: DirectoryLink,
   parent: ShardNode,
   depth: number,
-  signal?: AbortSignal,
 ): Promise<ShardNode> {
   if (depth >= MAX_DAG_DEPTH) throw tooDeep(link.cid)
-  const node = await reader.load(link.cid, link, signal)
+  const node = await reader.load(link.cid, link)
   if (node.type === 'shard' && node.bits === parent.bits) return node
   throw contentError('NOT_UNIXFS', `block ${link.cid} is a ${node.type}, not the shard its parent says it is`)
 }

@@ -141,11 +141,11 @@ export class Exporter {
     directory: DirectoryNode | ShardNode,
     { withBytes }: { readonly withBytes: boolean },
   ): AsyncGenerator<{ link: DirectoryLink; child: Child }, void, void> {
-    return reader.ahead(entriesOf(reader, directory), async (link, signal) => {
+    return reader.ahead(entriesOf(reader, directory), async (link, ahead) => {
       const size = link.cid.code === raw.code ? this.#sizeOfRaw(link, withBytes) : undefined
       return {
         link,
-        child: size === undefined ? await reader.load(link.cid, link, signal) : { type: 'file', size },
+        child: size === undefined ? await ahead.load(link.cid, link) : { type: 'file', size },
       }
     })
   }

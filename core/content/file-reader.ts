@@ -27,9 +27,9 @@ export async function* readFile(
   const own = file.data.subarray(clamp(span.from, file.data.length), clamp(span.to, file.data.length))
   if (own.length > 0) yield own
   const parts = partsWithin(file, span)
-  const loaded = reader.ahead(parts, async (part, signal) => ({
+  const loaded = reader.ahead(parts, async (part, ahead) => ({
     ...part,
-    node: await loadPart(reader, part, signal),
+    node: await loadPart(ahead, part),
   }))
   for await (const { cid: partCid, node, start } of loaded) {
     yield* readFile(reader, partCid, node, { from: span.from - start, to: span.to - start }, depth + 1)
@@ -51,8 +51,8 @@ function* partsWithin(file: FileNode, { from, to }: Span): Generator<PlacedPart>
   }
 }
 
-async function loadPart(reader: DagReader, part: PlacedPart, signal: AbortSignal): Promise<FileNode> {
-  const node = await reader.load(part.cid, part, signal)
+async function loadPart(reader: DagReader, part: PlacedPart): Promise<FileNode> {
+  const node = await reader.load(part.cid, part)
   if (node.type !== 'file') {
     throw contentError('NOT_UNIXFS', `block ${part.cid} is a ${node.type} and can't be part of a file`)
   }

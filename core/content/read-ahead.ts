@@ -2,9 +2,10 @@ import type { Lease, MemoryBudget } from '../resources/byte-budget.ts'
 
 export interface ReadAheadOptions<I, O> {
   readonly memory: MemoryBudget
-  /** Bytes that the result will hold, as well as they are known. */
-  sizeOf(item: I): number
-  load(item: I, signal: AbortSignal): Promise<O>
+  /** The most that loading one item can take. What is said about its size is a stranger's claim and counts for nothing. */
+  readonly maxItemBytes: number
+  /** `onBytes` is told what really came, as often as something does. */
+  load(item: I, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<O>
   readonly signal?: AbortSignal
 }
 
@@ -14,42 +15,52 @@ const MAX_BYTES_AHEAD = 16 * 1024 * 1024
 
 interface Slot<O> {
   readonly result: Promise<O>
-  readonly bytes: number
   readonly lease?: Promise<Lease>
+  /** What it may take, and once it is loaded what it takes. */
+  bytes: number
 }
 
 /**
  * Loads `items`, several at a time, and gives their results in order.
  *
  * What is loaded ahead is leased from the memory budget, and only while half of it is free: readers that nobody drains
- * can't starve fetches, and under pressure a reader goes on one item at a time.
+ * can't starve fetches, and under pressure a reader goes on one item at a time. Each item counts as the largest there is
+ * until it has come, and then as what it is.
  */
 export async function* readAhead<I, O>(
   items: Iterable<I> | AsyncIterable<I>,
-  { memory, sizeOf, load, signal }: ReadAheadOptions<I, O>,
+  { memory, maxItemBytes, load, signal }: ReadAheadOptions<I, O>,
 ): AsyncGenerator<O, void, void> {
   const stop = new AbortController()
   const stopOrAbort = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   const source = iterate(items)
   const slots: Slot<O>[] = []
-  let aheadBytes = 0
   let next = await source.next()
 
-  const start = (item: I, bytes: number, lease?: Promise<Lease>): void => {
-    const result = lease ? lease.then(() => load(item, stopOrAbort)) : load(item, stopOrAbort)
+  const start = (item: I, lease?: Promise<Lease>): void => {
+    const run = async (): Promise<O> => {
+      const held = await lease
+      let bytes = 0
+      const result = await load(item, stopOrAbort, added => {
+        bytes += added
+      })
+      slot.bytes = bytes
+      held?.shrink(bytes)
+      return result
+    }
+    const slot: Slot<O> = { result: run(), lease, bytes: maxItemBytes }
     // Awaited in its turn; until then a failure isn't unhandled.
-    result.catch(() => undefined)
-    slots.push({ result, bytes, lease })
-    aheadBytes += bytes
+    slot.result.catch(() => undefined)
+    slots.push(slot)
   }
 
   try {
     while (!next.done || slots.length > 0) {
       while (!next.done && slots.length < MAX_ITEMS_AHEAD) {
-        const bytes = sizeOf(next.value)
         const isHead = slots.length === 0
-        if (!isHead && (aheadBytes + bytes > MAX_BYTES_AHEAD || !isRoomy(memory, bytes))) break
-        start(next.value, bytes, isHead ? undefined : memory.lease(bytes, { signal: stopOrAbort }))
+        const aheadBytes = slots.reduce((sum, { bytes }) => sum + bytes, 0)
+        if (!isHead && (aheadBytes + maxItemBytes > MAX_BYTES_AHEAD || !isRoomy(memory, maxItemBytes))) break
+        start(next.value, isHead ? undefined : memory.lease(maxItemBytes, { signal: stopOrAbort }))
         next = await source.next()
       }
       const head = slots.shift()
@@ -58,7 +69,6 @@ export async function* readAhead<I, O>(
         const result = await head.result
         signal?.throwIfAborted()
         await giveBack(head)
-        aheadBytes -= head.bytes
         yield result
       } catch (error) {
         await giveBack(head)

@@ -4,6 +4,8 @@ import type { WaitOptions } from '../storage/storage.ts'
 /** Bytes of memory lent to one consumer. `release` is idempotent. */
 export interface Lease {
   readonly bytes: number
+  /** Gives back all but `bytes`, where that is less than is held. */
+  shrink(bytes: number): void
   release(): void
 }
 
@@ -35,15 +37,19 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
 
   const take = (bytes: number): Lease => {
     usedBytes += bytes
-    let held = true
+    let heldBytes = bytes
+    const shrink = (toBytes: number): void => {
+      if (toBytes >= heldBytes) return
+      usedBytes -= heldBytes - toBytes
+      heldBytes = toBytes
+      grantWaiting()
+    }
     return {
-      bytes,
-      release() {
-        if (!held) return
-        held = false
-        usedBytes -= bytes
-        grantWaiting()
+      get bytes() {
+        return heldBytes
       },
+      shrink,
+      release: () => shrink(0),
     }
   }
 

@@ -134,3 +134,18 @@ t.test('property: in any run the limit holds, turns are kept, and nothing is los
     { numRuns: 100 },
   )
 })
+
+t.test('a lease that shrinks gives the rest to whoever waits', async t => {
+  const budget = createMemoryBudget(10)
+  const lease = await budget.lease(10)
+  const waiting = budget.lease(6)
+  lease.shrink(12)
+  t.equal(lease.bytes, 10, 'it never grows')
+  lease.shrink(4)
+  t.equal((await waiting).bytes, 6)
+  t.match({ held: lease.bytes, used: budget.usedBytes }, { held: 4, used: 10 })
+  lease.release()
+  lease.shrink(1)
+  lease.release()
+  t.equal(budget.usedBytes, 6)
+})

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as dagPb from '@ipld/dag-pb'
 import fc from 'fast-check'
 import { UnixFS } from 'ipfs-unixfs'
@@ -340,6 +341,32 @@ t.test('content of another node is fetched, several blocks at a time and in orde
   t.equal(new Set(exchange.fetched).size, exchange.fetched.length, 'each block once')
   t.equal(exchange.open, 0, 'sessions are closed')
   t.equal(node.memory.usedBytes, 0)
+})
+
+t.test('what a reader that stalls has fetched ahead is bounded, whatever the links claim', async t => {
+  const source = createTestNode()
+  const parts: CID[] = []
+  for (let seed = 1; seed <= 24; seed++) parts.push(await put(source, raw.code, pattern(2 * MIB, seed)))
+  const fetchedOf = async (claimedBytes: number): Promise<number> => {
+    const file = new UnixFS({ type: 'file', blockSizes: parts.map(() => BigInt(2 * MIB)) })
+    const Links = parts.map(Hash => ({ Name: '', Hash, Tsize: claimedBytes }))
+    const cid = await put(source, dagPb.code, dagPb.encode({ Data: file.marshal(), Links }))
+    const node = createTestNode({ memoryBytes: 8 * MIB })
+    const exchange = exchangeWith(source.storage)
+    node.blocks.attachExchange(exchange)
+    const chunks = node.content.cat(cid.toString())[Symbol.asyncIterator]()
+    let bytes = (await chunks.next()).value?.length
+    // What was asked for ahead ends, and nothing follows it.
+    for (let turn = 0; turn < 1000; turn++) await nextTurn()
+    const fetched = new Set(exchange.fetched).size - 1
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) bytes += next.value.length
+    t.equal(bytes, parts.length * 2 * MIB)
+    t.equal(node.memory.usedBytes, 0)
+    return fetched
+  }
+  const honest = await fetchedOf(2 * MIB)
+  t.ok(honest <= 4, `${honest} parts of an honest file`)
+  t.equal(await fetchedOf(1), honest)
 })
 
 t.test('a reader that stops early, or aborts, leaves nothing behind', async t => {
