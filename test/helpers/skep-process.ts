@@ -24,15 +24,18 @@ interface RunOptions {
   readonly cwd?: string
   /** Run the command inside this network namespace. */
   readonly namespace?: string
+  /** The command line to run; from source by default. */
+  readonly program?: readonly string[]
 }
 
-function spawnCli(args: readonly string[], { env, cwd, namespace }: RunOptions): ChildProcess {
-  const command = [process.execPath, CLI, ...args]
+function spawnCli(args: readonly string[], options: RunOptions): ChildProcess {
+  const { env, cwd, namespace, program: cli = [process.execPath, CLI] } = options
+  const command = [...cli, ...args]
   const [program = '', ...rest] = namespace ? ['ip', 'netns', 'exec', namespace, ...command] : command
   return spawn(program, rest, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
 }
 
-/** Runs one command of the CLI from source to its end. */
+/** Runs one command of the CLI to its end. */
 export async function skep(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const child = spawnCli(args, options)
   const closed = once(child, 'close')

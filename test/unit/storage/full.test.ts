@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { BlockStore } from '../../../core/storage/storage.ts'
 import { block } from '../../conformance/block-store.ts'
+import { mountTmpfs } from '../../helpers/tmpfs.ts'
 import { KIB, MIB, openAt } from './stores.ts'
 
 type Held = ReturnType<typeof block>[]
@@ -45,7 +45,7 @@ t.test('a full map', async t => {
 
   const things = index.bucket('demo/things')
   const outcomes = await Promise.allSettled([
-    index.write(batch => batch.put(things, Buffer.from('a'), Buffer.alloc(100 * KIB))),
+    index.write(batch => batch.put(things, Buffer.from('a'), Buffer.alloc(200 * KIB))),
     index.write(batch => batch.delete(things, Buffer.from('b'))),
   ])
   t.match(outcomes, [{ status: 'rejected', reason: { code: 'STORAGE_FULL' } }, { status: 'fulfilled' }])
@@ -64,7 +64,7 @@ for (const { name, size } of [
   { name: 'with blocks in the index', size: 25 * KIB },
 ]) {
   t.test(`a full disk, ${name}`, async t => {
-    await using small = mount(t, 12 * MIB)
+    await using small = mountTmpfs(t, `size=${12 * MIB}`)
     if (!small) return
     const { directory } = small
     const fatal: Error[] = []
@@ -94,30 +94,4 @@ for (const { name, size } of [
     t.same(fatal, [], 'a full disk is not a broken one')
     await reopened.close()
   })
-}
-
-/** A file system of `bytes`, or undefined where this user may not mount one and nobody insists. */
-function mount(t: Test, bytes: number): (AsyncDisposable & { directory: string }) | undefined {
-  const directory = join(t.testdir(), 'small')
-  mkdirSync(directory)
-  const { status, stderr } = spawnSync('/bin/mount', [
-    '-t',
-    'tmpfs',
-    '-o',
-    `size=${bytes}`,
-    'tmpfs',
-    directory,
-  ])
-  if (status !== 0) {
-    if (process.env.CI === 'true') t.fail(`could not mount a small file system: ${stderr}`)
-    else t.pass('may not mount a small file system here', { skip: true })
-    return undefined
-  }
-  return {
-    directory,
-    async [Symbol.asyncDispose]() {
-      // Lazy: a test that failed still has files open.
-      spawnSync('/bin/umount', ['-l', directory])
-    },
-  }
 }
