@@ -64,7 +64,7 @@ export const coreSchema: Schema<CoreConfig> = {
     mapBytes: {
       doc:
         'Address space for the index, which also holds blocks under 32 KiB. It costs no memory or disk until used; ' +
-        'where it is full, writes are refused.',
+        'where it is full, unpinned blocks make room, and where there are none, writes are refused.',
       format: 'bytes',
       default: 16 * GiB,
       min: 1 * MiB,

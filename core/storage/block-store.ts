@@ -1,7 +1,8 @@
 import type { CID } from 'multiformats/cid'
 import { storageError } from './errors.ts'
+import { IndexRoom } from './index-room.ts'
 import { type Allowance, Quota } from './quota.ts'
-import { diskBytesOf, MAX_BLOCK_BYTES, MAX_HASH_BYTES } from './size-classes.ts'
+import { diskBytesOf, indexBytesOf, MAX_BLOCK_BYTES, MAX_HASH_BYTES } from './size-classes.ts'
 import type { BlockEntry, BlockStore, Evictor, Reservation, StorageStats, WaitOptions } from './storage.ts'
 
 /** Where blocks lie: on disk or in memory. Knows neither quota nor evictor. */
@@ -25,6 +26,8 @@ export interface BlockShelf {
   readonly freeDiskBytes: number
   /** Disk bytes that blocks may still take, asked of the file system. */
   diskRoomBytes(): Promise<number>
+  /** Bytes that blocks may still take in the index; exact where there are fewer than `wanted`. */
+  indexRoomBytes(wanted: number): number
 }
 
 export interface BlockStoreOptions {
@@ -37,6 +40,7 @@ type PutOptions = WaitOptions & { reservation?: Reservation }
 export class QuotaBlockStore implements BlockStore {
   readonly #shelf: BlockShelf
   readonly #quota: Quota
+  readonly #indexRoom: IndexRoom
   /** Writes and deletes under way, by hash; as many as callers wait for. */
   readonly #puts = new Map<string, Promise<void>>()
   readonly #deletes = new Map<string, Promise<unknown>>()
@@ -48,6 +52,10 @@ export class QuotaBlockStore implements BlockStore {
       { maxBytes: options.maxBytes, usedBytes: shelf.usedBytes },
       { diskRoomBytes: () => shelf.diskRoomBytes() },
     )
+    this.#indexRoom = new IndexRoom({
+      roomBytes: wanted => shelf.indexRoomBytes(wanted),
+      evictor: () => this.#quota.evictor,
+    })
   }
 
   has(cid: CID): boolean {
@@ -134,6 +142,7 @@ export class QuotaBlockStore implements BlockStore {
   async #store(hash: Uint8Array, bytes: Uint8Array, { signal, reservation }: PutOptions): Promise<void> {
     const allowance = await this.#allowance(diskBytesOf(bytes.length), reservation, signal)
     try {
+      using _ = await this.#indexRoom.take(indexBytesOf(bytes.length), { signal })
       await this.#shelf.write(hash, bytes)
       this.#quota.use(allowance)
     } finally {

@@ -21,6 +21,8 @@ export interface DiskShelfDependencies {
   readonly index: BlockIndex
   readonly files: SegmentFiles
   readonly room: DiskRoom
+  /** Bytes that blocks may still take in the index; exact where there are fewer than `wanted`. */
+  indexRoomBytes(wanted: number): number
   readonly reserve: DiskReserve
   readonly log: Logger
   /** Called when the disk fails under a sync: what the kernel forgot then can't be told from what it wrote. */
@@ -76,6 +78,10 @@ export class DiskShelf implements BlockShelf {
 
   async diskRoomBytes(): Promise<number> {
     return this.#segments.slackBytes + (await this.#dependencies.room.roomBytes())
+  }
+
+  indexRoomBytes(wanted: number): number {
+    return this.#dependencies.indexRoomBytes(wanted)
   }
 
   sizeOf(hash: Uint8Array): number | undefined {

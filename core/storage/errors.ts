@@ -14,7 +14,8 @@ export type StorageErrorCode =
   | 'BLOCK_TOO_LARGE'
 
 export const storageError = defineErrors<StorageErrorCode>({
-  STORAGE_FULL: 'Raise storage.maxBytes, unpin content, or free space on the file system.',
+  STORAGE_FULL:
+    'Raise storage.maxBytes (storage.mapBytes where the index is full), unpin content, or free space on the file system.',
   STORAGE_FAILED:
     'Check the disk (kernel log, SMART) and start again: the store verifies itself at the next start.',
   STORAGE_CLOSED: 'Open the storage again: it was closed.',

@@ -81,6 +81,11 @@ export class LmdbStore implements KeyValueStore {
     return this.#bucketOf(tableOf(name, this.#options.environment))
   }
 
+  /** Bytes that puts may still take, as far as committed; exact where there are fewer than `wanted`. */
+  roomBytes(wanted: number): number {
+    return this.#roomBytes >= wanted ? this.#roomBytes : this.#options.mapBytes - this.#usedBytes()
+  }
+
   async write<T>(change: (batch: WriteBatch) => T): Promise<T> {
     this.#checkOpen()
     if (this.#failure) throw this.#failure

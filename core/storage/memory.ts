@@ -32,6 +32,7 @@ function createMemoryShelf(index: MemoryStore): BlockShelf {
     usedBytes: 0,
     freeDiskBytes: Number.MAX_SAFE_INTEGER,
     diskRoomBytes: async () => Number.POSITIVE_INFINITY,
+    indexRoomBytes: () => Number.POSITIVE_INFINITY,
     get blocks() {
       return bucket.size()
     },

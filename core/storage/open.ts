@@ -42,6 +42,14 @@ export interface StorageDependencies {
 }
 
 /**
+ * Part of the index that blocks leave to what else is written there: what is known of their use and their pins must
+ * still fit when blocks fill the rest.
+ */
+const INDEX_RESERVE_SHARE = 1 / 16
+/** The order of use of the thousands of blocks that can be on their way, many times over. */
+const MAX_INDEX_RESERVE_BYTES = 64 * 1024 * 1024
+
+/**
  * Opens all that a node keeps on disk, or makes it. This process holds the directory until `close`.
  *
  * @throws SkepError STORAGE_LOCKED, STORAGE_TOO_NEW, STORAGE_UNREADABLE, STORAGE_FULL, STORAGE_FAILED
@@ -76,7 +84,10 @@ export async function openStorage(
     await room.roomBytes()
     const reserve = new DiskReserve(join(directory, 'reserve'))
     await reserve.fill()
-    const shelf = new DiskShelf({ index: blockIndex, files, room, reserve, log, onFatal })
+    const indexReserveBytes = Math.min(MAX_INDEX_RESERVE_BYTES, options.mapBytes * INDEX_RESERVE_SHARE)
+    const indexRoomBytes = (wanted: number): number =>
+      index.roomBytes(wanted + indexReserveBytes) - indexReserveBytes
+    const shelf = new DiskShelf({ index: blockIndex, files, room, indexRoomBytes, reserve, log, onFatal })
     undo.defer(() => shelf.close())
 
     let closing: Promise<void> | undefined

@@ -60,6 +60,11 @@ const ENTRY_OVERHEAD_BYTES = 128
 const LEAF_FILL = 0.5
 const OVERFLOW_HEADER_BYTES = 16
 
+/** Bytes of the index that a block of `payloadBytes` takes at most, in the tables of blocks. */
+export function indexBytesOf(payloadBytes: number): number {
+  return isInline(payloadBytes) ? diskBytesOf(payloadBytes) : ENTRY_OVERHEAD_BYTES / LEAF_FILL
+}
+
 /** Disk bytes that a block of `payloadBytes` takes, as the quota counts them. Never less than what it really takes. */
 export function diskBytesOf(payloadBytes: number): number {
   if (!isInline(payloadBytes)) return slotBytesOf(sizeClassOf(payloadBytes))

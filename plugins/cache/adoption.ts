@@ -80,16 +80,30 @@ export class Adoption {
     }
   }
 
+  /** The blocks that the next step would adopt. */
+  next(): Uint8Array[] {
+    return this.#complete ? [] : this.#strangersAmong(this.#nextHashes())
+  }
+
+  #nextHashes(): Uint8Array[] {
+    const { blocks } = this.#dependencies
+    return blocks.list({ after: this.#cursor, limit: BLOCKS_PER_STEP }).map(({ hash }) => hash)
+  }
+
+  #strangersAmong(hashes: readonly Uint8Array[]): Uint8Array[] {
+    const { order, isPinned } = this.#dependencies
+    return hashes.filter(hash => !order.knows(hash) && !isPinned(hash))
+  }
+
   async #step(): Promise<number> {
     if (this.#complete) return 0
-    const { blocks, order, isPinned } = this.#dependencies
     const round = this.#round
-    const entries = blocks.list({ after: this.#cursor, limit: BLOCKS_PER_STEP })
-    const strangers = entries.map(({ hash }) => hash).filter(hash => !order.knows(hash) && !isPinned(hash))
-    await order.adopt(strangers)
+    const hashes = this.#nextHashes()
+    const strangers = this.#strangersAmong(hashes)
+    await this.#dependencies.order.adopt(strangers)
     if (round !== this.#round) return strangers.length
-    this.#cursor = entries.at(-1)?.hash
-    if (entries.length < BLOCKS_PER_STEP) {
+    this.#cursor = hashes.at(-1)
+    if (hashes.length < BLOCKS_PER_STEP) {
       this.#complete = true
       this.#completedMs = this.#dependencies.nowMs()
     }

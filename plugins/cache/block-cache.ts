@@ -48,7 +48,7 @@ export class BlockCache implements Cache, Evictor {
     this.#order = new RecencyOrder(options, {
       store,
       isPinned,
-      onFull: () => this.#saveSoon(),
+      onFull: () => void this.#save(),
       onForgotten: () => this.#adoption.restart(),
     })
     this.#adoption = new Adoption({ blocks, order: this.#order, isPinned, nowMs })
@@ -57,6 +57,7 @@ export class BlockCache implements Cache, Evictor {
       order: this.#order,
       adoption: this.#adoption,
       isPinned,
+      save: () => this.#save(),
       onEvicted: (count, bytes) => this.#countEvicted(count, bytes),
     })
   }
@@ -76,7 +77,7 @@ export class BlockCache implements Cache, Evictor {
     this.#detach()
     this.#detach = undefined
     await this.#turn
-    await this.#order.save()
+    await this.#save()
     this.#dependencies.metrics.observe(() => ({ trackedBlocks: 0, unsavedTouches: 0 }))
   }
 
@@ -114,7 +115,7 @@ export class BlockCache implements Cache, Evictor {
   /** Background loop: saves what was used. */
   async keepSaved(signal: AbortSignal): Promise<void> {
     for await (const _ of setInterval(this.#options.savePeriodMs, undefined, { signal, ref: false })) {
-      await this.#order.save()
+      await this.#save()
     }
   }
 
@@ -158,7 +159,10 @@ export class BlockCache implements Cache, Evictor {
     this.#dependencies.metrics.evictedBytes.inc(bytes)
   }
 
-  #saveSoon(): void {
-    this.#order.save().catch(error => this.#dependencies.log.warn({ err: error }, 'order of use not saved'))
+  /** What can't be saved is forgotten: those blocks count as long unused, and nothing else depends on it. */
+  async #save(): Promise<void> {
+    await this.#order
+      .save()
+      .catch(error => this.#dependencies.log.warn({ err: error }, 'order of use not saved'))
   }
 }

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { decode } from 'multiformats/hashes/digest'
-import type { BlockStore, WaitOptions } from '../../core/api.ts'
+import { type BlockStore, isSkepError, type WaitOptions } from '../../core/api.ts'
 import type { Adoption } from './adoption.ts'
 import type { Place, RecencyOrder } from './recency-order.ts'
 import { type Candidate, planSlice } from './slice.ts'
@@ -17,8 +17,18 @@ export interface EvictionDependencies {
   readonly order: RecencyOrder
   readonly adoption: Adoption
   readonly isPinned: (hash: Uint8Array) => boolean
+  /** Saves the order where that can be done; never rejects. */
+  readonly save: () => Promise<void>
   readonly onEvicted: (blocks: number, bytes: number) => void
 }
+
+interface Found {
+  /** Another pass is worth it. */
+  readonly hasMore: boolean
+  readonly freedBytes: number
+}
+
+const NOTHING_FOUND: Found = { hasMore: false, freedBytes: 0 }
 
 /** Makes room: walks the order from the longest unused block on and deletes what no pin holds, slice by slice. */
 export class Eviction {
@@ -32,15 +42,16 @@ export class Eviction {
 
   /** Frees at least `bytes` on disk where it can; resolves with the bytes freed. Stops early when `signal` aborts. */
   async run(bytes: number, { signal }: WaitOptions = {}): Promise<number> {
-    const { order } = this.#dependencies
+    const { save } = this.#dependencies
     let freedBytes = 0
     // Blocks used while it walks are passed over; a second look takes even those before anyone is refused.
     let secondLook = false
     while (freedBytes < bytes && !signal?.aborted) {
-      await order.save()
+      await save()
       const passBytes = await this.#pass(bytes - freedBytes, signal)
-      freedBytes += passBytes
-      if (passBytes > 0 || (await this.#findMore(signal))) secondLook = false
+      const found = passBytes > 0 ? NOTHING_FOUND : await this.#findMore(signal)
+      freedBytes += passBytes + found.freedBytes
+      if (passBytes > 0 || found.hasMore) secondLook = false
       else if (secondLook) break
       else secondLook = true
     }
@@ -60,7 +71,7 @@ export class Eviction {
       if (!last) break
       after = last
       // Nothing may be awaited between the plan, which asked for pins, and the delete.
-      freedBytes += await this.#delete(victims)
+      freedBytes += await this.#delete(victims.map(({ hash }) => hash))
       await order.drop([...victims, ...stale])
       await setImmediate()
     }
@@ -79,23 +90,31 @@ export class Eviction {
     }
   }
 
-  async #delete(victims: readonly Place[]): Promise<number> {
+  async #delete(victims: readonly Uint8Array[]): Promise<number> {
     if (victims.length === 0) return 0
     const { blocks, onEvicted } = this.#dependencies
-    const freedBytes = await blocks.delete(victims.map(({ hash }) => hash))
+    const freedBytes = await blocks.delete(victims)
     onEvicted(victims.length, freedBytes)
     return freedBytes
   }
 
-  /** Looks for blocks that the order doesn't know yet. */
-  async #findMore(signal: AbortSignal | undefined): Promise<boolean> {
+  /** Looks for blocks that the order doesn't know yet; where it can't take them in, they go at once. */
+  async #findMore(signal: AbortSignal | undefined): Promise<Found> {
     const { adoption } = this.#dependencies
     adoption.refresh()
     while (!adoption.complete && !signal?.aborted) {
-      if ((await adoption.step()) > 0) return true
+      try {
+        if ((await adoption.step()) > 0) return { hasMore: true, freedBytes: 0 }
+      } catch (error) {
+        if (!isSkepError(error, 'STORAGE_FULL')) throw error
+        const strangers = adoption.next().slice(0, this.#options.sliceBlocks)
+        const freedBytes = await this.#delete(strangers)
+        if (freedBytes > 0) return { hasMore: true, freedBytes }
+        throw error
+      }
       await setImmediate()
     }
-    return false
+    return NOTHING_FOUND
   }
 
   #sizeOf(hash: Uint8Array): number | undefined {

@@ -88,7 +88,7 @@ export class RecencyOrder {
     return this.isUnsaved(hash) || this.#position.has(hash)
   }
 
-  /** Resolves when every touch before the call is on disk. */
+  /** Resolves when every touch before the call is on disk; where it rejects, those that aren't are forgotten. */
   save(): Promise<void> {
     const saved = this.#saving.catch(() => undefined).then(() => this.#saveTouches())
     this.#saving = saved
@@ -136,6 +136,9 @@ export class RecencyOrder {
       for (let start = 0; start < touches.length; start += TOUCHES_PER_WRITE) {
         await this.#move(touches.slice(start, start + TOUCHES_PER_WRITE))
       }
+    } catch (error) {
+      this.#dependencies.onForgotten()
+      throw error
     } finally {
       this.#beingSaved = new Map()
     }
