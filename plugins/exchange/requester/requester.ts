@@ -170,9 +170,11 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       }
     } else if (status === Status.BUSY) {
       if (mode === Mode.HAVE) want.standings.delete(link.id)
+      this.#putOff(want, link.id, 'busy')
       link.ease()
     } else {
-      want.standings.set(link.id, 'missing')
+      if (mode === Mode.BLOCK) this.#putOff(want, link.id, 'missing')
+      else want.standings.set(link.id, 'missing')
       want.session.missed(link.id)
     }
     if (mode === Mode.BLOCK) this.#askAgain([want])
@@ -261,6 +263,10 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     want.asks.delete(peer)
     want.hopeMs = this.#deps.now()
     this.#inFlightBytes -= ask.bytes
+  }
+
+  #putOff(want: Want, peer: string, answer: 'busy' | 'missing'): void {
+    want.putOff(peer, answer, { nowMs: this.#deps.now(), patienceMs: this.#options.findTimeoutMs })
   }
 
   /** Puts wants that nobody is asked for any more before all others: they have waited longest. */

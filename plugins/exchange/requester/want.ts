@@ -18,6 +18,8 @@ interface Waiter {
   reject(reason: unknown): void
 }
 
+type PutOff = 'busy' | 'missing'
+
 /** How often a stream may break under a want before its peer is given up for it. */
 const MAX_BREAKS = 3
 
@@ -37,6 +39,10 @@ export class Want implements PlannedWant {
   /** When somebody was last known who could deliver it. */
   hopeMs: number
   readonly #breaks = new Map<string, { count: number; reason: string }>()
+  /** Peers that were asked and put it off, with the last word of each. */
+  readonly #putOff = new Map<string, PutOff>()
+  /** When the first of them did. */
+  #putOffMs: number | undefined
   readonly #waiters = new Set<Waiter>()
 
   constructor(options: { cid: CID; sizeHint?: number; session: Session; nowMs: number }) {
@@ -128,10 +134,22 @@ export class Want implements PlannedWant {
     if (count >= MAX_BREAKS) this.standings.set(peer, 'failed')
   }
 
+  /**
+   * `peer` was asked and put it off, for all that it may say it has it. Given up for this block where the first excuse, of
+   * any peer, was `patienceMs` ago: no number of them buys more.
+   */
+  putOff(peer: string, answer: PutOff, { nowMs, patienceMs }: { nowMs: number; patienceMs: number }): void {
+    this.#putOff.set(peer, answer)
+    this.#putOffMs ??= nowMs
+    if (nowMs - this.#putOffMs > patienceMs) this.standings.set(peer, 'failed')
+    else if (answer === 'missing') this.standings.set(peer, 'missing')
+  }
+
   /** Each peer asked, and what it answered. */
   answers(): Map<string, string> {
     const answers = new Map<string, string>()
     for (const [peer, standing] of this.standings) answers.set(peer, ANSWERS[standing])
+    for (const [peer, answer] of this.#putOff) answers.set(peer, PUT_OFF[answer])
     for (const [peer, { reason }] of this.#breaks) answers.set(peer, reason)
     return answers
   }
@@ -143,3 +161,5 @@ const ANSWERS: Record<Standing, string> = {
   missing: 'does not have it',
   failed: 'failed',
 }
+
+const PUT_OFF: Record<PutOff, string> = { busy: 'is busy', missing: 'does not have it' }

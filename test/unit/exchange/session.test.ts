@@ -1,6 +1,9 @@
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import t from 'tap'
+import type { Channel } from '../../../core/api.ts'
+import { decodeRequest, encodeReply, Status, type Want } from '../../../plugins/exchange/wire/codec.ts'
+import { answer, deliver, type Handler, pretender } from '../../chaos/exchange/script.ts'
 import { staller } from '../../chaos/exchange/staller.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { startNode } from '../network/nodes.ts'
@@ -29,6 +32,64 @@ t.test('a block nobody has: says who was asked, and what each answered', async t
   t.match(failure.message, `${silent.id}: no answer`)
   t.match(failure.message, `${foreign.port.self}: does not speak /skep/blocks/1.0.0`)
   t.match(requester.details(), { unavailableBlocks: 1, wantsOutstanding: 0, bytesInFlight: 0 })
+})
+
+t.test(
+  'a peer that puts a block off for ever is waited for no longer than twice the time to find one',
+  async t => {
+    const block = randomBlock(100)
+    const put = (status: Status) => (channel: Channel, want: Want) => answer(channel, want.id, status)
+    const excuses: Record<string, { handler: Handler; says: string }> = {
+      'busy, but has it': { handler: pretender([block], put(Status.BUSY)), says: 'is busy' },
+      'busy, whatever is asked': {
+        handler: async channel => {
+          for (let message = await channel.read(); message; message = await channel.read())
+            for (const want of decodeRequest(message).wants) await put(Status.BUSY)(channel, want)
+        },
+        says: 'is busy',
+      },
+      'not any more, but again': {
+        handler: pretender([block], async (channel, want) => {
+          await channel.write(
+            encodeReply({ answers: [{ id: want.id, status: Status.MISSING, length: 0 }], haveUpdates: [] }),
+          )
+          await channel.write(encodeReply({ answers: [], haveUpdates: [want.cid] }))
+        }),
+        says: 'does not have it',
+      },
+    }
+    for (const [name, { handler, says }] of Object.entries(excuses)) {
+      const findTimeoutMs = 400
+      const requester = await startExchange(t, { findTimeoutMs })
+      const peer = await startPeer(t, handler)
+      await connect(requester, peer)
+      await using session = requester.session()
+      const startMs = performance.now()
+      await t.rejects(
+        session.fetch(block.cid, { signal: AbortSignal.timeout(10_000) }),
+        { code: 'BLOCK_UNAVAILABLE', message: new RegExp(`${peer.id}: ${says}`) },
+        name,
+      )
+      t.ok(performance.now() - startMs >= findTimeoutMs, 'not at the first excuse')
+      t.match(requester.details(), { wantsOutstanding: 0, bytesInFlight: 0 })
+    }
+  },
+)
+
+t.test('a peer that was busy once is asked again', async t => {
+  const block = randomBlock(100)
+  const requester = await startExchange(t)
+  let asked = 0
+  const peer = await startPeer(
+    t,
+    pretender([block], (channel, want) =>
+      ++asked > 2 ? deliver(channel, want, block) : answer(channel, want.id, Status.BUSY),
+    ),
+  )
+  await connect(requester, peer)
+  await using session = requester.session()
+  t.ok(areContents([await session.fetch(block.cid)], [block]))
+  t.equal(asked, 3)
 })
 
 t.test('a node without peers says so', async t => {
