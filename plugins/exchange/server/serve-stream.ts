@@ -55,6 +55,8 @@ export class ServeStream {
    * @throws SkepError PROTOCOL_VIOLATION, and what the channel throws
    */
   async run(): Promise<void> {
+    const onGone = (): void => this.#room?.resolve()
+    this.channel.signal.addEventListener('abort', onGone, { once: true })
     try {
       for (;;) {
         const message = await this.channel.read()
@@ -65,6 +67,7 @@ export class ServeStream {
         await this.#roomForAnswers()
       }
     } finally {
+      this.channel.signal.removeEventListener('abort', onGone)
       this.#end()
     }
   }
@@ -168,9 +171,7 @@ export class ServeStream {
     while (this.#outbox.size >= MAX_WAITING_ANSWERS) {
       this.channel.signal.throwIfAborted()
       this.#room = Promise.withResolvers()
-      const { promise, resolve } = this.#room
-      this.channel.signal.addEventListener('abort', () => resolve(), { once: true })
-      await promise
+      await this.#room.promise
     }
   }
 
