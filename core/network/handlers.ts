@@ -89,6 +89,12 @@ export class Handlers {
     const { protocol, admission, channels } = entry
     const { log, metrics, report } = this.#deps
     const key = peer.toString()
+    if (protocol.trust !== 'anyone') {
+      // Whoever asks couldn't know, so it is no fault.
+      metrics.refusedStreams.inc({ protocol: protocol.id, reason: 'trust' })
+      stream.abort(networkError('STREAM_CLOSED', `${protocol.id}: for the fleet alone`))
+      return
+    }
     const refusal = admission.enter(key)
     if (refusal) {
       metrics.refusedStreams.inc({ protocol: protocol.id, reason: refusal })

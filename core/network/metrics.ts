@@ -31,7 +31,7 @@ export function networkMetrics(create: MetricFactory, read: NetworkReadings): Ne
     }),
     refusedStreams: create.counter({
       name: 'refused_streams_total',
-      help: 'Inbound streams reset because a peer had too many (streams) or opened them too fast (rate).',
+      help: 'Inbound streams reset: a peer had too many (streams), opened them too fast (rate), may not (trust).',
       labels: ['protocol', 'reason'],
     }),
     receivedBytes: create.counter({

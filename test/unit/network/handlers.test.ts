@@ -56,6 +56,26 @@ t.test('streams opened too fast are reset and charged', async t => {
   t.match(ours.peers.get(stock.peerId), { evidence: { overload: 8 - handled } })
 })
 
+t.test('streams of a fleet protocol are reset, and nobody is charged', async t => {
+  const protocol = protocolOf({ trust: 'fleet' })
+  const [ours, stock] = [await startNode(t), await startStockNode(t)]
+  await ours.port.handle(protocol, async () => {
+    t.fail('nobody is of the fleet')
+  })
+  await stock.dial(ours.port.addresses())
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const stream = await stock.dialProtocol(ours.port.self, protocol.id)
+    if (stream.status === 'open') await gone(stream)
+    t.equal(stream.status, 'reset')
+  }
+  t.same(ours.peers.get(stock.peerId)?.evidence, {})
+  t.match(ours.network.protocols(), [{ id: protocol.id, openStreams: 0 }])
+  t.match(
+    await ours.metrics.text(),
+    /refused_streams_total\{protocol="\/skep\/test\/1.0.0",reason="trust"\} 3/,
+  )
+})
+
 t.test('a handler that throws resets its stream and nothing else', async t => {
   const protocol = protocolOf()
   const [alice, bob] = [await startNode(t), await startNode(t)]
