@@ -9,6 +9,7 @@ import type { DiskRoom } from './disk-room.ts'
 import { storageError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { IndexEntry } from './index-entry.ts'
+import type { SealedSegments } from './sealed-segments.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { SegmentSet } from './segment-set.ts'
 import { diskBytesOf, isInline, sizeClassOf } from './size-classes.ts'
@@ -20,12 +21,13 @@ import { Turnstile } from './turnstile.ts'
 export interface DiskShelfDependencies {
   readonly index: BlockIndex
   readonly files: SegmentFiles
+  readonly sealed: SealedSegments
   readonly room: DiskRoom
   /** Bytes that blocks may still take in the index; exact where there are fewer than `wanted`. */
   indexRoomBytes(wanted: number): number
   readonly reserve: DiskReserve
   readonly log: Logger
-  /** Called when the disk fails under a sync: what the kernel forgot then can't be told from what it wrote. */
+  /** Called when the disk fails under a write or sync: what the kernel forgot then can't be told from what it wrote. */
   onFatal(error: Error): void
 }
 
@@ -190,6 +192,7 @@ export class DiskShelf implements BlockShelf {
     try {
       await this.#dependencies.files.write(segment, slot.position, encodeSlotHeader(block), bytes)
     } catch (cause) {
+      if (systemCodeOf(cause) === 'EIO') throw await this.#fail([segment], cause)
       throw diskError(cause, `could not write block ${hex(block.hash)}`)
     }
   }
@@ -205,13 +208,29 @@ export class DiskShelf implements BlockShelf {
 
   async #sync(ids: ReadonlySet<number>): Promise<void> {
     const segments = [...ids].flatMap(id => this.#segments.get(id) ?? [])
-    try {
-      await Promise.all(segments.map(segment => this.#dependencies.files.sync(segment)))
-    } catch (cause) {
-      this.#failure ??= storageError('STORAGE_FAILED', 'the disk failed while blocks were synced', { cause })
-      this.#dependencies.onFatal(this.#failure)
-      throw this.#failure
-    }
+    const failed: Segment[] = []
+    let cause: unknown
+    const syncing = segments.map(segment =>
+      this.#dependencies.files.sync(segment).catch(error => {
+        failed.push(segment)
+        cause = error
+      }),
+    )
+    await Promise.all(syncing)
+    if (failed.length > 0) throw await this.#fail(failed, cause)
+  }
+
+  /** Nothing more is written. The segments are sealed first, so that the next start goes on elsewhere. */
+  async #fail(segments: readonly Segment[], cause: unknown): Promise<Error> {
+    const isFirst = this.#failure === undefined
+    this.#failure ??= storageError('STORAGE_FAILED', 'the disk failed while blocks were written', { cause })
+    const failure = this.#failure
+    await this.#segments.seal(segments).catch(error => {
+      const ids = segments.map(({ id }) => id)
+      this.#dependencies.log.error({ err: error, segments: ids }, 'could not note which segments failed')
+    })
+    if (isFirst) this.#dependencies.onFatal(failure)
+    return failure
   }
 }
 

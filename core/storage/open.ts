@@ -13,6 +13,7 @@ import { LmdbStore } from './lmdb.ts'
 import { lockDirectory } from './lock.ts'
 import { formatOf, migrate } from './migrations.ts'
 import { finishRebuild } from './rebuild.ts'
+import { SealedSegments } from './sealed-segments.ts'
 import { SegmentFiles } from './segment-files.ts'
 import { slotBytesOf } from './size-classes.ts'
 import { countBits } from './slots.ts'
@@ -33,7 +34,7 @@ export interface StorageOptions {
 export interface StorageDependencies {
   readonly log: Logger
   /**
-   * Called once where the disk failed under a sync. From then on every write fails, and the process should exit: only
+   * Called once where the disk failed under a write or sync. From then on every write fails, and the process should exit: only
    * a fresh start sees what the disk really holds. Default: none beside the log line.
    */
   onFatal?(error: Error): void
@@ -74,7 +75,9 @@ export async function openStorage(
     undo.defer(() => index.close())
     const files = new SegmentFiles(join(directory, 'segments'))
     const blockIndex = new BlockIndex(index)
-    await tidySegments(blockIndex, files, log)
+    const sealed = new SealedSegments(join(directory, 'sealed-segments'))
+    await sealed.load(log)
+    await tidySegments(blockIndex, files, sealed, log)
 
     const vault = await Vault.open({ directory }, { log, onFatal, nowMs })
     undo.defer(() => vault.close())
@@ -87,7 +90,16 @@ export async function openStorage(
     const indexReserveBytes = Math.min(MAX_INDEX_RESERVE_BYTES, options.mapBytes * INDEX_RESERVE_SHARE)
     const indexRoomBytes = (wanted: number): number =>
       index.roomBytes(wanted + indexReserveBytes) - indexReserveBytes
-    const shelf = new DiskShelf({ index: blockIndex, files, room, indexRoomBytes, reserve, log, onFatal })
+    const shelf = new DiskShelf({
+      index: blockIndex,
+      files,
+      sealed,
+      room,
+      indexRoomBytes,
+      reserve,
+      log,
+      onFatal,
+    })
     undo.defer(() => shelf.close())
 
     let closing: Promise<void> | undefined
@@ -129,11 +141,16 @@ async function openIndex(
 }
 
 /** Forgets segments without blocks and removes files that a crash left behind when they were given back. */
-async function tidySegments(index: BlockIndex, files: SegmentFiles, log: Logger): Promise<void> {
+async function tidySegments(
+  index: BlockIndex,
+  files: SegmentFiles,
+  sealed: SealedSegments,
+  log: Logger,
+): Promise<void> {
   const quarantined = Map.groupBy(index.quarantined(), slot => slot.segment)
   const held = index.segments()
   const empty = held.filter(
-    ({ id, record }) => countBits(record.bitmap) === (quarantined.get(id)?.length ?? 0),
+    ({ id, record }) => !sealed.has(id) && countBits(record.bitmap) === (quarantined.get(id)?.length ?? 0),
   )
   if (empty.length > 0) {
     await index.store.write(batch => {

@@ -1,6 +1,7 @@
 import type { Logger } from '../logger.ts'
 import { type BlockIndex, quarantinedBytesOf } from './block-index.ts'
 import { diskError } from './disk-error.ts'
+import type { SealedSegments } from './sealed-segments.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { chooseSegment, emptyRecord, Segment, type Slot } from './slots.ts'
 import type { WriteBatch } from './storage.ts'
@@ -8,6 +9,7 @@ import type { WriteBatch } from './storage.ts'
 export interface SegmentSetDependencies {
   readonly index: BlockIndex
   readonly files: SegmentFiles
+  readonly sealed: SealedSegments
   readonly log: Logger
 }
 
@@ -70,7 +72,8 @@ export class SegmentSet {
 
   #adopt(segment: Segment): void {
     this.#segments.set(segment.id, segment)
-    if (!segment.full) this.#openOf(segment.sizeClass).add(segment)
+    segment.sealed = this.#dependencies.sealed.has(segment.id)
+    if (!segment.full && !segment.sealed) this.#openOf(segment.sizeClass).add(segment)
   }
 
   #openOf(sizeClass: number): Set<Segment> {
@@ -89,7 +92,16 @@ export class SegmentSet {
     const segment = this.#segments.get(id)
     if (!segment) return
     segment.free(position)
-    this.#openOf(segment.sizeClass).add(segment)
+    if (!segment.sealed) this.#openOf(segment.sizeClass).add(segment)
+  }
+
+  /** The disk failed to write to them: now and after every restart they take no new blocks. */
+  async seal(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
+      segment.sealed = true
+      this.#openOf(segment.sizeClass).delete(segment)
+    }
+    await this.#dependencies.sealed.add(segments.map(({ id }) => id))
   }
 
   /** Its slot isn't used again while the segment lives. */

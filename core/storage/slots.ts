@@ -72,6 +72,8 @@ export class Segment {
   readonly quarantined = new Set<number>()
   /** Set when its last block leaves: the file is about to be unlinked. */
   retired = false
+  /** Set where the disk failed to write to it: takes no new blocks, and the file stays. */
+  sealed = false
 
   constructor(id: number, { sizeClass, bitmap }: SegmentRecord) {
     this.id = id
@@ -94,7 +96,7 @@ export class Segment {
 
   /** Nothing in it but what is leaving or damaged. */
   get abandoned(): boolean {
-    return this.#takenSlots === this.leaving.size + this.quarantined.size
+    return !this.sealed && this.#takenSlots === this.leaving.size + this.quarantined.size
   }
 
   /** Bytes of the file that new blocks can take without making it longer. */
@@ -123,7 +125,7 @@ export class Segment {
 export function chooseSegment(segments: Iterable<Segment>): Segment | undefined {
   let best: Segment | undefined
   for (const segment of segments) {
-    if (segment.full || segment.retired) continue
+    if (segment.full || segment.retired || segment.sealed) continue
     if (!best || segment.takenSlots > best.takenSlots) best = segment
   }
   return best
