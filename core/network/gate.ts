@@ -1,4 +1,12 @@
 import type { ConnectionGater } from '@libp2p/interface'
+import type { Logger } from '../logger.ts'
+
+/**
+ * Says no to connections: any method may be left out, and `true` denies. The remote's key is known, and proved, from
+ * `denyInboundEncryptedConnection` and `denyOutboundEncryptedConnection` on; before that an address is all there is. A rule
+ * that throws denies. Asked for each connection, so it has to answer at once.
+ */
+export type GateRule = ConnectionGater
 
 /** Who may connect. Inbound connections are refused until it opens; every rule may refuse any connection. */
 export interface Gate {
@@ -6,15 +14,20 @@ export interface Gate {
   open(): void
   close(): void
   /** A rule that joins the live node: reputation, fleet. Returns the function that removes it. */
-  add(rule: ConnectionGater): () => void
+  add(rule: GateRule): () => void
 }
 
-export function createGate(): Gate {
+export function createGate({ log }: { readonly log: Logger }): Gate {
   let isOpen = false
-  const rules = new Set<ConnectionGater>()
-  const denied = async (ask: (rule: ConnectionGater) => Promise<boolean> | boolean | undefined) => {
-    for (const rule of rules) if (await ask(rule)) return true
-    return false
+  const rules = new Set<{ readonly rule: GateRule }>()
+  const denied = async (ask: (rule: GateRule) => Promise<boolean> | boolean | undefined) => {
+    try {
+      for (const { rule } of rules) if (await ask(rule)) return true
+      return false
+    } catch (error) {
+      log.warn({ err: error }, 'a gate rule failed: the connection is denied')
+      return true
+    }
   }
   return {
     open() {
@@ -24,8 +37,9 @@ export function createGate(): Gate {
       isOpen = false
     },
     add(rule) {
-      rules.add(rule)
-      return () => rules.delete(rule)
+      const entry = { rule }
+      rules.add(entry)
+      return () => rules.delete(entry)
     },
     gater: {
       denyDialPeer: peer => denied(rule => rule.denyDialPeer?.(peer)),

@@ -3,10 +3,11 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
 import type { WaitOptions } from '../storage/storage.ts'
 import type { Channel } from './framing.ts'
+import type { GateRule } from './gate.ts'
 import type { Protocol } from './protocols.ts'
 
 /**
- * The network as plugins see it. All of a plugin's handlers and attachments go with it when it stops.
+ * The network as plugins see it. All of a plugin's handlers, gate rules and attachments go with it when it stops.
  */
 export interface NetworkPort {
   readonly self: PeerId
@@ -32,6 +33,11 @@ export interface NetworkPort {
    * @throws SkepError PROTOCOL_UNSUPPORTED, DIAL_FAILED, PEER_TIMEOUT
    */
   open(peer: PeerId, protocol: Protocol, options?: WaitOptions): Promise<Channel>
+  /**
+   * Has `rule` asked about each new connection, beside all others; each may deny it. Those that are open stay so: hang up
+   * where they should not. Returns the function that takes the rule away.
+   */
+  gate(rule: GateRule): () => void
   /**
    * Adds a libp2p service (discovery, kad-dht, autonat, …) to the live node and starts it. What a `PeerDiscovery` finds
    * goes to the peer store and to `onPeer`. Given at `createLibp2p` instead, a service that throws would kill the node.

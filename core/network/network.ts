@@ -49,7 +49,7 @@ export interface NodeNetwork {
   openGate(): void
   /** Detaches, closes all connections and stops listening. Idempotent. */
   stop(): Promise<void>
-  /** A view of the network for `owner`, whose handlers and attachments `release` takes away. */
+  /** A view of the network for `owner`, whose handlers, gate rules and attachments `release` takes away. */
   port(owner: string): OwnedPort
   addresses(): Multiaddr[]
   connections(): { readonly inbound: number; readonly outbound: number; readonly max: number }
@@ -69,7 +69,7 @@ export async function createNetwork(
 ): Promise<NodeNetwork> {
   const { peers, log } = deps
   const firstCipher = options.firstCipher ?? detectFirstCipher()
-  const gate = createGate()
+  const gate = createGate({ log })
   const traffic = new Traffic()
   gate.add(traffic.rule)
   const metrics = networkMetrics(deps.metrics, {
@@ -136,6 +136,15 @@ export async function createNetwork(
     async handle(protocol, handler) {
       released.throwIfAborted()
       await handlers.handle(owner, protocol, handler)
+    },
+    gate(rule) {
+      released.throwIfAborted()
+      const remove = gate.add(rule)
+      released.addEventListener('abort', remove, { once: true })
+      return () => {
+        released.removeEventListener('abort', remove)
+        remove()
+      }
     },
     async attach(name, factory, attachOptions) {
       released.throwIfAborted()

@@ -12,7 +12,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
 import t from 'tap'
-import { isSkepError } from '../../../core/api.ts'
+import { type GateRule, isSkepError } from '../../../core/api.ts'
 import { createNode, gone, nextEvent, protocolOf, startNode, startStockNode } from './nodes.ts'
 
 const somebody = async () => peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
@@ -47,6 +47,49 @@ t.test('a rule that joins the gate refuses a peer by its key', async t => {
   remove()
   await stranger.port.dial(node.port.addresses())
   t.pass('and lets it in once the rule is gone')
+})
+
+t.test('a plugin adds rules to the gate, and they go with it', async t => {
+  const [node, stranger] = [await startNode(t), await startNode(t)]
+  const { port, release } = node.network.port('reputation')
+  const asked: string[] = []
+  const rule: GateRule = {
+    denyInboundEncryptedConnection: peer => {
+      asked.push(peer.toString())
+      return true
+    },
+  }
+  const visit = async (): Promise<void> => {
+    await stranger.port.dial(node.port.addresses())
+    await stranger.port.ping(node.port.self)
+  }
+  const lifted = port.gate(rule)
+  port.gate(rule)
+  await t.rejects(visit())
+  t.same([...new Set(asked)], [stranger.port.self.toString()], 'by the key it proved')
+  lifted()
+  await t.rejects(visit(), 'the other one still stands')
+  await release()
+  await visit()
+  t.equal(node.port.connections(stranger.port.self).length, 1)
+  t.throws(() => port.gate(rule), { code: 'NETWORK_STOPPED' })
+})
+
+t.test('a gate rule that throws denies', async t => {
+  const [node, other] = [await startNode(t), await startNode(t)]
+  const lift = node.port.gate({
+    denyDialPeer() {
+      throw new Error('broken')
+    },
+    denyInboundConnection() {
+      throw new Error('broken')
+    },
+  })
+  await t.rejects(node.port.dial(other.port.addresses()), { code: 'DIAL_FAILED' })
+  await t.rejects(other.port.dial(node.port.addresses()), { code: 'DIAL_FAILED' })
+  lift()
+  await node.port.dial(other.port.addresses())
+  t.match(node.network.connections(), { inbound: 0, outbound: 1 })
 })
 
 t.test('an occupied port is an error that names the address and the fix', async t => {
