@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { SkepProcess } from '../../test/helpers/skep-process.ts'
+import { build } from '../../test/package/executables.ts'
+import { hostArchitecture } from '../package/settings.ts'
 import { anonymousBytesOf, cpuSecondsOf } from './process-sample.ts'
 import { type BenchRow, benchRow } from './row.ts'
 
@@ -22,35 +24,48 @@ async function idleOf(pid: number, seconds: number): Promise<Idle> {
   return { anonymousBytes: anonymousBytesOf(pid), cpuPercent: ((cpuSecondsOf(pid) - before) / seconds) * 100 }
 }
 
-/** What a node with the default plugins takes when nothing happens, beside a bare Node HTTP server. */
+/** What an executable with the default plugins takes when nothing happens, beside a node from source and a bare Node HTTP server. */
 export async function idle({ seconds }: { readonly seconds: number }): Promise<BenchRow[]> {
   const directory = mkdtempSync(join(tmpdir(), 'skep-idle-'))
+  const program = await build(hostArchitecture())
   const bareChild = spawn(process.execPath, ['-e', BARE_SERVER], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const sets = ['plugins.monitoring.port=0', 'network.listen=/ip4/127.0.0.1/tcp/0'].flatMap(set => [
-    '--set',
-    set,
-  ])
-  const node = await SkepProcess.start(directory, sets)
+  const start = (name: string, options = {}): Promise<SkepProcess> =>
+    SkepProcess.start(join(directory, name), settingsOf(name), options)
+  const executable = await start('executable', { program })
+  const unbundled = await start('unbundled')
   try {
     await once(bareChild.stdout, 'data')
     if (bareChild.pid === undefined) throw new Error('the bare server did not start')
-    const [ours, bare] = await Promise.all([idleOf(node.pid, seconds), idleOf(bareChild.pid, seconds)])
-    const row = (metric: string, unit: string, of: (idle: Idle) => number): BenchRow =>
-      benchRow({
-        bench: 'idle',
-        metric,
-        ours: of(ours),
-        peer: { name: 'bare-node', value: of(bare) },
-        limit: of(bare),
-        unit,
-      })
+    const pids = [executable.pid, unbundled.pid, bareChild.pid]
+    const [ours, source, bare] = await Promise.all(pids.map(pid => idleOf(pid, seconds)))
+    if (!ours || !source || !bare) throw new Error('a process was not measured')
+    const rows = (metric: string, unit: string, of: (idle: Idle) => number): BenchRow[] =>
+      Object.entries({ unbundled: source, 'bare-node': bare }).map(([name, peer]) =>
+        benchRow({
+          bench: 'idle',
+          metric,
+          ours: of(ours),
+          peer: { name, value: of(peer) },
+          limit: of(bare),
+          unit,
+        }),
+      )
     return [
-      row('memory', 'MB', ({ anonymousBytes }) => anonymousBytes / MB),
-      row('cpu', '%', ({ cpuPercent }) => cpuPercent),
+      ...rows('memory', 'MB', ({ anonymousBytes }) => anonymousBytes / MB),
+      ...rows('cpu', '%', ({ cpuPercent }) => cpuPercent),
     ]
   } finally {
-    await node.end()
+    await Promise.all([executable.end(), unbundled.end()])
     bareChild.kill()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Every node asks for neighbours of its own name, so that none of the two has company. */
+function settingsOf(name: string): string[] {
+  return [
+    'plugins.monitoring.port=0',
+    'network.listen=/ip4/127.0.0.1/tcp/0',
+    `plugins.discovery.mdns.serviceTag=_skep-${name}._udp.local`,
+  ].flatMap(setting => ['--set', setting])
 }

@@ -50,6 +50,15 @@ export function readSettings(): Settings {
   }
 }
 
+/** Of this machine. @throws Error where we make no executable for it */
+export function hostArchitecture(): Architecture {
+  const host = ARCHITECTURES.find(architecture => architecture === process.arch)
+  if (!host || process.platform !== 'linux') {
+    throw new Error(`there is no executable for ${process.platform}-${process.arch}`)
+  }
+  return host
+}
+
 export function lockedPackage(name: string): LockedPackage {
   const { packages } = readJson<{ packages: Record<string, LockedPackage> }>('package-lock.json')
   const locked = packages[`node_modules/${name}`]
