@@ -116,6 +116,11 @@ export class PinLedger {
     return this.#index.write(batch => this.#mark(batch, cid, { isComplete: true }))
   }
 
+  /** Something beneath a node is no longer held. */
+  reopen(cid: CID): Promise<void> {
+    return this.#index.write(batch => this.#mark(batch, cid, { isComplete: false }))
+  }
+
   /** True where a release is to go on. */
   get isReleasing(): boolean {
     return !this.#queue.keys({ limit: 1 })[Symbol.iterator]().next().done

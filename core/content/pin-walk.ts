@@ -5,8 +5,9 @@ import type { BlockStore } from '../storage/storage.ts'
 import type { Progress } from './content.ts'
 import { tooDeep } from './directory-reader.ts'
 import { MAX_BLOCK_BYTES } from './hashes.ts'
+import { LinkCursor } from './link-cursor.ts'
 import type { PinLedger } from './pin-ledger.ts'
-import { nodeKey, readLink } from './pin-records.ts'
+import { nodeKey } from './pin-records.ts'
 import { type DagLink, linksOf, MAX_DAG_DEPTH, mayHaveLinks } from './walk.ts'
 
 /** Blocks asked for at a time; their bytes are bounded by the memory budget. */
@@ -50,11 +51,7 @@ interface Frame {
 /** Where the visits of a frame's children have come to. */
 interface Cursor {
   readonly frame: Frame
-  row: number
-  /** Within the row. */
-  offset: number
-  /** The row, while the cursor is on top of the stack. */
-  bytes: Uint8Array | undefined
+  readonly links: LinkCursor
 }
 
 /**
@@ -118,7 +115,7 @@ export class PinWalk {
   #visitNext(): boolean {
     const cursor = this.#stack.at(-1)
     if (!cursor) return false
-    const link = this.#isOver ? undefined : this.#nextLink(cursor)
+    const link = this.#isOver ? undefined : cursor.links.next()
     if (link) this.#start(link, cursor.frame)
     else {
       this.#stack.pop()
@@ -126,21 +123,6 @@ export class PinWalk {
       this.#finish(cursor.frame)
     }
     return true
-  }
-
-  #nextLink(cursor: Cursor): DagLink | undefined {
-    for (;;) {
-      cursor.bytes ??= this.#dependencies.ledger.row(cursor.frame.cid, cursor.row)
-      if (!cursor.bytes) return undefined
-      const next = readLink(cursor.bytes, cursor.offset)
-      if (next) {
-        cursor.offset = next.end
-        return next.link
-      }
-      cursor.row += 1
-      cursor.offset = 0
-      cursor.bytes = undefined
-    }
   }
 
   #start(link: DagLink, parent: Frame | undefined): void {
@@ -213,9 +195,8 @@ export class PinWalk {
       if (!isExpanded) await ledger.expand(cid, links)
     }
     if (frame.depth === 0) await this.#measure(cid)
-    const top = this.#stack.at(-1)
-    if (top) top.bytes = undefined
-    this.#stack.push({ frame, row: 0, offset: 0, bytes: undefined })
+    this.#stack.at(-1)?.links.rest()
+    this.#stack.push({ frame, links: new LinkCursor(ledger, cid) })
     return 'children'
   }
 

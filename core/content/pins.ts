@@ -10,6 +10,7 @@ import type { ContentOptions } from './content.ts'
 import { contentError } from './errors.ts'
 import { isHashAllowed } from './hashes.ts'
 import { type Hold, Holds } from './holds.ts'
+import { PinCheck } from './pin-check.ts'
 import { PinLedger } from './pin-ledger.ts'
 import { cidOfKey, decodePin, encodePin, nodeKey } from './pin-records.ts'
 import { PinWalk } from './pin-walk.ts'
@@ -89,13 +90,14 @@ class NodePins implements PinKeeper {
     const { signal, name, onProgress } = options
     return this.#turns.take(nodeKey(cid), { signal: this.#untilStop(signal) }, async turn => {
       const before = this.get(cid)
+      const isWhole = before?.state === 'pinned' && (await this.#isWhole(cid, turn))
       const pin: Pin = {
         cid: before?.cid ?? cid,
         createdMs: before?.createdMs ?? this.#now(),
-        state: before?.state ?? 'pinning',
+        state: isWhole ? 'pinned' : 'pinning',
         name: name ?? before?.name,
       }
-      if (!before || pin.name !== before.name) await this.#save(pin)
+      if (!before || pin.name !== before.name || pin.state !== before.state) await this.#save(pin)
       if (pin.state === 'pinned') return pin
       return this.#complete(pin, { signal: turn, onProgress, isNew: !before })
     })
@@ -161,6 +163,11 @@ class NodePins implements PinKeeper {
     await this.#resuming
     await this.#turns.idle()
     await this.#releasing
+  }
+
+  /** What was damaged on disk counts as absent: a pin that lost blocks to that is made whole again. */
+  #isWhole(cid: CID, signal: AbortSignal): Promise<boolean> {
+    return new PinCheck({ root: cid, signal }, { ledger: this.#ledger, store: this.#storage.blocks }).run()
   }
 
   /** Makes a pin that is in the vault whole. */

@@ -17,7 +17,8 @@ export interface Pin {
  */
 export interface Pins {
   /**
-   * Fetches what is missing, counts, and resolves when all of it is durable. Pinning what is pinned only sets the name.
+   * Fetches what is missing, counts, and resolves when all of it is durable. Pinning what is pinned sets the name and
+   * looks whether all of it is still held (no block is read), since damaged blocks count as absent; it fetches those.
    * Aborting leaves the pin as `pinning`, holding what it fetched, until it is added again or removed.
    *
    * @throws SkepError CONTENT_UNAVAILABLE, STORAGE_FULL

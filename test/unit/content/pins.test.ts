@@ -276,6 +276,48 @@ t.test('a block nobody has fails the pin, and what is here stays held', async t 
   t.same(exchange.fetched, [missing.toString()])
 })
 
+t.test('property: pinning again brings back just what was lost', async t => {
+  const damage = fc.record({ lost: fc.array(fc.nat(24), { maxLength: 6 }), root: fc.nat(24) })
+  await fc.assert(
+    fc.asyncProperty(arbitraryDag, damage, async (links, { lost, root: at }) => {
+      const dag = await makeDag(links)
+      const root = dag.cids[at % dag.cids.length]
+      if (!root) return
+      const node = createTestNode()
+      const detach = node.blocks.attachExchange(exchangeWith(dag.storage))
+      await node.pins.add(root, { name: 'mine' })
+      detach()
+      const cids = await reachable(dag, root)
+      const missing = new Set(lost.flatMap(index => cids[index % cids.length] ?? []))
+      await node.storage.blocks.delete([...missing].map(cid => cid.multihash.bytes))
+
+      if (missing.size > 0) await t.rejects(node.pins.add(root), { code: 'CONTENT_UNAVAILABLE' })
+      t.match(node.pins.get(root), { state: missing.size > 0 ? 'pinning' : 'pinned', name: 'mine' })
+      for (const cid of cids) t.ok(node.pins.holds(cid.multihash.bytes))
+      const exchange = exchangeWith(dag.storage)
+      node.blocks.attachExchange(exchange)
+      t.match(await node.pins.add(root), { state: 'pinned', name: 'mine' })
+      t.same(new Set(exchange.fetched), new Set([...missing].map(String)))
+      t.equal(exchange.fetched.length, missing.size)
+      for (const cid of cids) t.ok(node.storage.blocks.has(cid))
+      t.same(countsOf(node), await naiveCounts(dag, [root]))
+      t.same(node.pins.counts(), { pinned: 1, pinning: 0 })
+      await node.pins.remove(root)
+      assertEmpty(t, node)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+t.test('pinning what is whole reads no block and writes nothing', async t => {
+  const node = createTestNode({ profile: tiny })
+  const { cid } = await node.content.add(fileOf(pattern(2_000)), { pinName: 'mine' })
+  const { index, vault, blocks } = node.storage
+  for (const store of [index, vault]) store.write = () => Promise.reject(new Error('it was written to'))
+  blocks.get = () => Promise.reject(new Error('a block was read'))
+  t.match(await node.pins.add(cid, { name: 'mine' }), { state: 'pinned', name: 'mine' })
+})
+
 t.test('unpinning needs no block: damaged and missing ones are let go', async t => {
   const dag = await makeDag([[], [], [], [0, 1], [2, 3]])
   const root = dag.cids[4]
