@@ -9,6 +9,7 @@ import { addCoreRoutes } from './control/routes/core.ts'
 import { createControl } from './control/server.ts'
 import { createEvents, Events } from './events.ts'
 import { createHost } from './host/plugin-host.ts'
+import type { BootReport } from './host/report.ts'
 import type { Logger } from './logger.ts'
 import { createMetrics, Metrics } from './metrics.ts'
 import { loadIdentity } from './network/identity.ts'
@@ -45,8 +46,8 @@ export interface NodeOptions {
 
 export interface SkepNode {
   status(): NodeStatus
-  /** How the boot went, for people. */
-  readonly bootReport: string
+  /** How the boot went: every plugin at once. */
+  readonly bootReport: BootReport
   /** Stops everything in reverse order, storage last. Idempotent. Throws what went wrong, after all of it was tried. */
   stop(): Promise<void>
   /** Settles when the node has stopped, whoever asked for it. */
@@ -157,5 +158,5 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     stopping.resolve(stopped)
     return stopped
   }
-  return { status: () => state.status(), bootReport: host.report().text, stop, stopped: stopping.promise }
+  return { status: () => state.status(), bootReport: host.report(), stop, stopped: stopping.promise }
 }

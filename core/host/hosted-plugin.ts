@@ -143,7 +143,7 @@ export class HostedPlugin {
   async block(missing: readonly Token<unknown>[], fix: string): Promise<void> {
     this.#state = 'blocked'
     this.#problem = { reason: `needs ${missing.map(nameOf).join(', ')}`, fix }
-    this.#log.warn({ reason: this.#problem.reason }, 'plugin blocked')
+    this.#log.warn(this.#problem, 'plugin blocked')
     await this.#giveBackQuietly()
   }
 
@@ -161,6 +161,7 @@ export class HostedPlugin {
       version,
       state: this.#state,
       health: this.#health(),
+      ...(this.#problem && { fix: this.#problem.fix }),
       loops: this.#holdings?.supervisor.status() ?? [],
       requires: requires.map(nameOf),
       provides: provides.map(nameOf),
@@ -218,7 +219,7 @@ export class HostedPlugin {
   async #fail(error: unknown): Promise<void> {
     this.#state = 'failed'
     this.#problem = { reason: messageOf(error).replace(this.#prefix, ''), fix: this.#fixOf(error) }
-    this.#log.error({ err: error }, 'plugin failed')
+    this.#log.error({ err: error, fix: this.#problem.fix }, 'plugin failed')
     await this.#giveBackQuietly()
   }
 

@@ -37,6 +37,8 @@ export interface PluginStatus {
   readonly version: string
   readonly state: 'registered' | 'starting' | 'running' | 'failed' | 'blocked' | 'disabled' | 'stopped'
   readonly health: Health
+  /** What to do about a plugin that doesn't run. */
+  readonly fix?: string
   /** Background loops and how they do. */
   readonly loops: readonly LoopStatus[]
   readonly requires: readonly string[]

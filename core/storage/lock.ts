@@ -6,7 +6,7 @@ import { storageError } from './errors.ts'
 /** A process, told from any other that had or will have its number. */
 interface Holder {
   readonly pid: number
-  /** Clock ticks since boot at which it started; empty where the system doesn't tell. */
+  /** Clock ticks since boot at which it started; empty where the system doesn't tell, or it has ended. */
   readonly started: string
   readonly boot: string
 }
@@ -94,7 +94,9 @@ async function describe(pid: number): Promise<Holder> {
     readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
   ])
   // proc_pid_stat(5): `starttime` is field 22; the name in field 2 may hold anything but ends with the last bracket.
-  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // A zombie has ended; that nobody has asked for its exit code yet doesn't make it a holder.
+  const started = state === 'Z' || state === 'X' ? '' : (rest[18] ?? '')
   return { pid, started, boot: boot.trim() }
 }
 

@@ -46,6 +46,7 @@ export function define(command: Command, parts: Parts): void {
       signal.addEventListener('abort', stop)
       const status = node.status()
       print(context, readyOf(status), () => describe(status))
+      if (!node.bootReport.ok && !context.json) process.stderr.write(`${node.bootReport.text}\n`)
       await node.stopped
     })
 }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { lockDirectory } from '../../../core/storage/lock.ts'
+import { eventually } from '../../helpers/eventually.ts'
 import { openAt } from './stores.ts'
 
 t.test('one at a time', async t => {
@@ -55,6 +56,23 @@ t.test('stale locks', async t => {
     }
     t.same(readdirSync(directory), [])
   }
+})
+
+t.test('a holder that has ended, though its parent has not asked how', async t => {
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => parent.kill())
+  const [line] = await once(parent.stdout, 'data')
+  const pid = Number(line)
+  const fields = await eventually('the zombie', () => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const rest = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return rest[0] === 'Z' ? rest : undefined
+  })
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  const directory = t.testdir({ 'lock.1': JSON.stringify({ pid, started: fields[19], boot }) })
+  await (await lockDirectory(directory)).release()
 })
 
 t.test('what is not a lock is left alone', async t => {
