@@ -15,6 +15,7 @@ import { buildLibp2p } from './libp2p.ts'
 import { listenError } from './listen-error.ts'
 import { networkMetrics } from './metrics.ts'
 import type { NetworkPort } from './network-port.ts'
+import { PeerStoreLimit } from './peer-store-limit.ts'
 import type { ProtocolRow } from './protocols.ts'
 import { Traffic } from './traffic.ts'
 
@@ -23,6 +24,8 @@ export interface NetworkOptions extends ConnectionOptions {
   readonly listen: readonly string[]
   /** Told to others instead of the addresses listened on; empty: those. */
   readonly announce: readonly string[]
+  /** Peers that libp2p's store keeps, on disk. */
+  readonly maxPeers: number
   /** Name and version that others see. */
   readonly agent: string
   /** Which TLS cipher goes first; by default what this CPU does faster. */
@@ -92,6 +95,12 @@ export async function createNetwork(
   const attachments = new Attachments({ components: () => components, router, log })
   const dialer = new Dialer({ dialTimeoutMs: options.dialTimeoutMs }, { libp2p, peers, metrics })
 
+  const peerStoreLimit = new PeerStoreLimit(options, {
+    peerStore: libp2p.peerStore,
+    isConnected: peer => libp2p.getConnections(peer).length > 0,
+    log,
+  })
+
   const countConnections = (): { inbound: number; outbound: number } => {
     const all = libp2p.getConnections()
     const inbound = all.filter(({ direction }) => direction === 'inbound').length
@@ -122,6 +131,10 @@ export async function createNetwork(
   on('peer:identify', ({ peerId, agentVersion, protocols, listenAddrs }) =>
     peers.identified(peerId, { agent: agentVersion, protocols, addresses: listenAddrs.map(String) }),
   )
+
+  on('peer:update', ({ previous }) => {
+    if (!previous) peerStoreLimit.added()
+  })
 
   const createPort = (owner: string, released: AbortSignal): NetworkPort => ({
     self: libp2p.peerId,
@@ -164,6 +177,8 @@ export async function createNetwork(
     firstCipher,
     gate,
     async start() {
+      // What an earlier run left counts, too.
+      await peerStoreLimit.trim()
       try {
         await libp2p.start()
       } catch (error) {
@@ -175,6 +190,7 @@ export async function createNetwork(
       gate.close()
       await attachments.releaseAll()
       await libp2p.stop()
+      await peerStoreLimit.stop()
     },
     port(owner) {
       const released = new AbortController()

@@ -57,6 +57,7 @@ export async function createTestCore(): Promise<TestCore> {
     {
       listen: ['/ip4/127.0.0.1/tcp/0'],
       announce: [],
+      maxPeers: 100,
       agent: 'skep-conformance',
       maxConnections: 20,
       maxInboundPerSecond: 100,

@@ -51,6 +51,7 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
     {
       listen: [`/ip4/127.0.0.1/tcp/${options.port ?? 0}`],
       announce: [],
+      maxPeers: 100,
       agent: 'skep-test',
       maxConnections: 20,
       maxInboundPerSecond: 100,

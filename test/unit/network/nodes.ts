@@ -6,6 +6,7 @@ import type { Libp2p, PrivateKey, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { MemoryDatastore } from 'datastore-core'
+import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { createEvents, type Events, type NodeEvents } from '../../../core/events.ts'
 import { silentLogger } from '../../../core/logger.ts'
@@ -27,10 +28,16 @@ interface Test {
   teardown(end: () => unknown): void
 }
 
+/** What a node may be given instead of parts of its own. */
+interface Parts {
+  readonly privateKey: PrivateKey
+  readonly datastore: Datastore
+}
+
 /** A running node on 127.0.0.1, its gate open unless told otherwise, stopped when the test ends. */
 export async function startNode(
   t: Test,
-  { gate = 'open', ...options }: Partial<NetworkOptions> & { gate?: 'open' | 'closed' } = {},
+  { gate = 'open', ...options }: Partial<NetworkOptions> & Partial<Parts> & { gate?: 'open' | 'closed' } = {},
 ): Promise<TestNode> {
   const node = await createNode(t, options)
   await node.network.start()
@@ -40,7 +47,7 @@ export async function startNode(
 
 export async function createNode(
   t: Test,
-  { privateKey, ...options }: Partial<NetworkOptions> & { privateKey?: PrivateKey } = {},
+  { privateKey, datastore, ...options }: Partial<NetworkOptions> & Partial<Parts> = {},
 ): Promise<TestNode> {
   const events = createEvents(error => {
     throw error
@@ -51,6 +58,7 @@ export async function createNode(
     {
       listen: ['/ip4/127.0.0.1/tcp/0'],
       announce: [],
+      maxPeers: 100,
       maxConnections: 50,
       maxInboundPerSecond: 50,
       dialTimeoutMs: 10_000,
@@ -59,7 +67,7 @@ export async function createNode(
     },
     {
       privateKey: privateKey ?? (await generateKeyPair('Ed25519')),
-      datastore: new MemoryDatastore(),
+      datastore: datastore ?? new MemoryDatastore(),
       peers,
       log: silentLogger,
       metrics: metrics.factory('network'),
