@@ -83,6 +83,7 @@ export class LmdbStore implements KeyValueStore {
 
   /** Bytes that puts may still take, as far as committed; exact where there are fewer than `wanted`. */
   roomBytes(wanted: number): number {
+    this.#checkOpen()
     return this.#roomBytes >= wanted ? this.#roomBytes : this.#options.mapBytes - this.#usedBytes()
   }
 
@@ -104,6 +105,7 @@ export class LmdbStore implements KeyValueStore {
 
   /** Number of the last transaction that changed something. */
   get lastTransaction(): number {
+    this.#checkOpen()
     return (this.#root.getStats() as { lastTxnId: number }).lastTxnId
   }
 
@@ -249,6 +251,7 @@ export class LmdbStore implements KeyValueStore {
   }
 
   #bucketOf(table: string): LmdbBucket {
+    this.#checkOpen()
     const bucket =
       this.#buckets.get(table) ??
       new LmdbBucket(table, this.#root.openDB(table, BINARY), () => this.#checkOpen())

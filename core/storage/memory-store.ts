@@ -17,6 +17,7 @@ export class MemoryStore implements KeyValueStore {
 
   bucket(name: string): Bucket {
     const table = tableOf(name, this.#environment)
+    this.#checkOpen()
     const bucket = this.#tables.get(table) ?? new MemoryBucket(() => this.#checkOpen())
     this.#tables.set(table, bucket)
     return bucket

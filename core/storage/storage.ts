@@ -36,7 +36,11 @@ export interface WriteBatch {
 
 /** One LMDB environment (or its memory twin). */
 export interface KeyValueStore {
-  /** A core bucket by its name in `buckets.ts`, or a plugin's own: `<plugin>/<name>`. */
+  /**
+   * A core bucket by its name in `buckets.ts`, or a plugin's own: `<plugin>/<name>`.
+   *
+   * @throws SkepError BUCKET_UNKNOWN, STORAGE_CLOSED
+   */
   bucket(name: string): Bucket
   /**
    * Runs `change` in one serialised transaction: what it reads through buckets includes its own puts and deletes, and no
