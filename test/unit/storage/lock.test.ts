@@ -59,12 +59,18 @@ t.test('stale locks', async t => {
 })
 
 t.test('a holder that has ended, though its parent has not asked how', async t => {
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  // The shell would ask how its child ended; the `sleep` that takes its place never does.
+  const parent = spawn('sh', ['-c', 'exec 3<&0; read line <&3 & echo $!; exec sleep 60'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   t.teardown(() => parent.kill())
   const [line] = await once(parent.stdout, 'data')
   const pid = Number(line)
+  await eventually(
+    'the parent',
+    () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n' || undefined,
+  )
+  parent.stdin.end()
   const fields = await eventually('the zombie', () => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const rest = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
