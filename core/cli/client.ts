@@ -41,7 +41,7 @@ export interface Upload {
 
 /**
  * A node's control socket, from a command's side. Calls throw what the node says went wrong, and
- * SkepError NODE_NOT_RUNNING, NODE_DENIED, NODE_GONE, SOCKET_PATH_TOO_LONG.
+ * SkepError NODE_NOT_RUNNING, NODE_DENIED, NODE_GONE, ANSWER_INVALID, SOCKET_PATH_TOO_LONG.
  */
 export interface Client {
   get<T>(path: string, options?: WaitOptions & { query?: Query }): Promise<T>
@@ -88,7 +88,11 @@ export function createClient(socketPath: string): Client {
       case 'EPERM':
         return cliError('NODE_DENIED', `no permission to open ${socketPath}`, cause)
       default:
-        return cliError('NODE_GONE', `the node on ${socketPath} broke off: ${messageOf(error)}`, cause)
+        return cliError(
+          'NODE_GONE',
+          `the node on ${socketPath} broke off: ${messageOf(error) || code}`,
+          cause,
+        )
     }
   }
 
@@ -172,8 +176,21 @@ async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
   const [answer] = (await once(request, 'response')) as [IncomingMessage]
   const status = answer.statusCode ?? 0
   if (status < 400) return answer
-  const body = (await readJson(answer)) as { error: ErrorBody }
-  throw remoteError(body.error)
+  const body = await readJson(answer).catch(() => undefined)
+  const error = (body as { error?: unknown } | undefined)?.error
+  if (isErrorBody(error)) throw remoteError(error)
+  const reason = `${status} ${answer.statusMessage ?? ''}`.trim()
+  throw cliError(
+    'ANSWER_INVALID',
+    `the node answered with HTTP ${reason}, and with no reason that skep gives`,
+  )
+}
+
+/** Others answer otherwise: another program on the socket, or the HTTP server beneath the node. */
+function isErrorBody(value: unknown): value is ErrorBody {
+  if (typeof value !== 'object' || value === null) return false
+  const { code, message, fix } = value as Record<string, unknown>
+  return [code, message, fix].every(text => typeof text === 'string' && text !== '')
 }
 
 /** Ends early where the node has answered and the request is gone. */
@@ -206,7 +223,7 @@ async function* eventsOf<T, I>(answer: IncomingMessage): AsyncGenerator<Operatio
     rest = lines.pop() ?? ''
     if (rest.length > MAX_JSON_BYTES)
       throw cliError('NODE_GONE', 'the node answered with a line without an end')
-    for (const line of lines) yield JSON.parse(line)
+    for (const line of lines) yield parseJson(line) as OperationEvent<T, I>
   }
 }
 
@@ -219,7 +236,17 @@ async function readJson(answer: IncomingMessage): Promise<unknown> {
       throw cliError('NODE_GONE', `the node answered with more than ${MAX_JSON_BYTES} bytes`)
     chunks.push(chunk)
   }
-  return JSON.parse(Buffer.concat(chunks).toString())
+  return parseJson(Buffer.concat(chunks).toString())
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw cliError('ANSWER_INVALID', `the node answered with what is no JSON: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
 }
 
 function remoteError({ code, message, fix }: ErrorBody): SkepError {

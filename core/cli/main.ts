@@ -34,9 +34,11 @@ function toSkepError(error: unknown): SkepError | undefined {
   return cliError('USAGE', error.message.replace(/^error: /, ''))
 }
 
-function printError({ code, message, fix }: SkepError, json: boolean): void {
-  const text = json ? JSON.stringify({ error: { code, message, fix } }) : `error: ${message}\nfix: ${fix}`
-  process.stderr.write(`${text}\n`)
+function printError({ code, message: text, fix }: SkepError, json: boolean): void {
+  // Some errors of the system have no text.
+  const message = text || code
+  const line = json ? JSON.stringify({ error: { code, message, fix } }) : `error: ${message}\nfix: ${fix}`
+  process.stderr.write(`${line}\n`)
 }
 
 /** A reader that has seen enough (`skep cat CID | head`) is no failure. */

@@ -19,6 +19,9 @@ const MAX_JSON_BYTES = 64 * 1024
 /** How long a stopping node waits for clients that don't read their answers before it hangs up on them. */
 const CLOSE_GRACE_MS = 2000
 
+/** Between a connection and the end of its request's headers. A client of ours needs a few milliseconds. */
+const HEADERS_TIMEOUT_MS = 60_000
+
 /** Bodies of these types are handed to their route unread. */
 const STREAMED_TYPES = ['application/octet-stream', 'application/x-tar']
 
@@ -55,7 +58,8 @@ export function createControl(
   /** Answers under way, and connections; but for those that linger. */
   const open = new Set<ServerResponse>()
   const connections = new Set<Socket>()
-  const server = createServer()
+  // On the server itself: fastify sets no timeouts on one that it didn't make. An upload may take hours.
+  const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT_MS })
   server.on('connection', socket => {
     connections.add(socket)
     socket.once('close', () => connections.delete(socket))
@@ -68,8 +72,6 @@ export function createControl(
     bodyLimit: MAX_JSON_BYTES,
     // An unknown parameter is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
-    // An upload may take hours.
-    requestTimeout: 0,
   })
 
   app.addContentTypeParser(STREAMED_TYPES, (_request, payload, done) => done(null, payload))
@@ -97,7 +99,9 @@ export function createControl(
   app.setErrorHandler<FastifyError>(async (error, request, reply) => {
     const known = isBadRequest(error) ? controlError('INPUT_INVALID', error.message, { cause: error }) : error
     const status = statusOf(known)
-    log[status === 500 ? 'error' : 'debug']({ err: error, route: request.routeOptions.url }, 'request failed')
+    // What breaks because the client left is no fault of the node.
+    const isOurs = status === 500 && !request.cancelled?.aborted
+    log[isOurs ? 'error' : 'debug']({ err: error, route: request.routeOptions.url }, 'request failed')
     return reply.code(status).send({ error: errorBody(known) })
   })
 

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpRequest, type IncomingMessage, type Server } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { createClient } from '../../../core/cli/client.ts'
 import { answerWithBytes, answerWithEvents } from '../../../core/control/answers.ts'
@@ -340,4 +342,69 @@ t.test('a server that is no node', async t => {
   await once(server, 'listening')
   t.teardown(() => server.close())
   await t.rejects(createClient(socketPath).get('status'), { code: 'NODE_GONE' })
+})
+
+t.test('an upload may take as long as it takes', async t => {
+  const seen: Server[] = []
+  const look = (message: unknown): void => void seen.push((message as { server: Server }).server)
+  subscribe('http.server.request.start', look)
+  t.teardown(() => unsubscribe('http.server.request.start', look))
+  const { client } = await start(t, app => app.get('/here', async () => ({})))
+  await client.get('here')
+  const [server] = seen
+  t.equal(server?.requestTimeout, 0, "node's own default would end it after five minutes")
+  t.ok(Number(server?.headersTimeout) > 0, 'but its headers may not')
+})
+
+t.test('an answer that no skep gives still becomes an error with code and fix', async t => {
+  const socketPath = join(await temporaryDirectory(t), 'skep.sock')
+  const answers = [
+    'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n',
+    'HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n{"error":"Bad Request","message":"Client Error"}',
+    'HTTP/1.1 500 Oops\r\nconnection: close\r\n\r\n<html>',
+    'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<html>\n',
+  ]
+  let answer = ''
+  const foreign = createServer(socket => void socket.once('data', () => socket.end(answer)))
+  foreign.listen(socketPath)
+  await once(foreign, 'listening')
+  t.teardown(() => foreign.close())
+  const client = createClient(socketPath)
+  for (const text of answers) {
+    answer = text
+    const expected = { code: 'ANSWER_INVALID', message: /^the node answered with .+/, fix: /--socket/ }
+    await t.rejects(client.get('status'), expected, text)
+    await t.rejects(client.operate({ method: 'POST', path: 'content', body: {} }), expected, text)
+  }
+})
+
+t.test('a client that leaves in the middle of its upload is nothing to be alarmed about', async t => {
+  const lines: { level: number; route?: string }[] = []
+  const failed = Promise.withResolvers<void>()
+  const write = (line: string): void => {
+    lines.push(JSON.parse(line))
+    if (line.includes('request failed')) failed.resolve()
+  }
+  const socketPath = join(await temporaryDirectory(t), 'skep.sock')
+  const control = createControl({ socketPath }, { log: pino({ level: 'debug' }, { write }) })
+  const begun = Promise.withResolvers<void>()
+  control.routes(app => {
+    app.addContentTypeParser('application/x-test', (_request, payload, done) => done(null, payload))
+    app.post('/upload', (request, reply) =>
+      answerWithEvents(request, reply, async () => {
+        for await (const _chunk of request.raw) begun.resolve()
+        return {}
+      }),
+    )
+  })
+  await control.listen()
+  t.teardown(() => control.close())
+  const headers = { 'content-type': 'application/x-test' }
+  const upload = httpRequest({ socketPath, path: '/v1/upload', method: 'POST', headers })
+  upload.on('error', () => {})
+  upload.write('the beginning')
+  await begun.promise
+  upload.destroy()
+  await failed.promise
+  t.match(lines, [{ level: pino.levels.values.debug, route: '/v1/upload' }])
 })
