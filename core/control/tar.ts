@@ -36,6 +36,16 @@ const ROOT_NAME = '.'
 /** Eleven octal digits of seconds, as tar-stream writes them from a 32-bit number. */
 const MAX_HEADER_SECONDS = 2 ** 31 - 1
 
+/** PAX records and long names of one entry, which tar-stream holds whole: room for the longest path and then some. */
+const MAX_LONG_HEADER_BYTES = 64 * 1024
+
+/** What tar-stream keeps of the header it reads; it lets 4 MiB through, and has no option for that. */
+interface LongHeader {
+  readonly _longHeader: boolean
+  /** Bytes of it. */
+  readonly _missing: number
+}
+
 /** What tar-stream's types leave open: PAX records are text. */
 type PaxRecords = Readonly<Record<string, string>>
 
@@ -131,10 +141,22 @@ export async function* decodeTar(source: AsyncIterable<Uint8Array>): AsyncGenera
 /** Ends early, without an error, where nobody reads the archive any more. */
 async function feed(archive: Extract, source: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of source) {
-    if (archive.destroyed) return
-    if (!archive.write(chunk)) await drained(archive)
+    for (let at = 0; at < chunk.length; at += MAX_LONG_HEADER_BYTES) {
+      if (archive.destroyed) return
+      if (!archive.write(chunk.subarray(at, at + MAX_LONG_HEADER_BYTES))) await drained(archive)
+      checkLongHeader(archive as unknown as LongHeader)
+    }
   }
   archive.end(null)
+}
+
+/** @throws SkepError TREE_INVALID */
+function checkLongHeader({ _longHeader: isLong, _missing: bytes }: LongHeader): void {
+  if (!isLong || bytes <= MAX_LONG_HEADER_BYTES) return
+  throw controlError(
+    'TREE_INVALID',
+    `an entry has ${bytes} bytes of PAX records or name; expected ${MAX_LONG_HEADER_BYTES} at most`,
+  )
 }
 
 async function* explained(

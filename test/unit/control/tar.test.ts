@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import { pack } from 'tar-stream'
 import { readTree } from '../../../core/cli/tree-reader.ts'
 import { writeTree } from '../../../core/cli/tree-writer.ts'
 import { decodeTar, encodeTar, isSafePath, type TreeEntry } from '../../../core/control/tar.ts'
@@ -197,6 +198,32 @@ t.test('damage is told', async t => {
     'cut in a header',
   )
   await t.rejects(flatten(decodeTar(only(Buffer.alloc(1024, 7)))), { code: 'TREE_INVALID' }, 'no archive')
+})
+
+t.test('a long header that is too large is refused before it is read', async t => {
+  const archiveOf = async (paxBytes: number): Promise<Buffer> => {
+    const archive = pack()
+    archive.entry({ name: 'f', pax: { comment: 'x'.repeat(paxBytes) } }, 'hello')
+    archive.finalize()
+    return bytesOf(archive as AsyncIterable<Uint8Array>)
+  }
+  const fine = await archiveOf(60 * 1024)
+  for (const chunkBytes of [512, 5000, fine.length]) {
+    t.match(await flatten(decodeTar(only(fine, chunkBytes))), [{ path: 'f', size: 5 }])
+  }
+  const large = await archiveOf(3 * 1024 * 1024)
+  for (const chunkBytes of [512, 5000, 64 * 1024, large.length]) {
+    let readBytes = 0
+    async function* counted(): AsyncGenerator<Uint8Array> {
+      for await (const chunk of only(large, chunkBytes)) {
+        readBytes += chunk.length
+        yield chunk
+      }
+    }
+    const error = { code: 'TREE_INVALID', message: /bytes of PAX records or name; expected 65536/ }
+    await t.rejects(flatten(decodeTar(counted())), error, `in chunks of ${chunkBytes}`)
+    t.ok(readBytes <= Math.max(chunkBytes, 128 * 1024), `${readBytes} bytes were read`)
+  }
 })
 
 t.test('errors of either side come through as they are', async t => {
