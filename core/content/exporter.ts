@@ -9,7 +9,7 @@ import { DagReader } from './dag-reader.ts'
 import { entriesOf, findEntry, tooDeep } from './directory-reader.ts'
 import { contentError } from './errors.ts'
 import { readFile } from './file-reader.ts'
-import { checkName } from './names.ts'
+import { EntryNames } from './names.ts'
 import type { DirectoryLink, DirectoryNode, FileNode, ShardNode, UnixfsNode } from './unixfs-node.ts'
 import { MAX_DAG_DEPTH } from './walk.ts'
 
@@ -74,7 +74,7 @@ export class Exporter {
 
   async *#exportEntry(
     opened: Opened,
-    { path, cid, child, depth }: { path: string; cid: CID; child: Child; depth: number },
+    { path, cid, child, depth, outer }: Placed,
     count: ProgressCounter,
   ): AsyncGenerator<ExportEntry, void, void> {
     if (depth > MAX_DAG_DEPTH) throw tooDeep(cid)
@@ -92,20 +92,21 @@ export class Exporter {
         return
       default: {
         yield { ...shared, type: 'directory' }
-        const names = new Set<string>()
+        const names = new EntryNames(`directory ${cid}`, outer)
         for await (const { link, child: inner } of this.#children(opened.reader, child, {
           withBytes: true,
         })) {
-          checkName(link.name, `directory ${cid}`)
-          // A name that is there twice could be a link out of the tree, and then a directory beneath it.
-          if (names.has(link.name)) {
-            throw contentError('NAME_UNSAFE', `directory ${cid} has '${link.name}' twice`)
-          }
           names.add(link.name)
           const innerPath = path === '' ? link.name : `${path}/${link.name}`
           yield* this.#exportEntry(
             opened,
-            { path: innerPath, cid: link.cid, child: inner, depth: depth + 1 },
+            {
+              path: innerPath,
+              cid: link.cid,
+              child: inner,
+              depth: depth + 1,
+              outer: names,
+            },
             count,
           )
         }
@@ -200,6 +201,15 @@ interface Opened extends AsyncDisposable {
   readonly cid: CID
   readonly node: UnixfsNode
   isClosed(): boolean
+}
+
+interface Placed {
+  readonly path: string
+  readonly cid: CID
+  readonly child: Child
+  readonly depth: number
+  /** Of the directory it lies in. */
+  readonly outer?: EntryNames
 }
 
 /** A raw block whose size is known without it. */

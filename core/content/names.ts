@@ -6,13 +6,50 @@ const MAX_NAME_BYTES = 1_024
 /** Levels of directories that one entry may lie in: PATH_MAX of Linux allows no more. */
 const MAX_PATH_NAMES = 2_048
 
+/** As many as the importer takes. */
+const MAX_DIRECTORY_ENTRIES = 200_000
+
+/** Of a directory and all it lies in: a deep tree of large ones would fill the memory. */
+const MAX_OPEN_NAMES = 2 * MAX_DIRECTORY_ENTRIES
+
+/** The names of a directory that is being exported, while it is: each safe, each once, and no more than memory has room for. */
+export class EntryNames {
+  readonly #where: string
+  readonly #outerCount: number
+  readonly #names = new Set<string>()
+
+  /** `outer` are those of the directory it lies in, which stands still meanwhile. */
+  constructor(where: string, outer?: EntryNames) {
+    this.#where = where
+    this.#outerCount = outer ? outer.#outerCount + outer.#names.size : 0
+  }
+
+  /** @throws SkepError NAME_UNSAFE, DAG_INVALID */
+  add(name: string): void {
+    checkName(name, this.#where)
+    // A name that is there twice could be a link out of the tree, and then a directory beneath it.
+    if (this.#names.has(name)) throw contentError('NAME_UNSAFE', `${this.#where} has '${name}' twice`)
+    if (this.#names.size === MAX_DIRECTORY_ENTRIES) {
+      throw contentError('DAG_INVALID', `${this.#where} has over ${MAX_DIRECTORY_ENTRIES} entries`)
+    }
+    if (this.#outerCount + this.#names.size === MAX_OPEN_NAMES) {
+      const message = `${this.#where} and the directories it lies in have over ${MAX_OPEN_NAMES} entries`
+      throw contentError('DAG_INVALID', message)
+    }
+    this.#names.add(name)
+  }
+}
+
 /**
- * Refuses what can't be the name of a file in one directory, or would leave it.
+ * Refuses what can't be the name of a file in one directory, or would leave it, or is too long for any.
  * @throws SkepError NAME_UNSAFE
  */
-export function checkName(name: string, where: string): void {
+function checkName(name: string, where: string): void {
   const why = faultOf(name)
-  if (why) throw contentError('NAME_UNSAFE', `${where} has an entry named ${JSON.stringify(name)}: ${why}`)
+  if (why) {
+    const shown = JSON.stringify(name.slice(0, MAX_NAME_BYTES))
+    throw contentError('NAME_UNSAFE', `${where} has an entry named ${shown}: ${why}`)
+  }
 }
 
 /**
@@ -22,7 +59,7 @@ export function checkName(name: string, where: string): void {
 export function namesOf(path: string): string[] {
   const names = path === '' ? [] : path.split('/')
   for (const name of names) {
-    const why = faultOf(name) ?? (Buffer.byteLength(name) > MAX_NAME_BYTES ? 'it is too long' : undefined)
+    const why = faultOf(name)
     if (why) throw contentError('ENTRY_INVALID', `the path ${JSON.stringify(path)} has a bad name: ${why}`)
   }
   if (names.length <= MAX_PATH_NAMES) return names
@@ -35,5 +72,6 @@ function faultOf(name: string): string | undefined {
   if (name.includes('/')) return "it has a '/' in it"
   if (name.includes('\0')) return 'it has a NUL in it'
   if (!name.isWellFormed()) return 'it is not Unicode text'
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `it is over ${MAX_NAME_BYTES} bytes long`
   return undefined
 }

@@ -286,6 +286,11 @@ t.test('names that would leave the tree are refused', async t => {
     const cid = await put(node, dagPb.code, directory([{ name, cid: leaf }]))
     await t.rejects(collect(node.content.export(`${cid}`)), { code: 'NAME_UNSAFE' }, JSON.stringify(name))
   }
+  const long = await put(node, dagPb.code, directory([{ name: 'n'.repeat(1025), cid: leaf }]))
+  await t.rejects(collect(node.content.export(`${long}`)), {
+    code: 'NAME_UNSAFE',
+    message: /over 1024 bytes/,
+  })
   const twice = directory([
     { name: 'a', cid: leaf },
     { name: 'a', cid: leaf },
