@@ -106,7 +106,7 @@ export const coreSchema: Schema<CoreConfig> = {
       max: 1000,
     },
     maxPeers: {
-      doc: 'Peers remembered at a time. The one seen longest ago leaves first.',
+      doc: 'Peers remembered, in memory and on disk. The one seen longest ago leaves first.',
       format: 'integer',
       unit: 'peers',
       default: 1000,
