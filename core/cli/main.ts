@@ -49,5 +49,9 @@ process.stdout.on('error', error =>
 // No top-level await: in the executable this file is CommonJS.
 void run(process.argv.slice(2)).then(code => {
   // Not by itself: a terminal that is being read, or what a plugin left open, would keep the process alive.
-  process.stdout.write('', () => process.exit(code))
+  process.stdout.write('', () => {
+    // An exit waits for system calls under way. Should one hang, the next signal ends the process for the system's part.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+    process.exit(code)
+  })
 })

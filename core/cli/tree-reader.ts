@@ -70,7 +70,10 @@ export async function* readFileBytes(
   path: string,
   expected: Pick<Stats, 'size' | 'mtimeMs'>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const handle = await readable(path, () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW))
+  const handle = await readable(path, () =>
+    // Not to wait for a writer, should a pipe have taken the name meanwhile.
+    open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+  )
   try {
     let total = 0
     for (;;) {

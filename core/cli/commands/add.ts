@@ -1,5 +1,6 @@
-import { createReadStream, type Stats } from 'node:fs'
+import { constants, openSync, type Stats } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { printable } from '../../control/printable.ts'
@@ -100,13 +101,23 @@ async function sourceOf(path: string, options: Options): Promise<Source> {
   const { attributes, readable, readFileBytes } = await import('../tree-reader.ts')
   const label = basename(resolve(path))
   // What is named is followed; from here on no symlink is.
-  const place = await readable(path, path => realpath(path))
-  const stats = await readable(place, path => stat(path))
-  if (stats.isDirectory()) return directorySource(place, label, options)
-  if (stats.isFIFO()) return streamSource(label, createReadStream(place))
-  if (!stats.isFile())
+  const stats = await readable(path, path => stat(path))
+  if (stats.isFIFO()) return streamSource(label, readPipe(path))
+  if (!stats.isFile() && !stats.isDirectory())
     throw cliError('INPUT_UNSUPPORTED', `${printable(path)} is neither file, directory nor pipe`)
+  const place = await readable(path, path => realpath(path))
+  if (stats.isDirectory()) return directorySource(place, label, options)
   return fileSource(label, stats, readFileBytes(place, stats), attributes(stats, options))
+}
+
+/**
+ * Reads a named pipe to its end. As a socket: a plain `open` sits in a thread until somebody writes, and a process can't
+ * exit while a thread sits.
+ */
+async function* readPipe(path: string): AsyncGenerator<Uint8Array, void, void> {
+  const { readable } = await import('../tree-reader.ts')
+  const fd = await readable(path, async path => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
+  yield* new Socket({ fd, readable: true, writable: false })
 }
 
 function streamSource(label: string, bytes: AsyncIterable<Uint8Array>): Source {

@@ -20,10 +20,10 @@ export function define(command: Command, parts: Parts): void {
     )
     .action(async (options: SettingsOptions) => {
       withHeapFlags()
-      const signal = interruption()
       const context = contextOf(command)
       const { dataDirectory, socketPath } = context
       const config = await loadSettings(context, options, parts)
+      const signal = interruption()
       await ensureDataDirectory(dataDirectory, config.core.storage)
       const [{ startNode }, { createLogger }] = await Promise.all([
         import('../../node.ts'),

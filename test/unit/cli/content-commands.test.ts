@@ -1,9 +1,18 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { CID } from 'multiformats/cid'
 import t, { type Test } from 'tap'
 import { answerWithBytes } from '../../../core/control/answers.ts'
@@ -11,6 +20,7 @@ import { createControl } from '../../../core/control/server.ts'
 import { encodeTar, type TreeEntry } from '../../../core/control/tar.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { startContentServer } from '../../helpers/content-server.ts'
+import { eventually } from '../../helpers/eventually.ts'
 import { skep } from '../../helpers/skep-process.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { describeTree } from '../../helpers/tree.ts'
@@ -86,6 +96,41 @@ t.test('files: add, cat and get', async t => {
   t.match(await run(['get', HELLO]), { code: 0 })
   t.equal(readFileSync(join(directory, HELLO), 'utf8'), 'hello world\n', 'named after the CID')
 })
+
+t.test('a pipe of the shell is added', async t => {
+  const { directory } = await start(t)
+  const script = 'exec "$0" "$@" <(echo hello world)'
+  const command = [process.execPath, CLI, 'add', '-q', '--data', directory]
+  t.equal((await promisify(execFile)('bash', ['-c', script, ...command])).stdout, `${HELLO}\n`)
+})
+
+t.test('waiting for a pipe that nobody writes to can be interrupted', async t => {
+  const { directory } = await start(t)
+  const pipe = join(directory, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const child = spawn(process.execPath, [CLI, 'add', 'pipe', '--data', directory], { cwd: directory })
+    t.teardown(() => child.kill('SIGKILL'))
+    const closed = once(child, 'close')
+    const errors: Buffer[] = []
+    child.stderr.on('data', chunk => errors.push(chunk))
+    await eventually('the pipe to be opened', () => hasOpen(child.pid, pipe) || undefined)
+    child.kill(signal)
+    t.same(await closed, [1, null], signal)
+    t.match(Buffer.concat(errors).toString(), new RegExp(`interrupted by ${signal}`))
+  }
+})
+
+function hasOpen(pid: number | undefined, path: string): boolean {
+  const directory = `/proc/${pid}/fd`
+  return readdirSync(directory).some(fd => {
+    try {
+      return readlinkSync(join(directory, fd)) === path
+    } catch {
+      return false // Closed meanwhile.
+    }
+  })
+}
 
 t.test('a tree comes back with names, symlinks and, when asked for, modes', async t => {
   const { directory, run, pins } = await start(t)
