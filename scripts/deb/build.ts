@@ -12,22 +12,22 @@ const SCRIPTS = ['postinst', 'prerm', 'postrm']
 export interface DebOptions extends ContentsOptions {
   /** As Debian calls it. */
   readonly architecture: 'amd64' | 'arm64'
-  /** How hard xz works, from 0 to 9. Default: what dpkg takes. */
-  readonly compressionLevel?: number
+  /** Packing a hundred megabytes well takes a minute. Default: xz. */
+  readonly compression?: 'xz' | 'none'
   /** The file to write. Its directory exists. */
   readonly output: string
 }
 
 /** Writes a Debian package. The same options give the same bytes. */
 export async function buildDeb(options: DebOptions): Promise<void> {
-  const { date, compressionLevel = 6, output } = options
+  const { date, compression = 'xz', output } = options
   const files = await packageFiles(options)
   const staging = mkdtempSync(join(tmpdir(), 'skep-deb-'))
   try {
     chmodSync(staging, 0o755)
     for (const file of files) writeFile(staging, file)
     for (const file of controlFiles(options, files)) writeFile(staging, file)
-    const args = ['--build', '--root-owner-group', '-Zxz', `-z${compressionLevel}`, staging, output]
+    const args = ['--build', '--root-owner-group', `-Z${compression}`, staging, output]
     // dpkg-deb gives nothing a later time than this, and sorts by name: https://reproducible-builds.org
     run('env', [`SOURCE_DATE_EPOCH=${Math.floor(date.getTime() / 1000)}`, 'dpkg-deb', ...args])
   } finally {
