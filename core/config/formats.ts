@@ -91,11 +91,12 @@ export function readValue(key: SchemaKey<unknown>, raw: RawValue): ReadResult {
   return { value }
 }
 
-/** What a key takes, with its unit and range: `a whole number of connections, from 1 to 10000`. */
-export function describeExpected(key: SchemaKey<unknown>): string {
+/** What a key takes, with its unit and range: `a whole number of connections, from 1 to 10000`. `isText`: see {@link RawValue}. */
+export function describeExpected(key: SchemaKey<unknown>, { isText = false } = {}): string {
   const { format, unit } = key
   if (!isFormat(format)) return `one of ${format.join(', ')}`
-  return `${rules[format].expected}${unit ? ` of ${unit}` : ''}${describeRange(key)}`
+  const written = isText && rules[format].fromText === splitList ? ', written as a,b' : ''
+  return `${rules[format].expected}${unit ? ` of ${unit}` : ''}${describeRange(key)}${written}`
 }
 
 /** A config value as one would write it in a file. */
@@ -154,7 +155,9 @@ function readQuantity(value: unknown, parse: (text: string) => number | undefine
   return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : undefined
 }
 
-function splitList(text: string): string[] {
+/** Text in brackets, as a file has lists, stays text: it would make items with brackets. */
+function splitList(text: string): string[] | string {
+  if (/^\s*\[.*\]\s*$/s.test(text)) return text
   return text
     .split(',')
     .map(item => item.trim())

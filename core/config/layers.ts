@@ -18,6 +18,8 @@ export interface LayerOptions {
   readonly set: readonly string[]
   /** As `--profile` gives it: wins over every layer. */
   readonly profile?: string
+  /** As `--log-level` gives it, likewise. */
+  readonly logLevel?: string
   /** What `auto` goes by. */
   readonly machine: Pick<Machine, 'memoryBytes' | 'cores'>
   /** Holds `default.yaml` and `profiles/`. Default: what comes with skep. */
@@ -87,7 +89,7 @@ interface ReadSources {
 
 const NOTHING: ReadSources = { sources: [], problems: [] }
 
-function readSets({ set, profile }: LayerOptions, workingDirectory: string): ReadSources {
+function readSets({ set, profile, logLevel }: LayerOptions, workingDirectory: string): ReadSources {
   const sources: Source[] = []
   const problems: ConfigProblem[] = []
   for (const option of set) {
@@ -96,8 +98,9 @@ function readSets({ set, profile }: LayerOptions, workingDirectory: string): Rea
     if (key === undefined) problems.push({ kind: 'syntax', origin, message: 'expected key=value' })
     else sources.push(singleValue(key, value, origin, workingDirectory))
   }
-  if (profile !== undefined) {
-    sources.push(singleValue('profile', profile, { layer: 'set', name: '--profile' }, workingDirectory))
+  const options = { '--profile': ['profile', profile], '--log-level': ['log.level', logLevel] } as const
+  for (const [name, [key, value]] of Object.entries(options)) {
+    if (value !== undefined) sources.push(singleValue(key, value, { layer: 'set', name }, workingDirectory))
   }
   return { sources, problems }
 }

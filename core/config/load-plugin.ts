@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts'
+import { messageOf, type SkepError } from '../errors.ts'
 import type { Plugin } from '../plugin.ts'
 import { configError } from './errors.ts'
 import { fragmentFault } from './fragment.ts'
@@ -29,10 +29,14 @@ export function createPluginLoader(catalogue: Catalogue): LoadPlugin {
 async function importBuiltIn(name: string, catalogue: Catalogue): Promise<unknown> {
   const load = Object.hasOwn(catalogue, name) ? catalogue[name] : undefined
   if (load) return (await load()).default
-  const names = Object.keys(catalogue)
+  throw unknownPlugin(name, Object.keys(catalogue))
+}
+
+/** The error of a plugin that is none of `names`, which come with skep. */
+export function unknownPlugin(name: string, names: readonly string[]): SkepError {
   const near = nearest(name, names)
   const hint = near ? `; did you mean ${near}?` : ''
-  throw configError(
+  return configError(
     'PLUGIN_UNKNOWN',
     `no plugin "${name}" comes with skep (it has ${names.join(', ')})${hint}`,
   )

@@ -5,7 +5,7 @@ import { type CoreConfig, coreSchema, type OnFailure, type PluginKeys, pluginKey
 import { ConfigError, type ConfigProblem } from './errors.ts'
 import { describeExpected, showValue } from './formats.ts'
 import { type LayerOptions, type Layers, readLayers } from './layers.ts'
-import type { LoadPlugin } from './load-plugin.ts'
+import { type LoadPlugin, unknownPlugin } from './load-plugin.ts'
 import type { Profile } from './profiles.ts'
 import type { Reading } from './reader.ts'
 import { keysOf, type SchemaTree } from './schema.ts'
@@ -13,6 +13,8 @@ import type { Origin } from './source.ts'
 
 export interface LoadOptions extends LayerOptions {
   readonly loadPlugin: LoadPlugin
+  /** Those that come with skep. Disabled ones aren't loaded: this tells which of them are none at all. Default: not told. */
+  readonly builtIn?: readonly string[]
 }
 
 /** An enabled plugin and its config. */
@@ -69,7 +71,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const schema = schemaOf(names, plugins)
   const unknown = names.filter(name => !plugins.has(name)).map(sectionOf)
   const { values, problems: unread } = layers.read(schema, unknown)
-  const problems = [...layers.problems, ...unloaded, ...unread]
+  const unheardOf = unknownProblems(disabled, common, layers, options.builtIn)
+  const problems = [...layers.problems, ...unloaded, ...unheardOf, ...unread]
   const { plugins: sections, ...core } = assemble(schema, values) as AssembledConfig
   const loaded = Array.from(plugins, ([name, plugin]) => loadedPlugin(plugin, sections[name] as PluginKeys))
   problems.push(...loaded.flatMap(plugin => validationProblems(plugin, problems, layers)))
@@ -136,6 +139,27 @@ async function loadPlugins(
     }
   }
   return { plugins, problems }
+}
+
+/** Names with neither a plugin of skep nor a module behind them: most likely the one that was meant runs on. */
+function unknownProblems(
+  names: readonly string[],
+  { values }: Reading,
+  layers: Layers,
+  builtIn: readonly string[] | undefined,
+): ConfigProblem[] {
+  if (!builtIn) return []
+  return names
+    .filter(name => !builtIn.includes(name) && !values.has(`${sectionOf(name)}.module`))
+    .map(name => {
+      const key = sectionOf(name)
+      return {
+        kind: 'plugin',
+        key,
+        origin: layers.placeOf(key),
+        message: unknownPlugin(name, builtIn).message,
+      }
+    })
 }
 
 function loadedPlugin(plugin: Plugin, section: PluginKeys): LoadedPlugin {

@@ -32,7 +32,7 @@ export function readSources(
   const names = new Set([...sectionsOf(schema), ...Array.from(keysOf(schema), ([name]) => name)])
 
   const readKey = (name: string, key: SchemaKey<unknown>, node: SourceNode, source: Source): void => {
-    const expected = `expected ${describeExpected(key)}, got ${describeValue(node)}`
+    const expected = `expected ${describeExpected(key, source)}, got ${describeValue(node)}`
     const { origin } = node
     if (node.children) {
       problems.push({ kind: 'type', key: name, origin, message: expected })

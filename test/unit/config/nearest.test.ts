@@ -9,6 +9,8 @@ t.test('a typo, a key out of its section, or nothing', async t => {
   t.equal(nearest('netwrok', keys), 'network')
   t.equal(nearest('maxPeers', keys), 'network.maxPeers')
   t.equal(nearest('something.else', keys), undefined)
+  t.equal(nearest('foo', ['log', 'net']), undefined, 'two letters of three are another word')
+  t.equal(nearest('lg', ['log', 'net']), 'log')
   t.equal(nearest('', keys), undefined)
   t.equal(nearest('x', []), undefined)
   t.equal(nearest('x'.repeat(10_000), keys), undefined)

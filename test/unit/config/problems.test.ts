@@ -15,6 +15,24 @@ interface Case {
 
 const cases: readonly Case[] = [
   {
+    name: 'a disabled plugin that nobody has heard of',
+    setting: { set: ['plugins.hony.enabled=false'], builtIn: ['honey'] },
+    problem: { kind: 'plugin', key: 'plugins.hony' },
+    line: '--set plugins.hony.enabled: plugins.hony: no plugin "hony" comes with skep (it has honey); did you mean honey?',
+  },
+  {
+    name: 'a level that is none',
+    setting: { logLevel: 'loud' },
+    problem: { kind: 'type', key: 'log.level', origin: { layer: 'set', name: '--log-level' } },
+    line: '--log-level: log.level: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"',
+  },
+  {
+    name: 'a list as a file has it',
+    setting: { set: ['network.listen=[/ip4/127.0.0.1/tcp/1]'] },
+    problem: { kind: 'type', key: 'network.listen' },
+    line: '--set network.listen: expected a list of multiaddrs such as /ip4/0.0.0.0/tcp/4001, written as a,b, got "[/ip4/127.0.0.1/tcp/1]"',
+  },
+  {
     name: 'an unknown key, with the nearest',
     setting: { user: 'storage:\n  maxByte: 1GiB\n' },
     problem: {
