@@ -4,7 +4,6 @@ import { base36 } from 'multiformats/bases/base36'
 import { base58btc } from 'multiformats/bases/base58'
 import { base64url } from 'multiformats/bases/base64'
 import { CID } from 'multiformats/cid'
-import { messageOf } from '../errors.ts'
 import { contentError } from './errors.ts'
 import { isHashAllowed } from './hashes.ts'
 
@@ -42,7 +41,7 @@ function parseCid(root: string, text: string): CID {
     cid = CID.parse(root, decoder)
   } catch (cause) {
     const where = root === text ? `'${root}'` : `'${root}' in '${text}'`
-    throw contentError('CID_INVALID', `${where} is not a CID: ${messageOf(cause)}`, { cause })
+    throw contentError('CID_INVALID', `${where} is not a CID; expected one like bafybei… or Qm…`, { cause })
   }
   if (isHashAllowed(cid)) return cid
   const { code, size } = cid.multihash

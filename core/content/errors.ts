@@ -20,7 +20,8 @@ export const contentError = defineErrors<ContentErrorCode>({
     'Give a CID such as bafybei…, or a path CID/a/b, with sha2-256, sha2-512, blake2b-256 or blake3.',
   PATH_NOT_FOUND: 'List the directory with `skep ls` to see which names it has.',
   NOT_UNIXFS: 'Ask for content that is files and directories (UnixFS); other data can be pinned, not read.',
-  NOT_A_FILE: 'List it with `skep ls`, or get the whole tree with `skep get`.',
+  NOT_A_FILE:
+    'List a directory with `skep ls`, name what a symlink points to by its own path, or get either with `skep get`.',
   NOT_A_DIRECTORY: 'Read it with `skep cat` or `skep get`.',
   NAME_UNSAFE: 'Get the entries of the directory one by one: this name must not become a file name here.',
   RANGE_INVALID: 'Give an offset and a length that are whole numbers of bytes, 0 or more.',

@@ -37,9 +37,11 @@ function target(address: string): PeerId | Multiaddr {
   try {
     return address.startsWith('/') ? multiaddr(address) : peerIdFromString(address)
   } catch (error) {
+    // Of a peer id the library tells how it is decoded, which is of no help.
+    const reason = address.startsWith('/') ? ` (${messageOf(error)})` : ''
     throw controlError(
       'INPUT_INVALID',
-      `${address} is no address (${messageOf(error)}); expected one like /ip4/192.0.2.1/tcp/4001/p2p/12D3…, or a peer id`,
+      `${address} is no address${reason}; expected one like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…, or a peer id like 12D3KooW…`,
       { cause: error },
     )
   }
