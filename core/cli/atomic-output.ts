@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Stats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { printable } from '../control/printable.ts'
@@ -15,7 +16,7 @@ const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
  * Lets `write` make a file, directory or symlink at a temporary name beside `output`, and gives it its name when it is
  * whole and on disk: others see nothing of it or all of it. Where anything fails, nothing stays.
  *
- * @throws SkepError OUTPUT_EXISTS (unless `force`), OUTPUT_FAILED, and whatever `write` throws
+ * @throws SkepError OUTPUT_EXISTS (unless `force`), OUTPUT_TYPE_DIFFERS, OUTPUT_FAILED, and whatever `write` throws
  */
 export async function writeAtomically(
   output: string,
@@ -27,13 +28,33 @@ export async function writeAtomically(
   const temporary = siblingOf(target)
   try {
     await write(temporary)
+    const made = await lstatIfThere(temporary)
+    if (force && made) await checkReplaceable(output, made.isDirectory())
     await writable(output, () => (force ? replace(temporary, target) : place(temporary, target)))
     await writable(output, () => syncDirectory(dirname(target)))
   } catch (error) {
     // Why it failed matters more than what could not be cleared away.
     await rm(temporary, { recursive: true, force: true }).catch(() => {})
-    throw error
+    throw isSkepError(error, 'OUTPUT_FAILED') ? named(error, temporary, output) : error
   }
+}
+
+/** Nobody knows the temporary name, which is gone. */
+function named({ message, cause }: Error, temporary: string, output: string): Error {
+  return cliError('OUTPUT_FAILED', message.replaceAll(temporary, printable(output)), { cause })
+}
+
+/**
+ * Replacing is for another version of the same thing. A file in place of a directory, or the other way round, is a mistake
+ * that would cost a tree.
+ *
+ * @throws SkepError OUTPUT_TYPE_DIFFERS
+ */
+export async function checkReplaceable(output: string, isDirectory: boolean): Promise<void> {
+  const found = await lstatIfThere(resolve(output))
+  if (!found || found.isDirectory() === isDirectory) return
+  const [there, here] = isDirectory ? ['no directory', 'a directory'] : ['a directory', 'no directory']
+  throw cliError('OUTPUT_TYPE_DIFFERS', `${printable(output)} is ${there}, and the content is ${here}`)
 }
 
 /** Moves to a name that nobody has, also where somebody takes it at this moment. */
@@ -61,11 +82,7 @@ async function place(temporary: string, target: string): Promise<void> {
 
 /** Moves over what is there. A directory is first put aside, and put back where the move fails. */
 async function replace(temporary: string, target: string): Promise<void> {
-  const isDirectory = async (path: string): Promise<boolean> =>
-    (await lstat(path).catch(() => undefined))?.isDirectory() ?? false
-  if (!(await isDirectory(target)) && !((await isDirectory(temporary)) && (await exists(target)))) {
-    return rename(temporary, target)
-  }
+  if (!(await lstatIfThere(target))?.isDirectory()) return rename(temporary, target)
   const aside = siblingOf(target)
   await rename(target, aside)
   await rename(temporary, target).catch(async error => {
@@ -81,10 +98,11 @@ function siblingOf(target: string): string {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  )
+  return (await lstatIfThere(path)) !== undefined
+}
+
+async function lstatIfThere(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch(() => undefined)
 }
 
 function taken(path: string) {

@@ -52,6 +52,16 @@ export function print({ json }: Pick<Context, 'json'>, value: unknown, text: () 
   process.stdout.write(`${json ? JSON.stringify(value) : text()}\n`)
 }
 
+/** As {@link print}, of a list: each value is a line of JSON. */
+export function printAll(
+  { json }: Pick<Context, 'json'>,
+  values: readonly unknown[],
+  text: () => string,
+): void {
+  const lines = json ? values.map(value => JSON.stringify(value)) : [text()]
+  process.stdout.write(lines.map(line => `${line}\n`).join(''))
+}
+
 /** Help text below a command's options: each line a comment or a command that can be pasted. */
 export function examples(...lines: string[]): string {
   return ['', lines.length > 1 ? 'Examples:' : 'Example:', ...lines.map(line => `  ${line}`)].join('\n')

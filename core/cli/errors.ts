@@ -15,6 +15,7 @@ export const cliError = defineErrors({
   INPUT_UNSUPPORTED: 'Add files, directories and symlinks whose names are valid UTF-8.',
   INPUT_CHANGED: 'Repeat the command when nothing writes to the file.',
   OUTPUT_EXISTS: 'Choose another name with -o, or replace what is there with --force.',
+  OUTPUT_TYPE_DIFFERS: 'Choose another name with -o, or remove what is there yourself.',
   OUTPUT_FAILED: 'Check the directory, its permissions and the free space.',
   OUTPUT_REFUSED: 'Take single files of the tree with `skep cat`.',
   UNEXPECTED: 'This is a bug in skep: please report it with the output of SKEP_DEBUG=1.',

@@ -10,9 +10,11 @@ const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3, volumeMissing: 4 } as 
 
 /** Runs a command line to its end and resolves with the exit code. */
 async function run(argv: readonly string[]): Promise<number> {
-  const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv
+  unsetEmptyVariables(process.env)
+  const program = createProgram({ catalogue })
+  const names = program.commands.map(command => command.name())
   try {
-    await createProgram({ catalogue }).parseAsync(args, { from: 'user' })
+    await program.parseAsync(withHelpOption(argv, names), { from: 'user' })
     return EXIT.ok
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
@@ -23,6 +25,20 @@ async function run(argv: readonly string[]): Promise<number> {
     if (known?.code === 'VOLUME_MISSING') return EXIT.volumeMissing
     return known === undefined || known.code === 'USAGE' ? EXIT.usage : EXIT.failed
   }
+}
+
+/** As for settings, an empty variable counts as unset. The parser would take it. */
+function unsetEmptyVariables(env: NodeJS.ProcessEnv): void {
+  for (const name of ['SKEP_DATA', 'SKEP_SOCKET', 'SKEP_CONFIG']) if (env[name] === '') delete env[name]
+}
+
+/** `help pin add` is `pin add --help`. What is no command is left for the parser to tell. */
+function withHelpOption(argv: readonly string[], commands: readonly string[]): readonly string[] {
+  const at = argv.findIndex(argument => !argument.startsWith('-'))
+  if (argv[at] !== 'help') return argv
+  const args = argv.toSpliced(at, 1)
+  const command = args[at]
+  return command === undefined || commands.includes(command) ? [...args, '--help'] : args
 }
 
 /** Nothing where help was printed instead. */

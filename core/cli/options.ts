@@ -8,7 +8,13 @@ export function byteCount(text: string): number {
   return bytes
 }
 
+/** An empty name stands for the current directory, or for nothing: it is what a shell makes of a variable that isn't set. */
+export function notEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Expected something, got an empty text.')
+  return text
+}
+
 /** Gathers a repeatable option. */
-export function collect(value: string, values: readonly string[]): readonly string[] {
+export function collect(value: string, values: readonly string[] = []): readonly string[] {
   return [...values, value]
 }

@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander'
 import { type CommandModule, defaultDataDirectory, examples, type Parts } from './context.ts'
+import { notEmpty } from './options.ts'
+import { VERSION } from './version.ts'
 
 interface CommandEntry {
   readonly summary: string
@@ -36,14 +38,18 @@ export function createProgram(parts: Parts): Command {
     .addOption(
       new Option('--data <dir>', 'where everything of the node lives')
         .env('SKEP_DATA')
+        .argParser(notEmpty)
         .default(defaultDataDirectory(process.env)),
     )
     .addOption(
       new Option(
         '--socket <path>',
         "control socket (default: skep.sock in --data; with neither given, the service's /run/skep/skep.sock is tried next)",
-      ).env('SKEP_SOCKET'),
+      )
+        .env('SKEP_SOCKET')
+        .argParser(notEmpty),
     )
+    .version(VERSION, '-V, --version', 'print the version')
     .option('--json', 'print results and errors as JSON, one object a line')
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
@@ -59,7 +65,7 @@ export function createProgram(parts: Parts): Command {
           'skep get CID -o photo.jpg     # on another node',
         ),
         '',
-        'skep COMMAND --help tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 node not running, 4 disk not mounted.',
+        '`skep help COMMAND` tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 node not running, 4 disk not mounted.',
       ].join('\n'),
     )
   for (const [name, { summary }] of Object.entries(COMMANDS)) program.command(name).description(summary)

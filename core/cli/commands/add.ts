@@ -9,6 +9,7 @@ import { contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
+import { notEmpty } from '../options.ts'
 import { progressLine } from '../progress.ts'
 import type { ReadOptions } from '../tree-reader.ts'
 
@@ -38,10 +39,14 @@ const STDIN = '-'
 
 export function define(command: Command): void {
   command
-    .argument('[paths...]', 'files and directories; - is stdin, which is also the default in a pipe')
+    .argument(
+      '[paths...]',
+      'files and directories; - is stdin, which is also the default in a pipe',
+      notEmpties,
+    )
     .option('-q, --quiet', 'print the CID alone')
     .option('--no-pin', 'leave it to the cache instead of keeping it')
-    .option('--name <text>', 'a name for the pin')
+    .option('--name <text>', 'a name for the pin', notEmpty)
     .option('--hidden', 'take entries whose names begin with a dot, too')
     .option('--preserve-mode', 'keep permission bits; gives other CIDs than without')
     .option('--preserve-mtime', 'keep modification times; gives other CIDs than without')
@@ -70,6 +75,10 @@ export function define(command: Command): void {
         )
       }
     })
+}
+
+function notEmpties(path: string, paths: readonly string[] = []): readonly string[] {
+  return [...paths, notEmpty(path)]
 }
 
 function pathsOrStdin(paths: readonly string[]): readonly string[] {

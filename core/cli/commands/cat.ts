@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { contextOf, examples } from '../context.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
-import { byteCount } from '../options.ts'
+import { byteCount, notEmpty } from '../options.ts'
 
 interface Options {
   readonly offset?: number
@@ -12,7 +12,7 @@ interface Options {
 
 export function define(command: Command): void {
   command
-    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b of a file')
+    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b of a file', notEmpty)
     .option('--offset <bytes>', 'first byte to print', byteCount)
     .option('--length <bytes>', 'how many bytes to print', byteCount)
     .addHelpText(

@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
-import { type Context, contextOf, examples, type Parts, print } from '../context.ts'
+import { isSkepError } from '../../errors.ts'
+import type { Plugin } from '../../plugin.ts'
+import { type Context, contextOf, examples, type Parts, print, printAll } from '../context.ts'
 import { nodeClient } from '../node-client.ts'
-import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
+import { notEmpty } from '../options.ts'
+import { addSettingsOptions, configOption, loadSettings, type SettingsOptions } from '../settings.ts'
 
 interface Setting {
   readonly key: string
@@ -35,8 +38,9 @@ function defineShow(command: Command, parts: Parts): void {
       const settings = options.running
         ? await runningSettings(context)
         : await settingsOf(context, options, parts)
-      print(context, settings, () =>
+      printAll(context, settings, () =>
         settings
+          .filter(({ value }) => value !== undefined)
           .map(({ key, text, origin }) => `${key}: ${text}${options.origin ? `  # ${origin}` : ''}`)
           .join('\n'),
       )
@@ -59,20 +63,23 @@ async function settingsOf(context: Context, options: SettingsOptions, parts: Par
 function defineCheck(command: Command, parts: Parts): void {
   command
     .description('say what is wrong with a settings file')
-    .argument('<file>', 'settings file, in YAML')
+    .argument('<file>', 'settings file, in YAML', notEmpty)
     .addHelpText('after', examples('skep config check config.yaml && skep start --config config.yaml'))
     .action(async (file: string) => {
       const context = contextOf(command)
-      await loadSettings(context, { config: file, set: [] }, parts)
+      await loadSettings(context, { config: file }, parts)
       print(context, { file, valid: true }, () => `${file} is valid`)
     })
 }
 
-function defineDocs(command: Command, { catalogue }: Parts): void {
+function defineDocs(command: Command, parts: Parts): void {
+  const { catalogue } = parts
   command
-    .description('print all keys as Markdown')
-    .addHelpText('after', examples('skep config docs > SETTINGS.md'))
-    .action(async () => {
+    .description('print all keys as Markdown, those of plugins of your own that the settings name as well')
+    .addOption(configOption())
+    .addHelpText('after', examples('skep config docs > SETTINGS.md', 'skep config docs --config config.yaml'))
+    .action(async (options: Pick<SettingsOptions, 'config'>) => {
+      const context = contextOf(command)
       const [{ configDocs }, { createPluginLoader }] = await Promise.all([
         import('../../config/docs.ts'),
         import('../../config/load-plugin.ts'),
@@ -81,7 +88,24 @@ function defineDocs(command: Command, { catalogue }: Parts): void {
       const plugins = await Promise.all(
         Object.keys(catalogue).map(name => load(name, undefined, process.cwd())),
       )
-      const markdown = configDocs(plugins)
-      print(contextOf(command), { markdown }, () => markdown.trimEnd())
+      const markdown = configDocs([...plugins, ...(await ownPlugins(context, options, parts))])
+      print(context, { markdown }, () => markdown.trimEnd())
     })
+}
+
+/** Of settings that don't hold there are none: their keys are what one looks up to correct them. */
+async function ownPlugins(
+  context: Context,
+  { config }: Pick<SettingsOptions, 'config'>,
+  parts: Parts,
+): Promise<Plugin[]> {
+  try {
+    const options = config === undefined ? {} : { config }
+    const { plugins } = await loadSettings(context, options, parts)
+    return plugins.filter(({ module }) => module !== undefined).map(({ plugin }) => plugin)
+  } catch (error) {
+    if (!isSkepError(error, 'CONFIG_INVALID')) throw error
+    process.stderr.write(`plugins of your own are left out: ${error.message}\n`)
+    return []
+  }
 }

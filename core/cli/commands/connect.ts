@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
+import { notEmpty } from '../options.ts'
 
 interface Connected {
   readonly peer: string
@@ -12,7 +13,7 @@ interface Connected {
 
 export function define(command: Command): void {
   command
-    .argument('<address>', 'multiaddr, or the id of a peer whose addresses are known')
+    .argument('<address>', 'multiaddr, or the id of a peer whose addresses are known', notEmpty)
     .addHelpText('after', examples('skep connect /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…'))
     .action(async (address: string) => {
       const context = contextOf(command)

@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { printable } from '../../control/printable.ts'
 import type { TreeEntry } from '../../control/tar.ts'
@@ -7,6 +7,7 @@ import { cliError } from '../errors.ts'
 import { formatBytes } from '../format.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
+import { notEmpty } from '../options.ts'
 import { counted, progressLine } from '../progress.ts'
 
 interface Options {
@@ -16,9 +17,13 @@ interface Options {
 
 export function define(command: Command): void {
   command
-    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b')
-    .option('-o, --output <path>', 'where to write it (default: the last part of the path)')
-    .option('--force', 'replace what is there')
+    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b', notEmpty)
+    .option(
+      '-o, --output <path>',
+      'where to write it; with a closing / into that directory (default: the last part of the path)',
+      notEmpty,
+    )
+    .option('--force', 'replace what is there, a file by a file and a directory by a directory')
     .addHelpText(
       'after',
       [
@@ -30,13 +35,13 @@ export function define(command: Command): void {
       ].join('\n'),
     )
     .action(async (path: string, { output, force = false }: Options) => {
-      const [{ decodeTar }, { writeAtomically }, { writeTree }] = await Promise.all([
+      const [{ decodeTar }, { checkReplaceable, writeAtomically }, { writeTree }] = await Promise.all([
         import('../../control/tar.ts'),
         import('../atomic-output.ts'),
         import('../tree-writer.ts'),
       ])
       const context = contextOf(command)
-      const place = output ?? nameOf(path)
+      const place = placeOf(output, path)
       using progress = progressLine(`getting ${printable(basename(place))}`, context)
       let totalBytes: number | undefined
       let written = { files: 0, bytes: 0 }
@@ -50,7 +55,11 @@ export function define(command: Command): void {
       })
       await writeAtomically(place, { force }, async temporary => {
         const bytes = counted(archive, count => progress.update(count, totalBytes))
-        written = await writeTree(withoutRootName(decodeTar(bytes)), temporary)
+        // Told before the rest arrives.
+        const onRoot = async ({ type }: TreeEntry): Promise<void> => {
+          if (force) await checkReplaceable(place, type === 'directory')
+        }
+        written = await writeTree(withoutRootName(decodeTar(bytes), onRoot), temporary)
       })
       progress[Symbol.dispose]()
       print(context, { path, output: place, ...written }, () => {
@@ -58,6 +67,12 @@ export function define(command: Command): void {
         return `${printable(place)}: ${files}, ${formatBytes(written.bytes)}`
       })
     })
+}
+
+/** Into a directory that is named as one: `photos/`, `.` or `..`. */
+function placeOf(output: string | undefined, path: string): string {
+  if (output === undefined) return nameOf(path)
+  return /(^|\/)\.{0,2}$/.test(output) ? join(output, nameOf(path)) : output
 }
 
 function nameOf(path: string): string {
@@ -69,10 +84,14 @@ function nameOf(path: string): string {
 }
 
 /** The node puts everything beneath one name; here the root has the empty path. */
-async function* withoutRootName(entries: AsyncIterable<TreeEntry>): AsyncGenerator<TreeEntry, void, void> {
+async function* withoutRootName(
+  entries: AsyncIterable<TreeEntry>,
+  onRoot: (root: TreeEntry) => Promise<void>,
+): AsyncGenerator<TreeEntry, void, void> {
   let root: string | undefined
   for await (const entry of entries) {
     if (root === undefined) {
+      await onRoot(entry)
       root = entry.path
       yield { ...entry, path: '' }
     } else if (entry.path.startsWith(`${root}/`)) {

@@ -30,7 +30,7 @@ export function define(command: Command, parts: Parts): void {
       ])
       const context = contextOf(command)
       const { dataDirectory } = context
-      const config = await loadSettings(context, { set: [] }, parts)
+      const config = await loadSettings(context, {}, parts)
       const { requireMarker } = config.core.storage
       await ensureDataDirectory(dataDirectory, { requireMarker: requireMarker && !volume })
       if (volume) await markVolume(dataDirectory)

@@ -3,6 +3,7 @@ import { printable } from '../../control/printable.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
+import { notEmpty } from '../options.ts'
 
 interface Entry {
   readonly name: string
@@ -19,7 +20,7 @@ const SIZE_COLUMNS = 12
 
 export function define(command: Command): void {
   command
-    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b')
+    .argument('<path>', 'CID, CID/a/b, /ipfs/CID/a/b or ipfs://CID/a/b', notEmpty)
     .addHelpText('after', examples('skep ls CID/photos', 'skep ls CID --json | jq -r .name'))
     .action(async (path: string) => {
       const context = contextOf(command)

@@ -3,6 +3,7 @@ import { printable } from '../../control/printable.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
+import { notEmpty } from '../options.ts'
 import { progressLine } from '../progress.ts'
 
 interface Pin {
@@ -22,8 +23,8 @@ export function define(command: Command): void {
 function defineAdd(command: Command): void {
   command
     .description('fetch what is missing and keep it')
-    .argument('<path>', 'CID or CID/a/b')
-    .option('--name <text>', 'a name to know it by')
+    .argument('<path>', 'CID or CID/a/b', notEmpty)
+    .option('--name <text>', 'a name to know it by', notEmpty)
     .addHelpText('after', examples('skep pin add CID --name photos'))
     .action(async (path: string, { name }: { name?: string }) => {
       const context = contextOf(command)
@@ -44,7 +45,7 @@ function defineAdd(command: Command): void {
 function defineRemove(command: Command): void {
   command
     .description('keep it no longer; the cache may evict it')
-    .argument('<path>', 'CID or CID/a/b')
+    .argument('<path>', 'CID or CID/a/b', notEmpty)
     .addHelpText('after', examples('skep pin rm CID'))
     .action(async (path: string) => {
       const context = contextOf(command)

@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
 import type { PluginStatus } from '../../state/node-state.ts'
-import { contextOf, examples, print } from '../context.ts'
+import { contextOf, examples, printAll } from '../context.ts'
 import { table } from '../format.ts'
 import { nodeClient } from '../node-client.ts'
 
 export function define(command: Command): void {
   command
-    .addHelpText('after', examples('skep plugins', "skep plugins --json | jq -r '.[].name'"))
+    .addHelpText('after', examples('skep plugins', 'skep plugins --json | jq -r .name'))
     .action(async () => {
       const context = contextOf(command)
       const client = await nodeClient(context)
       const plugins = await client.get<readonly PluginStatus[]>('plugins')
-      print(context, plugins, () => describe(plugins))
+      printAll(context, plugins, () => describe(plugins))
     })
 }
 

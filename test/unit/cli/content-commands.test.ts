@@ -95,6 +95,12 @@ t.test('files: add, cat and get', async t => {
   t.match(await run(['get', HELLO, '-o', 'out', '--force', '--json']), { code: 0, stdout: /"bytes":12/ })
   t.match(await run(['get', HELLO]), { code: 0 })
   t.equal(readFileSync(join(directory, HELLO), 'utf8'), 'hello world\n', 'named after the CID')
+
+  mkdirSync(join(directory, 'od'))
+  t.match(await run(['get', HELLO, '-o', 'od', '--force']), { code: 1, stderr: /od is a directory/ })
+  t.same(readdirSync(join(directory, 'od')), [])
+  t.match(await run(['get', HELLO, '-o', 'od/']), { code: 0, stdout: `od/${HELLO}: 1 file, 12 B\n` })
+  t.same(readdirSync(join(directory, 'od')), [HELLO], 'a closing slash means into')
 })
 
 t.test('a pipe of the shell is added', async t => {

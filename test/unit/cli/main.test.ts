@@ -40,6 +40,7 @@ t.test('version', async t => {
   t.same(await skep(['version']), { code: 0, stdout: `${version}\n`, stderr: '' })
   const { stdout } = await skep(['version', '--json'])
   t.match(JSON.parse(stdout), { version, node: process.versions.node })
+  for (const option of ['--version', '-V']) t.match(await skep([option]), { code: 0, stdout: `${version}\n` })
 })
 
 t.test('help lists every command, and every command has an example', async t => {
@@ -56,6 +57,9 @@ t.test('help lists every command, and every command has an example', async t => 
     t.match(stdout, /--json/, `${command} tells of --json`)
   }
   t.match(await skep(['help', 'add']), { code: 0, stdout: /Usage: skep add/ })
+  t.match(await skep(['help', 'pin', 'add']), { code: 0, stdout: /Usage: skep pin add/ })
+  t.match(await skep(['--json', 'help']), { code: 0, stdout: help.stdout })
+  t.match(await skep(['help', 'ad']), { code: 2, stdout: '', stderr: /Did you mean add\?/ })
 })
 
 t.test('usage errors end with 2 and say how to go on', async t => {
@@ -82,6 +86,30 @@ t.test('usage errors end with 2 and say how to go on', async t => {
   for (const args of [[], ['pin']]) {
     t.match(await skep(args), { code: 2, stdout: '', stderr: /Usage: skep/ }, 'help where nothing is said')
   }
+})
+
+t.test('an empty text is no path', async t => {
+  const cwd = await temporaryDirectory(t)
+  const cases: [string[], RegExp][] = [
+    [['status', '--data', ''], /--data/],
+    [['status', '--socket', ''], /--socket/],
+    [['start', '--config', ''], /--config/],
+    [['get', 'x', '-o', ''], /--output/],
+    [['get', ''], /path/],
+    [['cat', ''], /path/],
+    [['add', ''], /paths/],
+    [['pin', 'add', ''], /path/],
+    [['connect', ''], /address/],
+  ]
+  for (const [args, named] of cases) {
+    const { code, stderr } = await skep(args, { cwd })
+    t.equal(code, 2, args.join(' '))
+    t.match(stderr, named, args.join(' '))
+  }
+  const env = { SKEP_DATA: '', SKEP_SOCKET: '', XDG_DATA_HOME: cwd }
+  const { code, stderr } = await skep(['peers'], { cwd, env })
+  t.equal(code, 3)
+  t.match(stderr, join(cwd, 'skep', 'skep.sock'), 'an empty variable counts as unset')
 })
 
 t.test('without a node commands end with 3, naming the path and how to start', async t => {

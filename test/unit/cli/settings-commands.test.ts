@@ -13,7 +13,11 @@ interface Setting {
 async function settings(args: string[], env: Record<string, string> = {}): Promise<Map<string, Setting>> {
   const { code, stdout, stderr } = await skep(['config', 'show', '--json', ...args], { env })
   if (code !== 0) throw new Error(stderr)
-  return new Map((JSON.parse(stdout) as Setting[]).map(setting => [setting.key, setting]))
+  const shown = stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as Setting)
+  return new Map(shown.map(setting => [setting.key, setting]))
 }
 
 t.test('init makes what a node needs, once', async t => {
@@ -83,6 +87,9 @@ t.test('show: file, environment, and options, each winning over the one before',
 
   const text = await skep(['config', 'show', '--origin', ...at])
   t.match(text.stdout, /^storage\.maxBytes: 1GiB {2}# .*config\.yaml:2/m)
+  t.notMatch(text.stdout, /\.module:/, 'what has no value is not shown')
+  const disabled = await skep(['config', 'show', '--set', 'plugins.exchang.enabled=false', ...at])
+  t.match(disabled, { code: 1, stderr: /did you mean exchange\?/ })
 })
 
 t.test('check says what is wrong, where, and what was meant', async t => {
@@ -107,4 +114,26 @@ t.test('docs tell every key', async t => {
     const common = key.replace(/^plugins\.[^.]+\.(enabled|onFailure|module)$/, 'plugins.<name>.$1')
     t.ok(stdout.includes(`| \`${common}\` |`), key)
   }
+})
+
+t.test('docs tell the keys of plugins of one’s own', async t => {
+  const directory = await temporaryDirectory(t)
+  const module = `export default {
+    manifest: { name: 'hive', version: '1.0.0', requires: [], wants: [], provides: [] },
+    schema: { frames: { doc: 'How many frames.', format: 'integer', default: 8 } },
+    metrics() {},
+    register() {},
+  }`
+  writeFileSync(join(directory, 'hive.ts'), module)
+  const file = join(directory, 'other.yaml')
+  writeFileSync(file, 'plugins:\n  hive:\n    module: ./hive.ts\n')
+  const data = ['--data', directory]
+  const key = /\| `plugins\.hive\.frames` \|/
+  t.match(await skep(['config', 'docs', '--config', file, ...data]), { code: 0, stdout: key, stderr: '' })
+  t.match(await skep(['config', 'docs', ...data], { env: { SKEP_CONFIG: file } }), { stdout: key })
+  t.notMatch((await skep(['config', 'docs', ...data])).stdout, key)
+
+  writeFileSync(file, 'storage:\n  maxBites: 1GiB\n')
+  const broken = await skep(['config', 'docs', '--config', file, ...data])
+  t.match(broken, { code: 0, stdout: /storage\.maxBytes/, stderr: /left out.*\n.*maxBites/ }, 'still of help')
 })
