@@ -66,7 +66,9 @@ export function define(command: Command): void {
       const signal = interruption()
       for (const path of pathsOrStdin(paths)) {
         const source = await sourceOf(path, options)
-        using progress = progressLine(`adding ${printable(source.label)}`, context, options.quiet)
+        using progress = progressLine(`adding ${printable(source.label)}`, context, {
+          quiet: options.quiet ?? false,
+        })
         const totalBytes = process.stderr.isTTY ? await source.totalBytes() : undefined
         const added = await add(client, source, options, signal, bytes => progress.update(bytes, totalBytes))
         progress[Symbol.dispose]()

@@ -4,6 +4,7 @@ import { contextOf, examples } from '../context.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
 import { byteCount, notEmpty } from '../options.ts'
+import { LOOKING, progressLine } from '../progress.ts'
 
 interface Options {
   readonly offset?: number
@@ -20,9 +21,12 @@ export function define(command: Command): void {
       examples('skep cat CID/notes.txt', 'skep cat CID --offset 1000000 --length 16 | xxd'),
     )
     .action(async (path: string, { offset, length }: Options) => {
-      const client = await nodeClient(contextOf(command))
+      const context = contextOf(command)
+      using progress = progressLine('reading', context, { waiting: LOOKING })
+      const client = await nodeClient(context)
       const query = { path, offset, length }
       for await (const chunk of client.download('content/cat', { query, signal: interruption() })) {
+        progress[Symbol.dispose]()
         if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
       }
     })

@@ -8,7 +8,7 @@ import { formatBytes } from '../format.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
 import { notEmpty } from '../options.ts'
-import { counted, progressLine } from '../progress.ts'
+import { counted, LOOKING, progressLine } from '../progress.ts'
 
 interface Options {
   readonly output?: string
@@ -42,7 +42,7 @@ export function define(command: Command): void {
       ])
       const context = contextOf(command)
       const place = placeOf(output, path)
-      using progress = progressLine(`getting ${printable(basename(place))}`, context)
+      using progress = progressLine(`getting ${printable(basename(place))}`, context, { waiting: LOOKING })
       let totalBytes: number | undefined
       let written = { files: 0, bytes: 0 }
       const client = await nodeClient(context)

@@ -4,6 +4,7 @@ import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
 import { notEmpty } from '../options.ts'
+import { LOOKING, progressLine } from '../progress.ts'
 
 interface Entry {
   readonly name: string
@@ -24,13 +25,17 @@ export function define(command: Command): void {
     .addHelpText('after', examples('skep ls CID/photos', 'skep ls CID --json | jq -r .name'))
     .action(async (path: string) => {
       const context = contextOf(command)
+      using progress = progressLine('listing', context, { waiting: LOOKING })
       const client = await nodeClient(context)
       await client.operate<object, Entry>({
         method: 'GET',
         path: 'content/list',
         query: { path },
         signal: interruption(),
-        onItem: entry => print(context, entry, () => describe(entry)),
+        onItem(entry) {
+          progress[Symbol.dispose]()
+          print(context, entry, () => describe(entry))
+        },
       })
     })
 }

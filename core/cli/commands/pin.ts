@@ -4,7 +4,7 @@ import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
 import { nodeClient } from '../node-client.ts'
 import { notEmpty } from '../options.ts'
-import { progressLine } from '../progress.ts'
+import { LOOKING, progressLine } from '../progress.ts'
 
 interface Pin {
   readonly cid: string
@@ -28,7 +28,7 @@ function defineAdd(command: Command): void {
     .addHelpText('after', examples('skep pin add CID --name photos'))
     .action(async (path: string, { name }: { name?: string }) => {
       const context = contextOf(command)
-      using progress = progressLine('pinning', context)
+      using progress = progressLine('pinning', context, { waiting: LOOKING })
       const client = await nodeClient(context)
       const pin = await client.operate<Pin>({
         method: 'POST',

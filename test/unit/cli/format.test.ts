@@ -43,6 +43,9 @@ t.test('progress', async t => {
   const MIB = 1024 * 1024
   const state = { label: 'adding x', bytes: 12 * MIB, totalBytes: 96 * MIB, elapsedMs: 3000 }
   t.equal(renderProgress(state, 80), 'adding x  12.0 MiB of 96.0 MiB (12%)  4.00 MiB/s  21s left')
+  const waiting = { label: 'x', waiting: 'looking', bytes: 0, elapsedMs: 5000 }
+  t.equal(renderProgress(waiting, 80), 'x  looking  5s', 'nothing has come yet')
+  t.match(renderProgress({ ...waiting, bytes: MIB }, 80), /^x {2}1\.00 MiB/)
   t.equal(renderProgress(state, 10), 'adding x  ', 'never wider than the terminal')
   t.equal(renderProgress({ label: 'x', bytes: MIB, elapsedMs: 1000 }, 80), 'x  1.00 MiB  1.00 MiB/s')
   t.equal(
