@@ -23,7 +23,7 @@ const MAX_EXPOSURE = 2
 
 t.test(
   'the package',
-  { skip: executablesMissing('x64') || toolsMissing('dpkg-deb'), timeout: 200_000 },
+  { skip: executablesMissing('x64') || toolsMissing('dpkg-deb'), timeout: 280_000 },
   async t => {
     const directory = await temporaryDirectory(t)
     const deb = await buildTestDeb(directory)
