@@ -6,7 +6,7 @@ import { cliError } from './errors.ts'
 import { createProgram } from './program.ts'
 
 /** Stable: scripts branch on them. */
-const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3, volumeMissing: 4 } as const
+const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3 } as const
 
 /** Runs a command line to its end and resolves with the exit code. */
 async function run(argv: readonly string[]): Promise<number> {
@@ -22,7 +22,6 @@ async function run(argv: readonly string[]): Promise<number> {
     if (known) printError(known, argv.includes('--json'))
     if (process.env.SKEP_DEBUG) console.error(error)
     if (known?.code === 'NODE_NOT_RUNNING') return EXIT.notRunning
-    if (known?.code === 'VOLUME_MISSING') return EXIT.volumeMissing
     return known === undefined || known.code === 'USAGE' ? EXIT.usage : EXIT.failed
   }
 }
