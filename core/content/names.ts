@@ -6,8 +6,8 @@ const MAX_NAME_BYTES = 1_024
 /** Levels of directories that one entry may lie in: PATH_MAX of Linux allows no more. */
 const MAX_PATH_NAMES = 2_048
 
-/** As many as the importer takes. */
-const MAX_DIRECTORY_ENTRIES = 200_000
+/** Entries of one directory, in and out: it is in memory while it is written, at some 510 bytes an entry. */
+export const MAX_DIRECTORY_ENTRIES = 200_000
 
 /** Of a directory and all it lies in: a deep tree of large ones would fill the memory. */
 const MAX_OPEN_NAMES = 2 * MAX_DIRECTORY_ENTRIES

@@ -3,7 +3,7 @@ import { CID } from 'multiformats/cid'
 import type { BlockWriter } from './block-writer.ts'
 import type { EntryAttributes } from './content.ts'
 import { contentError } from './errors.ts'
-import { namesOf } from './names.ts'
+import { MAX_DIRECTORY_ENTRIES, namesOf } from './names.ts'
 import type { ImportProfile } from './profile.ts'
 import { type WaitingEntry, writeShards } from './shards.ts'
 import { type DirectoryLink, encodeDirectory, type MadeLink } from './unixfs-node.ts'
@@ -13,9 +13,6 @@ const MIN_LINK_OVERHEAD_BYTES = 8
 
 /** Entries in memory, at some 400 bytes each, before finished directories are written out. */
 const MAX_OPEN_ENTRIES = 65_536
-
-/** A directory is in memory while it is written, at some 510 bytes an entry. */
-const MAX_DIRECTORY_ENTRIES = 200_000
 
 interface Entry extends WaitingEntry {
   /** Undefined where it is known only from a directory that was read again. */
