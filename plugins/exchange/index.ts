@@ -13,6 +13,7 @@ import {
 } from '../../core/api.ts'
 import { type ExchangeConfig, exchangeSchema } from './config.ts'
 import { type ExchangeMetrics, exchangeMetrics } from './metrics.ts'
+import { blocksLinks } from './requester/blocks-link.ts'
 import { Requester } from './requester/requester.ts'
 import { Server } from './server/server.ts'
 import { Tally } from './tally.ts'
@@ -41,7 +42,13 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
     const state = use(container, NodeState)
     const tally = new Tally(metrics)
     const now = (): number => performance.now()
-    const requester = new Requester(config, { network, peers, tally, log, now })
+    const requester = new Requester(config, {
+      links: [blocksLinks(network)],
+      peers,
+      tally,
+      log,
+      now,
+    })
     const maxReadAheadBytes = Math.min(config.maxReadAheadBytes, budget.limitBytes / MAX_BUDGET_SHARE)
     const server = new Server({ maxReadAheadBytes }, { blocks, peers, tally, log })
     provide(container, Exchange, requester)

@@ -5,7 +5,6 @@ import {
   isHashAllowed,
   type Logger,
   MAX_BLOCK_BYTES,
-  type NetworkPort,
   type Peers,
   verifyBlock,
   type WaitOptions,
@@ -16,7 +15,7 @@ import { exchangeError } from '../errors.ts'
 import type { Tally } from '../tally.ts'
 import { Mode, Status } from '../wire/codec.ts'
 import { Distrust } from './distrust.ts'
-import { type Fault, type LinkEvents, PeerLink } from './peer-link.ts'
+import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
 import { assign, isHolder, type Move, steal } from './planner.ts'
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
@@ -25,7 +24,8 @@ import { Want } from './want.ts'
 export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes'>
 
 export interface RequesterDependencies {
-  readonly network: Pick<NetworkPort, 'open'>
+  /** Ways to ask a peer, the best first; one that it doesn't speak is followed by the next. */
+  readonly links: readonly LinkKind[]
   readonly peers: Pick<Peers, 'report' | 'countBytes'>
   readonly tally: Tally
   readonly log: Logger
@@ -42,6 +42,9 @@ const TICK_MS = 100
 /** Streams that carried nothing for so long are closed. */
 const LINK_IDLE_MS = 30_000
 
+/** A peer that speaks no protocol of ours may be asked again after this: its plugin may have started by then. */
+const UNSUPPORTED_PAUSE_MS = 60_000
+
 const IDENTITY = 0x00
 
 /** Gets blocks from connected peers: keeps the wants of all sessions and carries out what the planner says. */
@@ -49,7 +52,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #options: RequesterOptions
   readonly #deps: RequesterDependencies
   readonly #distrust: Distrust
-  readonly #links = new Map<string, PeerLink>()
+  readonly #links = new Map<string, Link>()
   readonly #wants = new Map<string, Want>()
   /** Wants that no peer is asked to send, in the order in which they should be. */
   #pending = new Set<Want>()
@@ -85,8 +88,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   connected(peer: PeerId): void {
     const id = peer.toString()
     if (this.#stopped || this.#links.has(id)) return
-    const { network, now } = this.#deps
-    this.#links.set(id, new PeerLink(peer, this.#options, { network, events: this, now }))
+    this.#link(peer, 0)
     this.#plan()
   }
 
@@ -138,11 +140,12 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     }
   }
 
-  delivered(link: PeerLink, want: Want, bytes: Uint8Array): void {
-    if (!verifyBlock(want.cid, bytes)) {
-      this.#refuse(link, want, bytes.byteLength)
-      return
-    }
+  delivered(link: Link, want: Want, bytes: Uint8Array): void {
+    if (verifyBlock(want.cid, bytes)) this.verified(link, want, bytes)
+    else this.#refuse(link, want, bytes.byteLength)
+  }
+
+  verified(link: Link, want: Want, bytes: Uint8Array): void {
     this.#land(want, link.id)
     want.session.found(link.id)
     want.session.received(bytes.byteLength)
@@ -152,22 +155,12 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     want.resolve(bytes)
   }
 
-  answered(link: PeerLink, want: Want, mode: Mode, status: Status, length: number): void {
+  answered(link: Link, want: Want, mode: Mode, status: Status, length: number | undefined): void {
     if (mode === Mode.BLOCK) this.#land(want, link.id)
     if (status === Status.OK) {
       want.standings.set(link.id, 'has')
-      want.offers.set(link.id, length)
-      want.bytes = length
       want.session.found(link.id)
-      if (length > want.maxBytes) {
-        this.#finish(want)
-        want.reject(
-          exchangeError(
-            'BLOCK_OVER_HINT',
-            `${link.id} offers ${want.cid} with ${length} bytes, over ${want.maxBytes}`,
-          ),
-        )
-      }
+      if (length !== undefined) this.#learnLength(link, want, length)
     } else if (status === Status.BUSY) {
       if (mode === Mode.HAVE) want.standings.delete(link.id)
       this.#putOff(want, link.id, 'busy')
@@ -180,11 +173,24 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     if (mode === Mode.BLOCK) this.#askAgain([want])
   }
 
+  #learnLength(link: Link, want: Want, length: number): void {
+    want.offers.set(link.id, length)
+    want.bytes = length
+    if (length <= want.maxBytes) return
+    this.#finish(want)
+    want.reject(
+      exchangeError(
+        'BLOCK_OVER_HINT',
+        `${link.id} offers ${want.cid} with ${length} bytes, over ${want.maxBytes}`,
+      ),
+    )
+  }
+
   wasted(): void {
     this.#deps.tally.duplicate()
   }
 
-  gained(link: PeerLink, cids: readonly CID[]): void {
+  gained(link: Link, cids: readonly CID[]): void {
     for (const cid of cids) {
       const want = this.#wants.get(keyOf(cid))
       if (want?.standings.get(link.id) !== 'missing') continue
@@ -197,18 +203,52 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     this.#plan()
   }
 
-  broken(link: PeerLink, owed: ReadonlySet<Want>, reason: string, fault: Fault | undefined): void {
+  unsupported(link: Link, owed: ReadonlySet<Want>, reason: string): void {
+    const { links } = this.#deps
+    const next = links.findIndex(({ protocol }) => protocol === link.protocol) + 1
+    const isKnown = this.#links.get(link.id) === link
+    if (next < links.length) {
+      if (isKnown) this.#link(link.peer, next)
+      this.#release(link, owed, () => false, reason)
+    } else {
+      if (isKnown) this.#link(link.peer, 0).pauseFor(UNSUPPORTED_PAUSE_MS)
+      const spoken = links.map(({ protocol }) => protocol).join(' or ')
+      this.#release(link, owed, want => owed.has(want), `does not speak ${spoken}`)
+    }
+  }
+
+  broken(link: Link, owed: ReadonlySet<Want>, reason: string, fault: Fault | undefined): void {
     const { log, peers, tally } = this.#deps
     log.debug({ peer: link.id, reason, wants: owed.size }, 'stream to a holder ended')
     if (fault) peers.report(link.peer, fault, reason)
     if (fault === 'protocol-violation') tally.violated('holder')
+    this.#release(link, owed, want => owed.has(want), reason)
+  }
+
+  forged(link: Link, bytes: number): void {
+    const { log } = this.#deps
+    log.warn({ peer: link.id, bytes }, 'peer sent bytes that match none of the CIDs it was asked for')
+    this.#distrustFor(link, `${bytes} bytes sent have a hash that was not asked for`)
+    link.drop('sent wrong bytes')
+  }
+
+  /** Takes back what `link` was asked. `isBroken`: what counts as a broken promise. */
+  #release(link: Link, owed: ReadonlySet<Want>, isBroken: (want: Want) => boolean, reason: string): void {
     for (const want of this.#wants.values()) {
-      want.forget(link.id, owed.has(want), reason)
+      want.forget(link.id, isBroken(want), reason)
       want.session.forget(link.id)
     }
     for (const want of owed) this.#land(want, link.id)
     this.#askAgain([...owed])
     this.#plan()
+  }
+
+  #link(peer: PeerId, kind: number): Link {
+    const { links, now } = this.#deps
+    const link = links[kind]?.link(peer, this.#options, { events: this, now })
+    if (!link) throw new TypeError(`there is no link of kind ${kind}`)
+    this.#links.set(link.id, link)
+    return link
   }
 
   #want(session: Session, cid: CID, sizeHint: number | undefined): Want {
@@ -236,7 +276,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     return this.#options.maxBytesInFlight - this.#inFlightBytes
   }
 
-  #usableLinks(): PeerLink[] {
+  #usableLinks(): Link[] {
     return [...this.#links.values()].filter(link => link.usable && !this.#distrust.has(link.id))
   }
 
@@ -285,23 +325,29 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       this.#land(want, peer)
       this.#links.get(peer)?.cancel(id)
     }
+    for (const peer of want.standings.keys()) this.#links.get(peer)?.forget(want)
   }
 
-  #refuse(link: PeerLink, want: Want, bytes: number): void {
-    const { log, peers, tally } = this.#deps
+  #refuse(link: Link, want: Want, bytes: number): void {
+    const { log } = this.#deps
     const reason = 'sent wrong bytes'
-    tally.invalid()
-    this.#distrust.add(link.id)
     log.warn(
       { peer: link.id, cid: want.cid.toString(), bytes },
       'peer sent bytes that do not match their CID',
     )
-    peers.report(link.peer, 'invalid-block', `${bytes} bytes sent for ${want.cid} have another hash`)
+    this.#distrustFor(link, `${bytes} bytes sent for ${want.cid} have another hash`)
     want.refuse(link.id, reason)
     this.#land(want, link.id)
     this.#askAgain([want])
     link.drop(reason)
     this.#plan()
+  }
+
+  #distrustFor(link: Link, detail: string): void {
+    const { peers, tally } = this.#deps
+    tally.invalid()
+    this.#distrust.add(link.id)
+    peers.report(link.peer, 'invalid-block', detail)
   }
 
   #tick(): void {
