@@ -5,12 +5,13 @@ import { messageOf } from '../errors.ts'
 import { SharedTask } from '../shared-task.ts'
 import type { PeerTable } from '../state/peer-state.ts'
 import type { WaitOptions } from '../storage/storage.ts'
-import { StreamChannel } from './channel.ts'
+import { PipeChannel } from './channel.ts'
 import { NEGOTIATION_TIMEOUT_MS } from './connections.ts'
 import { networkError } from './errors.ts'
 import type { Channel } from './framing.ts'
 import type { DialResult, NetworkMetrics } from './metrics.ts'
 import type { Protocol } from './protocols.ts'
+import { StreamPipe } from './stream-pipe.ts'
 
 /** A ping that takes longer says no more than that there is no answer. */
 const PING_TIMEOUT_MS = 10_000
@@ -67,9 +68,9 @@ export class Dialer {
       const stream = await connection.newStream([id], { signal })
       this.#deps.metrics.streams.inc({ protocol: id, direction: 'outbound' })
       const { peers } = this.#deps
-      return new StreamChannel(
-        { maxMessageBytes },
-        { peer, stream, report: (kind, detail) => peers.report(peer, kind, detail) },
+      return new PipeChannel(
+        { protocol: id, maxMessageBytes },
+        { peer, pipe: new StreamPipe(stream), report: (kind, detail) => peers.report(peer, kind, detail) },
       )
     } catch (error) {
       options.signal?.throwIfAborted()

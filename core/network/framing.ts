@@ -1,6 +1,11 @@
 import type { PeerId } from '@libp2p/interface'
 import type { WaitOptions } from '../storage/storage.ts'
 
+export interface WriteOptions extends WaitOptions {
+  /** The payload is the channel's from now on: its memory is given back as soon as nobody needs it. */
+  readonly given?: boolean
+}
+
 /**
  * One stream as frames: unsigned-varint length-prefixed messages, and raw payload bytes between them where a protocol
  * announces it. Reading past a bound resets the stream and charges the peer.
@@ -30,7 +35,7 @@ export interface Channel {
    * not change afterwards. A write that was aborted while it waited its turn has sent nothing.
    * @throws SkepError STREAM_CLOSED
    */
-  write(message: Uint8Array, payload?: Uint8Array, options?: WaitOptions): Promise<void>
+  write(message: Uint8Array, payload?: Uint8Array, options?: WriteOptions): Promise<void>
   /** Ends the writing side once what was written is sent. */
   close(options?: WaitOptions): Promise<void>
   /** Resets the stream. A reason whose code is FRAME_TOO_LARGE or FRAME_MALFORMED is charged to the peer. */

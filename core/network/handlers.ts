@@ -3,11 +3,13 @@ import { isSkepError, messageOf } from '../errors.ts'
 import type { EvidenceKind } from '../events.ts'
 import type { Logger } from '../logger.ts'
 import { Admission } from './admission.ts'
-import { StreamChannel } from './channel.ts'
+import { PipeChannel } from './channel.ts'
 import { networkError } from './errors.ts'
 import type { Channel } from './framing.ts'
 import type { NetworkMetrics } from './metrics.ts'
+import type { Pipe } from './pipe.ts'
 import type { Protocol, ProtocolRow } from './protocols.ts'
+import { StreamPipe } from './stream-pipe.ts'
 
 export type ChannelHandler = (channel: Channel) => Promise<void>
 
@@ -31,6 +33,7 @@ export interface HandlersDependencies {
 interface Entry {
   readonly protocol: Protocol
   readonly owner: string
+  readonly handler: ChannelHandler
   readonly admission: Admission
   readonly channels: Set<Channel>
 }
@@ -57,13 +60,13 @@ export class Handlers {
     if (taken)
       throw networkError('NAME_TAKEN', `protocol ${protocol.id} is already handled by ${taken.owner}`)
     const admission = new Admission(protocol, { clock: this.#deps.clock })
-    const entry = { protocol, owner, admission, channels: new Set<Channel>() }
+    const entry = { protocol, owner, handler, admission, channels: new Set<Channel>() }
     this.#entries.set(protocol.id, entry)
     try {
       // libp2p's limit counts per connection and charges nobody, so ours has to come first.
       await this.#deps.registrar.handle(
         protocol.id,
-        (stream, { remotePeer }) => this.#serve(entry, handler, stream, remotePeer),
+        (stream, { remotePeer }) => this.#serve(entry, new StreamPipe(stream), remotePeer),
         { maxInboundStreams: Number.POSITIVE_INFINITY },
       )
     } catch (error) {
@@ -85,14 +88,21 @@ export class Handlers {
     )
   }
 
-  async #serve(entry: Entry, handler: ChannelHandler, stream: Stream, peer: PeerId): Promise<void> {
-    const { protocol, admission, channels } = entry
+  /** Serves a protocol on a pipe that is no libp2p stream, within the same limits. */
+  async serve(id: string, pipe: Pipe, peer: PeerId): Promise<void> {
+    const entry = this.#entries.get(id)
+    if (entry) await this.#serve(entry, pipe, peer)
+    else pipe.abort(networkError('STREAM_CLOSED', `${id} is not handled here`))
+  }
+
+  async #serve(entry: Entry, pipe: Pipe, peer: PeerId): Promise<void> {
+    const { protocol, handler, admission, channels } = entry
     const { log, metrics, report } = this.#deps
     const key = peer.toString()
     if (protocol.trust !== 'anyone') {
       // Whoever asks couldn't know, so it is no fault.
       metrics.refusedStreams.inc({ protocol: protocol.id, reason: 'trust' })
-      stream.abort(networkError('STREAM_CLOSED', `${protocol.id}: for the fleet alone`))
+      pipe.abort(networkError('STREAM_CLOSED', `${protocol.id}: for the fleet alone`))
       return
     }
     const refusal = admission.enter(key)
@@ -100,14 +110,14 @@ export class Handlers {
       metrics.refusedStreams.inc({ protocol: protocol.id, reason: refusal })
       const detail = refusal === 'streams' ? 'too many streams at a time' : 'streams opened too fast'
       report(peer, 'overload', `${protocol.id}: ${detail}`)
-      stream.abort(networkError('STREAM_CLOSED', `${protocol.id}: ${detail}`))
+      pipe.abort(networkError('STREAM_CLOSED', `${protocol.id}: ${detail}`))
       return
     }
     metrics.streams.inc({ protocol: protocol.id, direction: 'inbound' })
     const { maxMessageBytes, idleTimeoutMs } = protocol
-    const channel = new StreamChannel(
-      { maxMessageBytes, idleTimeoutMs },
-      { peer, stream, report: (kind, detail) => report(peer, kind, detail) },
+    const channel = new PipeChannel(
+      { protocol: protocol.id, maxMessageBytes, idleTimeoutMs },
+      { peer, pipe, report: (kind, detail) => report(peer, kind, detail) },
     )
     channels.add(channel)
     const onGone = (): void => {
