@@ -3,8 +3,12 @@ import type { TLSSocket } from 'node:tls'
 import type { AbortOptions, MessageStream } from '@libp2p/interface'
 import { AbstractMessageStream, type SendResult } from '@libp2p/utils'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import { rawSocketOf } from './traffic.ts'
 
-/** The clear side of a connection whose socket the TLS engine drives. */
+/**
+ * The clear side of a connection whose socket the TLS engine drives. Closing it, or the raw one below, first sends what
+ * is queued. So does the peer's end: nothing more can come of a connection that only one side keeps.
+ */
 export class TlsConnection extends AbstractMessageStream {
   readonly #raw: MessageStream
   readonly #tls: TLSSocket
@@ -18,9 +22,12 @@ export class TlsConnection extends AbstractMessageStream {
     })
     this.#raw = raw
     this.#tls = tls
-    endTlsFirst(raw, tls)
+    this.#endBeforeRaw()
     tls.on('error', error => raw.abort(error))
     tls.on('drain', () => this.safeDispatchEvent('drain'))
+    // Node would end our side, too, when the peer ends its own, and what is queued here would be lost.
+    tls.allowHalfOpen = true
+    tls.once('end', () => void this.close().catch(error => raw.abort(error)))
     raw.addEventListener('close', ({ error, local }) => {
       tls.destroy()
       if (!error) this.onTransportClosed()
@@ -35,6 +42,8 @@ export class TlsConnection extends AbstractMessageStream {
   }
 
   sendData(data: Uint8ArrayList): SendResult {
+    // A muxer answers its peer until the connection is gone. That must not cut off what is still on its way.
+    if (this.#tls.writableEnded) return { sentBytes: data.byteLength, canSendMore: true }
     let sentBytes = 0
     let canSendMore = true
     for (const bytes of data) {
@@ -56,25 +65,43 @@ export class TlsConnection extends AbstractMessageStream {
   sendReset(error: Error): void {
     this.#raw.abort(error)
   }
+
+  /**
+   * libp2p ends the raw connection, not this one. That would cut off what is still to be sent, and take the socket away
+   * below the TLS engine.
+   */
+  #endBeforeRaw(): void {
+    const raw = this.#raw
+    const closeRaw = raw.close.bind(raw)
+    const abortRaw = raw.abort.bind(raw)
+    raw.close = async options => {
+      await this.#finish(options)
+      await closeRaw(options)
+    }
+    raw.abort = error => {
+      resetOnDestroy(raw, this.#tls)
+      this.#tls.destroy()
+      abortRaw(error)
+    }
+  }
+
+  /** Resolves when all is sent and the TLS engine has ended. */
+  async #finish({ signal }: AbortOptions = {}): Promise<void> {
+    const tls = this.#tls
+    if (tls.closed) return
+    const closed = once(tls, 'close', { signal })
+    if (this.writeBufferLength > 0) await Promise.race([once(this, 'idle', { signal }), closed])
+    tls.destroySoon()
+    await closed
+  }
 }
 
 /**
- * libp2p ends the raw connection, not this one. That would cut off what the TLS engine has still to send, and take the
- * socket away below it.
+ * The peer shall see a reset, not what looks like a clean end. `resetAndDestroy()` of the TLS socket throws, and that of the
+ * raw one frees what the TLS engine still works on. So the raw socket, which the TLS socket destroys once it has let go,
+ * is told what destroying means: the field that `resetAndDestroy()` sets. A socket that is ending can't be reset.
  */
-function endTlsFirst(raw: MessageStream, tls: TLSSocket): void {
-  const closeRaw = raw.close.bind(raw)
-  const abortRaw = raw.abort.bind(raw)
-  raw.close = async options => {
-    if (!tls.closed) {
-      const closed = once(tls, 'close', { signal: options?.signal })
-      tls.destroySoon()
-      await closed
-    }
-    await closeRaw(options)
-  }
-  raw.abort = error => {
-    tls.destroy()
-    abortRaw(error)
-  }
+function resetOnDestroy(raw: MessageStream, tls: TLSSocket): void {
+  const socket = rawSocketOf(raw)
+  if (socket && !socket.destroyed && !tls.writableEnded) Object.assign(socket, { resetAndClosing: true })
 }

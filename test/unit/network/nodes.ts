@@ -124,3 +124,8 @@ export function gone(stream: Pick<Stream, 'addEventListener'>): Promise<Error | 
 
 export const text = (bytes: Uint8Array | undefined): string | undefined =>
   bytes && Buffer.from(bytes).toString()
+
+/** The TCP port a node listens on. */
+export function portOf({ port }: TestNode): number {
+  return Number(/tcp\/(\d+)/.exec(String(port.addresses()[0]))?.[1])
+}

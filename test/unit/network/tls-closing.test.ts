@@ -1,0 +1,155 @@
+import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import t from 'tap'
+import { createCertificate } from '../../../core/network/tls-certificate.ts'
+import { rawSocketOf } from '../../../core/network/traffic.ts'
+import { gone } from './nodes.ts'
+import {
+  collect,
+  encrypter,
+  type Make,
+  pattern,
+  rawListener,
+  rawPair,
+  type SecuredPair,
+  securePair,
+} from './raw-connections.ts'
+
+/** More than all buffers between two ends together, so that some of it is still queued. */
+const MUCH = 8 * 1024 * 1024
+const PART = 64 * 1024
+
+function sendAll({ connection }: SecuredPair['client'], bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; at += PART) connection.send(bytes.subarray(at, at + PART))
+}
+
+for (const make of ['native', 'stock'] as Make[]) {
+  t.test(`what is queued when a connection is closed still arrives at a ${make} reader`, async t => {
+    const pair = await rawPair(t)
+    const { client, server } = await securePair(pair, { server: await encrypter(make) })
+    const { dialed, relay } = pair
+    const much = pattern(MUCH)
+    relay.hold('up')
+    sendAll(client, much)
+    t.ok(client.connection.writeBufferLength > 0, 'some of it is not even with the TLS engine')
+    const [left, right] = [gone(client.connection), gone(server.connection)]
+    const arrived = collect(server.connection)
+    // libp2p closes the raw connection, below the secured one.
+    const closed = dialed.close()
+    relay.release('up')
+    t.ok((await arrived.upTo(MUCH)).equals(much))
+    await closed
+    t.same(await Promise.all([left, right]), [undefined, undefined], 'both ends without an error')
+    t.ok(rawSocketOf(dialed)?.destroyed, 'the socket is freed')
+  })
+}
+
+t.test('what a peer still says to a connection that is closing, and is answered, costs nothing', async t => {
+  const pair = await rawPair(t)
+  const { client, server } = await securePair(pair)
+  const much = pattern(MUCH)
+  pair.relay.hold('up')
+  sendAll(client, much)
+  const ended = gone(server.connection)
+  const closed = pair.dialed.close()
+  const asked = collect(client.connection)
+  // As a muxer does, which answers pings and opens windows until it hears that the connection is gone.
+  client.connection.addEventListener('message', () => client.connection.send(Buffer.from('pong')))
+  server.connection.send(Buffer.from('ping'))
+  await asked.upTo(4)
+  const arrived = collect(server.connection)
+  pair.relay.release('up')
+  server.connection.send(Buffer.from('ping'))
+  t.ok((await arrived.upTo(MUCH)).subarray(0, MUCH).equals(much))
+  await closed
+  t.equal(await ended, undefined)
+})
+
+t.test('a peer that ends its side first is sent what is queued, and then the end', async t => {
+  const listener = await rawListener(t)
+  const socket = connectTcp({ host: '127.0.0.1', port: listener.port, allowHalfOpen: true })
+  t.teardown(() => socket.destroy())
+  const inbound = listener.accepted.then(async accepted =>
+    (await encrypter('native')).secureInbound(accepted),
+  )
+  const peer = connectTls({
+    socket,
+    ...(await createCertificate(await generateKeyPair('Ed25519'))),
+    rejectUnauthorized: false,
+    ALPNProtocols: ['libp2p'],
+  })
+  await once(peer, 'secureConnect')
+  const server = await inbound
+  const heard = collect(server.connection)
+  const much = pattern(MUCH)
+  sendAll(server, much)
+  t.ok(server.connection.writeBufferLength > 0)
+  const ended = gone(server.connection)
+  peer.end('last words')
+  const parts: Buffer[] = []
+  for await (const part of peer) parts.push(part)
+  t.ok(Buffer.concat(parts).equals(much))
+  t.equal(await ended, undefined, 'without an error')
+  t.equal(heard.bytes().toString(), 'last words')
+  t.equal(server.connection.status, 'closed')
+})
+
+t.test('a connection that is reset in the midst of a transfer ends both ends with an error', async t => {
+  const pair = await rawPair(t)
+  const { client, server } = await securePair(pair)
+  const sockets = [pair.dialed, pair.accepted].map(rawSocketOf)
+  const ends = Promise.all([gone(client.connection), gone(server.connection)])
+  const arrived = collect(server.connection)
+  const part = pattern(PART)
+  const sending = (async () => {
+    for (;;) {
+      client.connection.send(part)
+      await setImmediate()
+    }
+  })()
+  const refused = t.rejects(sending, 'whoever goes on sending is told')
+  await arrived.upTo(10 * PART)
+  pair.relay.reset()
+  t.match(await ends, [Error, Error])
+  await refused
+  const sent = arrived.bytes().length
+  t.same(
+    [client, server].map(({ connection }) => connection.status === 'open'),
+    [false, false],
+    `after ${sent} bytes`,
+  )
+  t.match(
+    sockets.map(socket => socket?.destroyed),
+    [true, true],
+    'both sockets are freed',
+  )
+})
+
+t.test('a connection that one side aborts is reset on the other', async t => {
+  const pair = await rawPair(t)
+  const { client, server } = await securePair(pair)
+  const ends = Promise.all([gone(client.connection), gone(server.connection)])
+  sendAll(client, pattern(MUCH))
+  pair.dialed.abort(new Error('cut'))
+  t.match(await ends, [{ message: 'cut' }, Error])
+})
+
+t.test('closing a connection to a peer that reads nothing ends with the patience of the caller', async t => {
+  const pair = await rawPair(t)
+  const { client, server } = await securePair(pair)
+  server.connection.pause()
+  // More than the kernel takes on both stretches, so that it can't all be sent.
+  const part = Buffer.alloc(1024 * 1024)
+  for (let sent = 0; sent < 64; sent++) client.connection.send(part)
+  const cut = new AbortController()
+  const closed = client.connection.close({ signal: cut.signal })
+  cut.abort(new Error('enough'))
+  await t.rejects(closed)
+  const ended = gone(client.connection)
+  pair.dialed.abort(new Error('enough'))
+  t.match(await ended, { message: 'enough' })
+  t.ok(rawSocketOf(pair.dialed)?.destroyed, 'the socket is freed')
+})
