@@ -5,6 +5,7 @@ import type {
   ConnectionEncrypter,
   MessageStream,
   MultiaddrConnection,
+  PeerId,
   PrivateKey,
   SecuredConnection,
   Upgrader,
@@ -91,17 +92,15 @@ export type Make = 'native' | 'stock'
 
 export async function encrypter(
   make: Make,
-  { firstCipher = 'aes', muxers }: { firstCipher?: FirstCipher; muxers?: readonly string[] } = {},
-): Promise<ConnectionEncrypter & { readonly peer: ReturnType<typeof peerIdFromPrivateKey> }> {
+  { firstCipher, muxers }: { firstCipher?: FirstCipher; muxers?: readonly string[] } = {},
+): Promise<ConnectionEncrypter & { readonly peer: PeerId }> {
   const parts = await encrypterParts(muxers)
   const made = make === 'native' ? nativeTls(parts, firstCipher) : tls()(parts)
   return Object.assign(made, { peer: peerIdFromPrivateKey(parts.privateKey) })
 }
 
-type Parts = Awaited<ReturnType<typeof encrypterParts>>
-
 export function nativeTls(
-  parts: NativeTlsComponents & Pick<Parts, 'privateKey'>,
+  parts: NativeTlsComponents & { readonly privateKey: PrivateKey },
   firstCipher: FirstCipher = 'aes',
 ): NativeTls {
   return new NativeTls(createTlsIdentity(parts.privateKey, { firstCipher }), parts)
