@@ -9,6 +9,7 @@ export const networkError = defineErrors({
   PROTOCOL_UNSUPPORTED: 'Choose another peer, or update one of the two so that both speak the protocol.',
   FRAME_TOO_LARGE: 'Update the peer that sent it; one of the two breaks the protocol.',
   FRAME_MALFORMED: 'Update the peer that sent it; one of the two breaks the protocol.',
+  LANE_UNAVAILABLE: 'Nothing: a stream of the connection does the same, at more cost.',
   STREAM_CLOSED: 'Open a new stream, or choose another peer.',
   REQUEST_FAILED: 'See the log of the peer that was asked.',
   NETWORK_STOPPED: 'Start the node.',

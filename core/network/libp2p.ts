@@ -8,7 +8,6 @@ import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
 import { boundedYamux } from './bounded-yamux.ts'
-import type { FirstCipher } from './ciphers.ts'
 import {
   type ConnectionOptions,
   connectionManager,
@@ -17,6 +16,7 @@ import {
 } from './connections.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { NativeTls } from './native-tls.ts'
+import type { TlsIdentity } from './tls-identity.ts'
 
 /** libp2p's live parts, which attached services are made of. */
 export type Components = Parameters<ServiceFactoryMap[string]>[0]
@@ -47,11 +47,11 @@ export interface Libp2pOptions extends ConnectionOptions {
   readonly announce: readonly string[]
   /** Name and version others see. */
   readonly agent: string
-  readonly firstCipher: FirstCipher
 }
 
 export interface Libp2pDependencies {
   readonly privateKey: PrivateKey
+  readonly tls: TlsIdentity
   readonly datastore: Datastore
   readonly gater: ConnectionGater
   readonly peerRouting: Partial<PeerRouting>
@@ -83,7 +83,7 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
         maxConnections: options.maxConnections,
       }),
     ],
-    connectionEncrypters: [parts => new NativeTls({ firstCipher: options.firstCipher }, parts), noise()],
+    connectionEncrypters: [parts => new NativeTls(deps.tls, parts), noise()],
     streamMuxers: [
       boundedYamux({
         maxFrameBytes: STREAM_WINDOW_BYTES + FRAME_HEADER_BYTES,

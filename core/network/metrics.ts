@@ -8,6 +8,7 @@ export interface NetworkMetrics {
   /** Protocol ids are those this build handles or opens: a closed set. */
   readonly streams: Counter<'protocol' | 'direction'>
   readonly refusedStreams: Counter<'protocol' | 'reason'>
+  readonly lanes: Counter<'direction'>
   readonly receivedBytes: Counter
   readonly sentBytes: Counter
   readonly knownPeers: Gauge
@@ -33,6 +34,11 @@ export function networkMetrics(create: MetricFactory, read: NetworkReadings): Ne
       name: 'refused_streams_total',
       help: 'Inbound streams reset: a peer had too many (streams), opened them too fast (rate), may not (trust).',
       labels: ['protocol', 'reason'],
+    }),
+    lanes: create.counter({
+      name: 'lanes_total',
+      help: 'Connections opened for one stream of bulk data alone.',
+      labels: ['direction'],
     }),
     receivedBytes: create.counter({
       name: 'received_bytes_total',

@@ -1,24 +1,19 @@
 import type { Socket } from 'node:net'
-import { connect, createSecureContext, type SecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls'
+import { connect, TLSSocket, type TLSSocketOptions } from 'node:tls'
 import {
-  type AbortOptions,
   type ComponentLogger,
   type ConnectionEncrypter,
-  InvalidCryptoExchangeError,
   type MessageStream,
-  type PeerId,
   type PrivateKey,
   type SecureConnectionOptions,
   type SecuredConnection,
   type StreamMuxerFactory,
   serviceCapabilities,
-  TimeoutError,
   type Upgrader,
 } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
-import { cipherOrder, type FirstCipher } from './ciphers.ts'
-import { createCertificate, verifyCertificate } from './tls-certificate.ts'
 import { TlsConnection } from './tls-connection.ts'
+import { handshake, PEER_CERTIFICATE, type TlsIdentity } from './tls-identity.ts'
 import { rawSocketOf } from './traffic.ts'
 
 const PROTOCOL = '/tls/1.0.0'
@@ -33,10 +28,6 @@ export interface NativeTlsComponents {
   readonly connectionProtector?: unknown
 }
 
-export interface NativeTlsOptions {
-  readonly firstCipher: FirstCipher
-}
-
 /**
  * libp2p's `/tls/1.0.0` on the connection's own socket: Node's TLS engine reads and writes it without JavaScript in
  * between. Compatible on the wire with @libp2p/tls and go-libp2p. Where there is no raw socket (an encrypted, protected
@@ -45,13 +36,12 @@ export interface NativeTlsOptions {
 export class NativeTls implements ConnectionEncrypter {
   readonly protocol = PROTOCOL
   readonly [serviceCapabilities] = ['@libp2p/connection-encryption']
-  readonly #options: NativeTlsOptions
+  readonly #identity: TlsIdentity
   readonly #components: NativeTlsComponents
-  #context: Promise<SecureContext> | undefined
   #fallback: Promise<ConnectionEncrypter> | undefined
 
-  constructor(options: NativeTlsOptions, components: NativeTlsComponents) {
-    this.#options = options
+  constructor(identity: TlsIdentity, components: NativeTlsComponents) {
+    this.#identity = identity
     this.#components = components
   }
 
@@ -81,7 +71,7 @@ export class NativeTls implements ConnectionEncrypter {
         ? fallback.secureInbound(connection, options)
         : fallback.secureOutbound(connection, options)
     }
-    const secureContext = await this.#loadContext()
+    const secureContext = await this.#identity.context()
     options.signal?.throwIfAborted()
     const muxers = options.skipStreamMuxerNegotiation
       ? undefined
@@ -89,7 +79,6 @@ export class NativeTls implements ConnectionEncrypter {
     const tls = wrap(connection, socket, { ...this.#tlsOptions(muxers, isServer), secureContext, isServer })
     try {
       const remotePeer = await handshake(tls, options)
-      if (tls.destroyed) throw new InvalidCryptoExchangeError('The connection closed after the handshake')
       const streamMuxer = muxers?.get(tls.alpnProtocol || NO_EARLY_MUXER)
       return { remotePeer, connection: new TlsConnection(connection, tls), streamMuxer }
     } catch (error) {
@@ -102,25 +91,11 @@ export class NativeTls implements ConnectionEncrypter {
   #tlsOptions(muxers: Map<string, StreamMuxerFactory> | undefined, isServer: boolean): TLSSocketOptions {
     const known = [...(muxers?.keys() ?? []), NO_EARLY_MUXER]
     return {
-      // The certificate is checked by its signature of the peer's key, not by an authority.
-      rejectUnauthorized: false,
-      requestCert: true,
+      ...PEER_CERTIFICATE,
       ...(isServer
         ? { ALPNCallback: ({ protocols }) => protocols.find(protocol => known.includes(protocol)) }
         : { ALPNProtocols: known }),
     }
-  }
-
-  #loadContext(): Promise<SecureContext> {
-    this.#context ??= createCertificate(this.#components.privateKey).then(certificate =>
-      createSecureContext({
-        ...certificate,
-        ...cipherOrder(this.#options.firstCipher),
-        minVersion: 'TLSv1.3',
-        maxVersion: 'TLSv1.3',
-      }),
-    )
-    return this.#context
   }
 
   /** A quarter of a second to load on a desktop, and hardly ever needed. */
@@ -134,7 +109,7 @@ export class NativeTls implements ConnectionEncrypter {
  * Takes the socket from libp2p and gives it to the TLS engine. From here to the end without an await: what arrives
  * meanwhile would be lost. Bytes that libp2p has read too far go back first.
  */
-function wrap(connection: MessageStream, socket: Socket, options: TLSSocketOptions): TLSSocket {
+export function wrap(connection: MessageStream, socket: Socket, options: TLSSocketOptions): TLSSocket {
   const { readBuffer } = connection as unknown as { readBuffer: Uint8ArrayList }
   socket.pause()
   socket.removeAllListeners('data')
@@ -142,39 +117,4 @@ function wrap(connection: MessageStream, socket: Socket, options: TLSSocketOptio
   readBuffer.consume(early.byteLength)
   if (early.byteLength > 0) socket.unshift(early)
   return options.isServer ? new TLSSocket(socket, options) : connect({ ...options, socket })
-}
-
-/** Resolves with the peer at the other end once its certificate is checked. */
-async function handshake(tls: TLSSocket, { remotePeer, signal }: SecureConnectionOptions): Promise<PeerId> {
-  await secured(tls, { signal })
-  const certificate = tls.getPeerX509Certificate()
-  if (!certificate) throw new InvalidCryptoExchangeError('The peer sent no certificate')
-  // There only where more came than the peer's own, issued by it or not.
-  if (certificate.issuerCertificate) {
-    throw new InvalidCryptoExchangeError('The peer sent more than one certificate')
-  }
-  const peer = await verifyCertificate(certificate.raw, remotePeer)
-  signal?.throwIfAborted()
-  return peer
-}
-
-function secured(tls: TLSSocket, { signal }: AbortOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // Told from within OpenSSL, where promises would go on running: whoever then ended the connection would free what
-    // OpenSSL still works on, and the process would crash.
-    const onSecure = (): void => void setImmediate(settle, resolve)
-    const onError = (error: Error): void => settle(() => reject(error))
-    const onClose = (): void =>
-      onError(new InvalidCryptoExchangeError('The connection closed during the handshake'))
-    const onAbort = (): void => onError(new TimeoutError('The TLS handshake took too long'))
-    const settle = (end: () => void): void => {
-      tls.off('secure', onSecure).off('close', onClose)
-      signal?.removeEventListener('abort', onAbort)
-      end()
-    }
-    // Stays: an error after this one must find a listener.
-    tls.on('error', onError)
-    tls.once('secure', onSecure).once('close', onClose)
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
 }

@@ -5,18 +5,22 @@ import type { Logger } from '../logger.ts'
 import type { MetricFactory } from '../metrics.ts'
 import type { PeerTable } from '../state/peer-state.ts'
 import { Attachments, LateRouter } from './attachments.ts'
+import { type ChannelDependencies, PipeChannel } from './channel.ts'
 import { detectFirstCipher, type FirstCipher } from './ciphers.ts'
 import type { ConnectionOptions } from './connections.ts'
 import { Dialer } from './dialer.ts'
 import { networkError } from './errors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { Handlers } from './handlers.ts'
+import { Lanes } from './lanes.ts'
 import { buildLibp2p } from './libp2p.ts'
 import { listenError } from './listen-error.ts'
 import { networkMetrics } from './metrics.ts'
 import type { NetworkPort } from './network-port.ts'
 import { PeerStoreLimit } from './peer-store-limit.ts'
 import type { ProtocolRow } from './protocols.ts'
+import { portOf } from './tcp-place.ts'
+import { createTlsIdentity } from './tls-identity.ts'
 import { Traffic } from './traffic.ts'
 
 export interface NetworkOptions extends ConnectionOptions {
@@ -81,10 +85,15 @@ export async function createNetwork(
     knownPeers: () => peers.list().length,
   })
   const router = new LateRouter()
-  const { libp2p, components } = await buildLibp2p(
-    { ...options, firstCipher },
-    { privateKey: deps.privateKey, datastore: deps.datastore, gater: gate.gater, peerRouting: router, log },
-  )
+  const tls = createTlsIdentity(deps.privateKey, { firstCipher })
+  const { libp2p, components } = await buildLibp2p(options, {
+    privateKey: deps.privateKey,
+    tls,
+    datastore: deps.datastore,
+    gater: gate.gater,
+    peerRouting: router,
+    log,
+  })
   const handlers = new Handlers({
     registrar: libp2p,
     report: (peer, kind, detail) => peers.report(peer, kind, detail),
@@ -146,6 +155,11 @@ export async function createNetwork(
     hangUp: (peer, wait) => libp2p.hangUp(peer, wait),
     ping: (peer, wait) => dialer.ping(peer, wait),
     open: (peer, protocol, wait) => dialer.open(peer, protocol, wait),
+    async openLane(peer, { id, maxMessageBytes }, wait) {
+      const pipe = await lanes.open(peer, id, wait)
+      const report: ChannelDependencies['report'] = (kind, detail) => peers.report(peer, kind, detail)
+      return new PipeChannel({ protocol: id, maxMessageBytes }, { peer, pipe, report })
+    },
     async handle(protocol, handler) {
       released.throwIfAborted()
       await handlers.handle(owner, protocol, handler)
@@ -172,6 +186,21 @@ export async function createNetwork(
     return protocols.length > 0 ? protocols : undefined
   }
 
+  const lanes = new Lanes(
+    { isProtected: components.connectionProtector !== undefined },
+    {
+      network: createPort('network', new AbortController().signal),
+      tls,
+      serve: (protocol, pipe, peer) => handlers.serve(protocol, pipe, peer),
+      ports: () => components.transportManager.getAddrs().flatMap(address => portOf(address) ?? []),
+      traffic,
+      metrics,
+      log,
+    },
+  )
+  gate.add(lanes.rule)
+  on('connection:close', ({ remotePeer }) => lanes.review(remotePeer))
+
   return {
     self: libp2p.peerId,
     firstCipher,
@@ -184,10 +213,12 @@ export async function createNetwork(
       } catch (error) {
         throw listenError(options.listen, error)
       }
+      await lanes.start()
     },
     openGate: () => gate.open(),
     async stop() {
       gate.close()
+      lanes.stop()
       await attachments.releaseAll()
       await libp2p.stop()
       await peerStoreLimit.stop()

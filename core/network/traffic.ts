@@ -25,15 +25,20 @@ export class Traffic {
     denyOutboundEncryptedConnection: (_peer, raw) => this.#watch(raw),
   }
 
-  #watch(raw: MultiaddrConnection): false {
-    const socket = rawSocketOf(raw)
-    if (!socket || socket.destroyed || this.#open.has(socket)) return false
+  /** Counts what goes through `socket` from now on. */
+  watch(socket: Socket): void {
+    if (socket.destroyed || this.#open.has(socket)) return
     this.#open.add(socket)
     socket.once('close', () => {
       this.#open.delete(socket)
       this.#receivedBytes += socket.bytesRead
       this.#sentBytes += socket.bytesWritten
     })
+  }
+
+  #watch(raw: MultiaddrConnection): false {
+    const socket = rawSocketOf(raw)
+    if (socket) this.watch(socket)
     return false
   }
 }

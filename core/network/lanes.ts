@@ -1,0 +1,247 @@
+import type { Socket } from 'node:net'
+import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from 'node:tls'
+import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { defineProtocol } from '../messages/define.ts'
+import type { WaitOptions } from '../storage/storage.ts'
+import { networkError } from './errors.ts'
+import type { NetworkMetrics } from './metrics.ts'
+import { wrap } from './native-tls.ts'
+import type { NetworkPort } from './network-port.ts'
+import type { Pipe } from './pipe.ts'
+import { SocketIntake, SocketPipe } from './socket-pipe.ts'
+import { hostOf, isDirect, placesOf } from './tcp-place.ts'
+import { handshake, PEER_CERTIFICATE, type TlsIdentity } from './tls-identity.ts'
+import { rawSocketOf, type Traffic } from './traffic.ts'
+import { LaneRequest, LaneResponse } from './wire/lane.js'
+
+// A lane is a TCP connection of its own for one stream between two peers that are connected already. It spares bulk data the
+// muxer and the copies on the way to it. See decisions/0009-bulk-lanes.md, and README.md for the protocol.
+
+/** Says in ALPN that no libp2p connection follows, but the bytes of one stream. */
+const ALPN = 'skep-lane/1'
+/** First byte of a TLS record with a handshake; libp2p connections begin with multistream-select. RFC 8446, section 5.1 */
+const TLS_HANDSHAKE = 0x16
+/** From the agreement to the end of the handshake. A Pi Zero on a bad link takes seconds. */
+const LANE_TIMEOUT_MS = 10_000
+/** Peers that were promised a lane and haven't come yet; each for no longer than the time limit. */
+const MAX_EXPECTED = 32
+/** Lanes at a time, in and out: each is a socket and a TLS engine. */
+const MAX_LANES = 64
+/** Ports told to a peer, and tried of those it tells. */
+const MAX_PORTS = 4
+
+const agreement = defineProtocol<LaneRequest, LaneResponse>({
+  id: '/skep/lane/1.0.0',
+  request: LaneRequest,
+  response: LaneResponse,
+  limits: {
+    maxMessageBytes: 256,
+    idleTimeoutMs: LANE_TIMEOUT_MS,
+    maxStreamsPerPeer: 2,
+    streamsPerSecond: 1,
+    trust: 'anyone',
+    timeoutMs: LANE_TIMEOUT_MS,
+  },
+})
+
+export interface LanesOptions {
+  /** Connections of a private network: what goes past its protector would betray it. */
+  readonly isProtected: boolean
+}
+
+export interface LanesDependencies {
+  readonly network: NetworkPort
+  readonly tls: TlsIdentity
+  /** Serves `protocol` on the pipe of a lane that a peer opened. */
+  serve(protocol: string, pipe: Pipe, peer: PeerId): Promise<void>
+  /** Ports listened on, of TCP. */
+  ports(): number[]
+  readonly traffic: Traffic
+  readonly metrics: Pick<NetworkMetrics, 'lanes'>
+  readonly log: Logger
+}
+
+interface Expected {
+  readonly hosts: ReadonlySet<string>
+  readonly protocol: string
+  readonly untilMs: number
+}
+
+interface Lane {
+  readonly peer: PeerId
+  readonly socket: Socket
+}
+
+/** Opens lanes and lets those in that were agreed on. */
+export class Lanes {
+  readonly #isProtected: boolean
+  readonly #deps: LanesDependencies
+  /** By peer. */
+  readonly #expected = new Map<string, Expected>()
+  readonly #open = new Set<Lane>()
+  #context: SecureContext | undefined
+
+  constructor({ isProtected }: LanesOptions, deps: LanesDependencies) {
+    this.#isProtected = isProtected
+    this.#deps = deps
+  }
+
+  /** Takes a lane that is expected from libp2p's listener before it is told apart from other connections. */
+  readonly rule: ConnectionGater = { denyInboundConnection: raw => this.#divert(raw) }
+
+  async start(): Promise<void> {
+    if (this.#isProtected) return
+    // Made now: who is expected may come at once.
+    this.#context = await this.#deps.tls.context()
+    await agreement.handle(this.#deps.network, async ({ protocol }, { peer }) => ({
+      ports: this.#expect(peer, protocol) ? this.#deps.ports().slice(0, MAX_PORTS) : [],
+    }))
+  }
+
+  /**
+   * A lane to `peer` on which it serves `protocol`.
+   *
+   * @throws SkepError LANE_UNAVAILABLE where there is no direct TCP connection, the peer knows no lanes, or it can't be reached
+   */
+  async open(peer: PeerId, protocol: string, { signal }: WaitOptions = {}): Promise<Pipe> {
+    const { network, tls } = this.#deps
+    if (this.#isProtected) throw unavailable(peer, 'the network is a private one')
+    const connection = network.connections(peer).find(isDirect)
+    if (!connection) throw unavailable(peer, 'it has no direct connection')
+    if (this.#open.size >= MAX_LANES) throw unavailable(peer, `${MAX_LANES} are open already`)
+    const known = await network.protocolsOf(peer)
+    if (!known?.includes(agreement.protocol.id)) throw unavailable(peer, 'it knows none')
+    const limit = AbortSignal.timeout(LANE_TIMEOUT_MS)
+    const wait = { signal: signal ? AbortSignal.any([signal, limit]) : limit }
+    try {
+      const secureContext = await tls.context()
+      const { ports } = await agreement.call(network, peer, { protocol }, wait)
+      if (ports.length === 0) throw new Error('it wants none now')
+      const reasons: unknown[] = []
+      for (const place of placesOf(connection, ports.slice(0, MAX_PORTS))) {
+        const intake = new SocketIntake()
+        const socket = connect({
+          ...place,
+          ...PEER_CERTIFICATE,
+          secureContext,
+          ALPNProtocols: [ALPN],
+          allowHalfOpen: true,
+          onread: intake.options,
+        } as ConnectionOptions)
+        try {
+          await handshake(socket, { ...wait, remotePeer: peer })
+          if (socket.alpnProtocol !== ALPN) throw new Error('something else answers there')
+          this.#add('outbound', peer, socket, socket)
+          return new SocketPipe(socket, intake)
+        } catch (error) {
+          socket.destroy()
+          wait.signal.throwIfAborted()
+          reasons.push(error)
+        }
+      }
+      throw new AggregateError(reasons, reasons.map(messageOf).join(', '))
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw unavailable(peer, messageOf(error), error)
+    }
+  }
+
+  /** A connection to `peer` has ended: lanes last no longer than the last of those on which they could be agreed. */
+  review(peer: PeerId): void {
+    if (this.#deps.network.connections(peer).some(isDirect)) return
+    this.#expected.delete(peer.toString())
+    for (const lane of this.#open) if (lane.peer.equals(peer)) lane.socket.destroy()
+  }
+
+  stop(): void {
+    this.#expected.clear()
+    for (const { socket } of this.#open) socket.destroy()
+  }
+
+  #expect(peer: PeerId, protocol: string): boolean {
+    this.#forgetLate()
+    const hosts = new Set(
+      this.#deps.network
+        .connections(peer)
+        .filter(isDirect)
+        .flatMap(({ remoteAddr }) => hostOf(remoteAddr) ?? []),
+    )
+    if (hosts.size === 0 || this.#expected.size >= MAX_EXPECTED || this.#open.size >= MAX_LANES) return false
+    this.#expected.set(peer.toString(), { hosts, protocol, untilMs: performance.now() + LANE_TIMEOUT_MS })
+    return true
+  }
+
+  #forgetLate(): void {
+    const nowMs = performance.now()
+    for (const [peer, { untilMs }] of this.#expected) if (untilMs <= nowMs) this.#expected.delete(peer)
+  }
+
+  /** True where it was a lane, which is none of libp2p's business. Others wait for their first byte at most. */
+  #divert(raw: MultiaddrConnection): Promise<boolean> | false {
+    const socket = rawSocketOf(raw)
+    const host = hostOf(raw.remoteAddr)
+    this.#forgetLate()
+    const isExpected = [...this.#expected.values()].some(({ hosts }) => host && hosts.has(host))
+    if (!socket || !isExpected) return false
+    return new Promise(resolve => {
+      const decide = (first: number | undefined): void => {
+        const isLane = first === TLS_HANDSHAKE
+        // At once, with no await: what arrives meanwhile would be libp2p's.
+        if (isLane) void this.#accept(raw, socket)
+        resolve(isLane)
+      }
+      const { readBuffer } = raw as unknown as { readBuffer: Uint8ArrayList }
+      if (readBuffer.byteLength > 0) return decide(readBuffer.get(0))
+      const onData = (chunk: Uint8Array): void => {
+        socket.off('close', onClose)
+        decide(chunk[0])
+      }
+      const onClose = (): void => {
+        socket.off('data', onData)
+        resolve(true)
+      }
+      socket.once('data', onData).once('close', onClose)
+    })
+  }
+
+  async #accept(raw: MultiaddrConnection, socket: Socket): Promise<void> {
+    // libp2p ends what it was denied.
+    raw.abort = () => {}
+    socket.allowHalfOpen = true
+    const tls = wrap(raw, socket, {
+      ...PEER_CERTIFICATE,
+      isServer: true,
+      secureContext: this.#context,
+      ALPNCallback: ({ protocols }) => (protocols.includes(ALPN) ? ALPN : undefined),
+    })
+    try {
+      const peer = await handshake(tls, { signal: AbortSignal.timeout(LANE_TIMEOUT_MS) })
+      const expected = this.#expected.get(peer.toString())
+      if (!expected || tls.alpnProtocol !== ALPN) throw new Error(`${peer} was not expected`)
+      this.#expected.delete(peer.toString())
+      this.#add('inbound', peer, tls, socket)
+      await this.#deps.serve(expected.protocol, new SocketPipe(tls), peer)
+    } catch (error) {
+      this.#deps.log.debug({ err: error, address: raw.remoteAddr.toString() }, 'no lane came about')
+      tls.destroy()
+      socket.destroy()
+    }
+  }
+
+  #add(direction: 'inbound' | 'outbound', peer: PeerId, socket: TLSSocket, counted: Socket): void {
+    const lane = { peer, socket }
+    this.#open.add(lane)
+    this.#deps.traffic.watch(counted)
+    this.#deps.metrics.lanes.inc({ direction })
+    socket.once('close', () => this.#open.delete(lane))
+    // It may have gone meanwhile, and with it who would end this.
+    if (!this.#deps.network.connections(peer).some(isDirect)) socket.destroy()
+  }
+}
+
+function unavailable(peer: PeerId, why: string, cause?: unknown): Error {
+  return networkError('LANE_UNAVAILABLE', `no lane to ${peer}: ${why}`, { cause })
+}
