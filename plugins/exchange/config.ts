@@ -1,4 +1,5 @@
 import type { Schema } from '../../core/api.ts'
+import { type BandwidthConfig, bandwidthSchema } from './bandwidth/config.ts'
 
 export interface ExchangeConfig {
   readonly maxBytesInFlight: number
@@ -7,6 +8,7 @@ export interface ExchangeConfig {
   readonly stallTimeoutMs: number
   readonly distrustMs: number
   readonly maxReadAheadBytes: number
+  readonly bandwidth: BandwidthConfig
 }
 
 const MIB = 1024 * 1024
@@ -57,4 +59,5 @@ export const exchangeSchema: Schema<ExchangeConfig> = {
     min: MIN_WINDOW_BYTES,
     max: 1024 * MIB,
   },
+  bandwidth: bandwidthSchema,
 }

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os'
 import {
   Blocks,
   definePlugin,
@@ -11,6 +12,8 @@ import {
   Storage,
   use,
 } from '../../core/api.ts'
+import { Bandwidth } from './bandwidth/bandwidth.ts'
+import { createVolumeStore } from './bandwidth/volume-store.ts'
 import { type ExchangeConfig, exchangeSchema } from './config.ts'
 import { type ExchangeMetrics, exchangeMetrics } from './metrics.ts'
 import { blocksLinks } from './requester/blocks-link.ts'
@@ -21,6 +24,9 @@ import { PROTOCOL } from './wire/codec.ts'
 
 /** The server holds at most this share of the memory budget, so that fetches of the node itself get theirs. */
 const MAX_BUDGET_SHARE = 4
+
+/** How often the month's volume is kept: what a power cut may cost of it. */
+const KEEP_VOLUME_MS = 60_000
 
 /** Blocks from and for other peers, over `/skep/blocks/1.0.0`. */
 export default definePlugin<ExchangeConfig, ExchangeMetrics>({
@@ -34,7 +40,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
   schema: exchangeSchema,
   metrics: exchangeMetrics,
   register(container, { config, metrics, log, network, signal }) {
-    const { blocks } = use(container, Storage)
+    const { blocks, index } = use(container, Storage)
     const fetches = use(container, Blocks)
     const peers = use(container, Peers)
     const budget = use(container, MemoryBudget)
@@ -42,28 +48,56 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
     const state = use(container, NodeState)
     const tally = new Tally(metrics)
     const now = (): number => performance.now()
+    const bandwidth = new Bandwidth(config.bandwidth, {
+      network,
+      store: createVolumeStore(index),
+      log,
+      now,
+      time: Date.now,
+      wake(delayMs, callback) {
+        const timer = setTimeout(callback, delayMs).unref()
+        return () => clearTimeout(timer)
+      },
+      interfaces: networkInterfaces,
+      counted: (direction, bytes) => tally.metered(direction, bytes),
+    })
     const requester = new Requester(config, {
-      links: [blocksLinks(network)],
+      links: [blocksLinks(bandwidth.network)],
       peers,
+      bandwidth,
       tally,
       log,
       now,
     })
     const maxReadAheadBytes = Math.min(config.maxReadAheadBytes, budget.limitBytes / MAX_BUDGET_SHARE)
-    const server = new Server({ maxReadAheadBytes }, { blocks, peers, tally, log })
+    const server = new Server({ maxReadAheadBytes }, { blocks, peers, bandwidth, tally, log })
     provide(container, Exchange, requester)
     metrics.gauges.source = {
       wantsOutstanding: () => requester.wantsOutstanding,
       bytesInFlight: () => requester.bytesInFlight,
       readAheadBytes: () => server.readAheadBytes,
       queuedWants: () => server.queuedWants,
+      monthBytes: () => bandwidth.monthBytes,
+      monthlyBudgetBytes: () => config.bandwidth.monthlyBytes ?? 0,
+      uploadCapBytes: () => bandwidth.status().uploadBytesPerSecond ?? 0,
+      downloadCapBytes: () => bandwidth.status().downloadBytesPerSecond ?? 0,
+    }
+    const keepVolume = async (): Promise<void> => {
+      try {
+        await bandwidth.tick()
+      } catch (err) {
+        log.error({ err }, "the month's volume could not be kept")
+      }
     }
     const undo: (() => void)[] = []
     return {
       async start() {
         // Held for good: leased block by block, two nodes that fetch from each other could each hold what the other's server waits for.
         const lease = await budget.lease(maxReadAheadBytes, { signal })
+        bandwidth.load()
+        const keeping = setInterval(keepVolume, KEEP_VOLUME_MS).unref()
         undo.push(
+          () => clearInterval(keeping),
           () => lease.release(),
           server.watch(),
           events.on('peer:connected', ({ peer }) => requester.connected(peer)),
@@ -75,19 +109,22 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
             distrustedPeers: requester.distrustedPeers,
             requesters: server.requesters,
             queuedWants: server.queuedWants,
+            bandwidth: bandwidth.status(),
           })),
         )
         for (const peer of network.connectedPeers()) requester.connected(peer)
-        await network.handle(PROTOCOL, channel => server.serve(channel))
+        await bandwidth.network.handle(PROTOCOL, channel => server.serve(channel))
         undo.push(fetches.attachExchange(requester))
       },
       async stop() {
         for (const step of undo.splice(0).reverse()) step()
         await requester.stop()
+        await bandwidth.stop()
       },
       health() {
         const reason = server.storageFailure
-        return reason ? { status: 'degraded', reason: `held blocks can't be read: ${reason}` } : HEALTHY
+        if (reason) return { status: 'degraded', reason: `held blocks can't be read: ${reason}` }
+        return bandwidth.health() ?? HEALTHY
       },
     }
   },

@@ -6,6 +6,10 @@ export interface ExchangeGauges {
   bytesInFlight(): number
   readAheadBytes(): number
   queuedWants(): number
+  monthBytes(): number
+  monthlyBudgetBytes(): number
+  uploadCapBytes(): number
+  downloadCapBytes(): number
 }
 
 export interface ExchangeMetrics {
@@ -18,6 +22,7 @@ export interface ExchangeMetrics {
   readonly answers: Counter<'status'>
   readonly violations: Counter<'side'>
   readonly fetchSeconds: Histogram
+  readonly meteredBytes: Counter<'direction'>
   /** The gauges read through this, once the plugin runs. */
   readonly gauges: { source: ExchangeGauges | undefined }
 }
@@ -35,6 +40,24 @@ export function exchangeMetrics(create: MetricFactory): ExchangeMetrics {
     source.readAheadBytes(),
   )
   gauge('queued_wants', 'Blocks that peers wait for.', source => source.queuedWants())
+  gauge('month_bytes', 'Bytes exchanged with metered peers this month, both directions.', source =>
+    source.monthBytes(),
+  )
+  gauge(
+    'monthly_budget_bytes',
+    'What may be exchanged with metered peers in a month; 0: any amount.',
+    source => source.monthlyBudgetBytes(),
+  )
+  gauge(
+    'upload_cap_bytes',
+    'Bytes a second that metered peers are sent at most, as of now; 0: no cap.',
+    source => source.uploadCapBytes(),
+  )
+  gauge(
+    'download_cap_bytes',
+    'Bytes a second taken from metered peers at most, as of now; 0: no cap.',
+    source => source.downloadCapBytes(),
+  )
   return {
     gauges,
     blocks: create.counter({
@@ -45,6 +68,11 @@ export function exchangeMetrics(create: MetricFactory): ExchangeMetrics {
     bytes: create.counter({
       name: 'bytes_total',
       help: 'Payload bytes of blocks received (and verified) and sent.',
+      labels: ['direction'],
+    }),
+    meteredBytes: create.counter({
+      name: 'metered_bytes_total',
+      help: 'Bytes exchanged with metered peers, blocks and messages: what caps and the monthly volume count.',
       labels: ['direction'],
     }),
     invalidBlocks: create.counter({

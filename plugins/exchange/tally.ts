@@ -47,6 +47,11 @@ export class Tally {
     this.#metrics.bytes.inc(SENT, bytes)
   }
 
+  /** Bytes of frames to and from metered peers, each `sent` or `received`. */
+  metered(direction: 'sent' | 'received', bytes: number): void {
+    this.#metrics.meteredBytes.inc(direction === 'sent' ? SENT : RECEIVED, bytes)
+  }
+
   invalid(): void {
     this.#counts.invalidBlocks++
     this.#metrics.invalidBlocks.inc()

@@ -44,6 +44,13 @@ export interface PlannedPeer {
   readonly latencyMs: number
 }
 
+/** What peers whose bytes are capped may be asked for, beside what each has room for. */
+export interface MeteredRoom {
+  readonly peers: ReadonlySet<string>
+  /** All of them together. While there is any, a whole block may be asked for. */
+  readonly roomBytes: number
+}
+
 export interface Move<W> {
   readonly want: W
   readonly peer: string
@@ -75,8 +82,9 @@ export function assign<W extends PlannedWant>(
   wants: Iterable<W>,
   peers: readonly PlannedPeer[],
   roomBytes: number,
+  metered?: MeteredRoom,
 ): Move<W>[] {
-  const table = new Table<W>(peers, roomBytes)
+  const table = new Table<W>(peers, roomBytes, metered)
   let waiting = 0
   for (const want of wants) {
     if (table.full || waiting === MAX_WAITING) break
@@ -94,9 +102,14 @@ export function assign<W extends PlannedWant>(
 export function steal<W extends PlannedWant>(
   wants: Iterable<W>,
   peers: readonly PlannedPeer[],
-  { roomBytes, nowMs, endgame }: { roomBytes: number; nowMs: number; endgame: boolean },
+  {
+    roomBytes,
+    nowMs,
+    endgame,
+    metered,
+  }: { roomBytes: number; nowMs: number; endgame: boolean; metered?: MeteredRoom },
 ): Move<W>[] {
-  const table = new Table<W>(peers, roomBytes)
+  const table = new Table<W>(peers, roomBytes, metered)
   for (const want of wants) {
     if (table.full) break
     const [ask] = want.asks.values()
@@ -125,6 +138,7 @@ export function isHolder(want: PlannedWant, peer: string): boolean {
 /** One peer's room while a plan is made. */
 interface Seat {
   readonly peer: PlannedPeer
+  readonly metered: boolean
   queuedBytes: number
   roomBytes: number
   roomWants: number
@@ -136,17 +150,20 @@ class Table<W extends PlannedWant> {
   readonly moves: Move<W>[] = []
   readonly #seats: Seat[]
   #roomBytes: number
+  #meteredRoomBytes: number
   #openSeats: number
 
-  constructor(peers: readonly PlannedPeer[], roomBytes: number) {
+  constructor(peers: readonly PlannedPeer[], roomBytes: number, metered?: MeteredRoom) {
     this.#seats = peers.map(peer => ({
       peer,
+      metered: metered?.peers.has(peer.id) ?? false,
       queuedBytes: peer.outstandingBytes,
       roomBytes: peer.roomBytes,
       roomWants: peer.roomWants,
       kept: false,
     }))
     this.#roomBytes = roomBytes
+    this.#meteredRoomBytes = metered?.roomBytes ?? 0
     this.#openSeats = this.#seats.filter(seat => seat.roomWants > 0).length
   }
 
@@ -161,6 +178,7 @@ class Table<W extends PlannedWant> {
     if (want.bytes > this.#roomBytes) return undefined
     for (const seat of this.#seats) {
       if (seat.kept || seat.roomWants <= 0 || (seat.roomBytes < want.bytes && seat.queuedBytes > 0)) continue
+      if (seat.metered && this.#meteredRoomBytes <= 0) continue
       if (want.asks.has(seat.peer.id) || !isHolder(want, seat.peer.id)) continue
       const etaMs = etaOf(seat, want.bytes)
       if (etaMs >= bestMs) continue
@@ -175,6 +193,7 @@ class Table<W extends PlannedWant> {
     seat.queuedBytes += want.bytes
     seat.roomBytes -= want.bytes
     this.#roomBytes -= want.bytes
+    if (seat.metered) this.#meteredRoomBytes -= want.bytes
   }
 
   /** Nothing more is asked of the peers that `want` waits for. */

@@ -16,17 +16,29 @@ import type { Tally } from '../tally.ts'
 import { Mode, Status } from '../wire/codec.ts'
 import { Distrust } from './distrust.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
-import { assign, isHolder, type Move, steal } from './planner.ts'
+import { assign, isHolder, type MeteredRoom, type Move, steal } from './planner.ts'
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
 import { Want } from './want.ts'
 
-export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes'>
+export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes' | 'bandwidth'>
+
+/** What of bandwidth the requester has to heed. */
+export interface DownloadLimits {
+  /** False where metered peers are nothing special. */
+  readonly isLimited: boolean
+  /** Metered peers may be asked for blocks. */
+  readonly fetches: boolean
+  /** Bytes that metered peers together may owe. */
+  readonly downloadWindowBytes: number
+  meters(peer: PeerId): boolean
+}
 
 export interface RequesterDependencies {
   /** Ways to ask a peer, the best first; one that it doesn't speak is followed by the next. */
   readonly links: readonly LinkKind[]
   readonly peers: Pick<Peers, 'report' | 'countBytes'>
+  readonly bandwidth: DownloadLimits
   readonly tally: Tally
   readonly log: Logger
   /** Milliseconds of a monotonic clock. */
@@ -268,7 +280,9 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     if (this.#stopped || this.#pending.size === 0) return
     this.#planning ??= setImmediate(() => {
       this.#planning = undefined
-      for (const move of assign(this.#pending, this.#usableLinks(), this.#roomBytes)) this.#carryOut(move)
+      const links = this.#usableLinks()
+      for (const move of assign(this.#pending, links, this.#roomBytes, this.#meteredRoom(links)))
+        this.#carryOut(move)
     })
   }
 
@@ -277,7 +291,22 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   }
 
   #usableLinks(): Link[] {
-    return [...this.#links.values()].filter(link => link.usable && !this.#distrust.has(link.id))
+    const { bandwidth } = this.#deps
+    return [...this.#links.values()].filter(
+      link =>
+        link.usable && !this.#distrust.has(link.id) && (bandwidth.fetches || !bandwidth.meters(link.peer)),
+    )
+  }
+
+  #meteredRoom(usable: readonly Link[]): MeteredRoom | undefined {
+    const { bandwidth } = this.#deps
+    if (!bandwidth.isLimited) return undefined
+    let roomBytes = bandwidth.downloadWindowBytes
+    for (const link of this.#links.values()) {
+      if (link.outstandingBytes > 0 && bandwidth.meters(link.peer)) roomBytes -= link.outstandingBytes
+    }
+    const metered = usable.filter(({ peer }) => bandwidth.meters(peer))
+    return { roomBytes, peers: new Set(metered.map(({ id }) => id)) }
   }
 
   #carryOut({ want, peer, mode, etaMs }: Move<Want>): void {
@@ -377,15 +406,20 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   #explain(want: Want): string {
     const answers = want.answers()
-    for (const id of this.#links.keys()) {
+    const { bandwidth } = this.#deps
+    for (const [id, { peer }] of this.#links) {
       if (this.#distrust.has(id) && !answers.has(id)) answers.set(id, 'not asked, it sent wrong bytes before')
+      if (!bandwidth.fetches && bandwidth.meters(peer))
+        answers.set(id, "not asked, the month's volume is used up")
     }
     return unavailableMessage(want.cid, this.#options.findTimeoutMs, answers)
   }
 
   #speedUp(): void {
-    const moves = steal(this.#flying, this.#usableLinks(), {
+    const links = this.#usableLinks()
+    const moves = steal(this.#flying, links, {
       roomBytes: this.#roomBytes,
+      metered: this.#meteredRoom(links),
       nowMs: this.#deps.now(),
       endgame: this.#pending.size === 0,
     })

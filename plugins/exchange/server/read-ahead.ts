@@ -4,7 +4,8 @@
  * thresholds for shared-memory packet switches", 1998).
  */
 export class ReadAhead {
-  readonly limitBytes: number
+  /** May change; what is taken stays taken. */
+  limitBytes: number
   readonly #byPeer = new Map<string, number>()
   #usedBytes = 0
 

@@ -90,6 +90,12 @@ export class ServeStream {
     }
   }
 
+  /** The block of a queued want will not be sent now. */
+  refuse({ id }: Serving): void {
+    this.#open.delete(id)
+    this.#answer(id, Status.BUSY)
+  }
+
   /** The block of `key` is held from now on. */
   gained(key: string): void {
     const cid = this.#misses.take(key)

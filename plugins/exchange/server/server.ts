@@ -12,9 +12,8 @@ import { keyOfHash } from '../block-key.ts'
 import type { Tally } from '../tally.ts'
 import { PROTOCOL } from '../wire/codec.ts'
 import type { Shipment } from './outbox.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { ServeQueue } from './serve-queue.ts'
 import { ServeStream, type Serving, type StreamHost } from './serve-stream.ts'
-import { Turns } from './turns.ts'
 
 export interface ServerOptions {
   readonly maxReadAheadBytes: number
@@ -23,33 +22,57 @@ export interface ServerOptions {
 export interface ServerDependencies {
   readonly blocks: Pick<BlockStore, 'sizeOf' | 'get' | 'onStored'>
   readonly peers: Pick<Peers, 'report' | 'countBytes'>
+  readonly bandwidth: UploadLimits
   readonly tally: Tally
   readonly log: Logger
+}
+
+/** What of bandwidth the server has to heed. */
+export interface UploadLimits {
+  /** False where metered peers are nothing special. */
+  readonly isLimited: boolean
+  /** Metered peers get blocks. */
+  readonly serves: boolean
+  readonly uploadBytesPerSecond: number
+  isMetered(channel: Channel): boolean
 }
 
 /** Wants of all peers that may wait for their turn, some hundred bytes each; BUSY beyond. */
 const MAX_QUEUED_WANTS = 16_384
 
+/** What may wait for metered peers, as the time that it takes: peers wait 30 s for a block, and are better told at once. */
+const MAX_METERED_QUEUE_SECONDS = 15
+
+/** Blocks read for metered peers wait for no longer than this. */
+const METERED_READ_AHEAD_SECONDS = 1
+
 /** Answers peers from the block store: fair by bytes, with bounded read-ahead, waiting for no reader. */
 export class Server implements StreamHost {
   readonly #deps: ServerDependencies
   readonly #streams = new Set<ServeStream>()
-  readonly #turns = new Turns<Serving>()
-  readonly #readAhead: ReadAhead
+  readonly #queue: ServeQueue<Serving>
+  /** The queue of metered peers, where they have one of their own. */
+  readonly #meteredQueue: ServeQueue<Serving>
+  readonly #queues: readonly ServeQueue<Serving>[]
+  readonly #maxQueueReadBytes: number
   #pumping = false
   #storageFailure: string | undefined
 
   constructor({ maxReadAheadBytes }: ServerOptions, deps: ServerDependencies) {
     this.#deps = deps
-    this.#readAhead = new ReadAhead(maxReadAheadBytes)
+    const isSplit = deps.bandwidth.isLimited
+    this.#maxQueueReadBytes = isSplit ? maxReadAheadBytes / 2 : maxReadAheadBytes
+    this.#queue = new ServeQueue(this.#maxQueueReadBytes)
+    this.#meteredQueue = isSplit ? new ServeQueue(this.#maxQueueReadBytes) : this.#queue
+    this.#queues = isSplit ? [this.#queue, this.#meteredQueue] : [this.#queue]
   }
 
   get readAheadBytes(): number {
-    return this.#readAhead.usedBytes
+    return this.#sum(queue => queue.readAheadBytes)
   }
 
   get queuedWants(): number {
-    return this.#turns.size
+    return this.#sum(queue => queue.size)
   }
 
   get requesters(): number {
@@ -87,18 +110,20 @@ export class Server implements StreamHost {
   }
 
   enqueue(serving: Serving): boolean {
-    if (this.#turns.size >= MAX_QUEUED_WANTS) return false
-    this.#turns.add(serving.stream.peer, serving)
+    const queue = this.#queueOf(serving.stream)
+    if (this.queuedWants >= MAX_QUEUED_WANTS) return false
+    if (queue === this.#meteredQueue) this.#limitMetered()
+    if (!this.#mayServe(queue) || !queue.add(serving)) return false
     this.#pumpSoon()
     return true
   }
 
   dequeue(serving: Serving): void {
-    this.#turns.remove(serving.stream.peer, serving)
+    this.#queueOf(serving.stream).remove(serving)
   }
 
   giveBack(stream: ServeStream, bytes: number): void {
-    this.#readAhead.give(stream.peer, bytes)
+    this.#queueOf(stream).give(stream.peer, bytes)
     this.#pumpSoon()
   }
 
@@ -121,13 +146,38 @@ export class Server implements StreamHost {
   }
 
   #pump(): void {
-    for (;;) {
-      const serving = this.#turns.next((peer, bytes) => this.#readAhead.mayTake(peer, bytes))
-      if (!serving) return
-      this.#readAhead.take(serving.stream.peer, serving.bytes)
-      serving.state = 'reading'
-      void this.#read(serving)
+    this.#limitMetered()
+    for (const queue of this.#queues) {
+      if (!this.#mayServe(queue)) for (const serving of queue.drain()) serving.stream.refuse(serving)
+      for (let serving = queue.next(); serving; serving = queue.next()) {
+        serving.state = 'reading'
+        void this.#read(serving)
+      }
     }
+  }
+
+  #queueOf({ channel }: ServeStream): ServeQueue<Serving> {
+    return this.#deps.bandwidth.isMetered(channel) ? this.#meteredQueue : this.#queue
+  }
+
+  #mayServe(queue: ServeQueue<Serving>): boolean {
+    return this.#deps.bandwidth.serves || queue !== this.#meteredQueue
+  }
+
+  /** The cap changes with the month's volume. */
+  #limitMetered(): void {
+    const { isLimited, uploadBytesPerSecond } = this.#deps.bandwidth
+    if (!isLimited) return
+    this.#meteredQueue.limit({
+      queuedBytes: uploadBytesPerSecond * MAX_METERED_QUEUE_SECONDS,
+      readAheadBytes: Math.min(this.#maxQueueReadBytes, uploadBytesPerSecond * METERED_READ_AHEAD_SECONDS),
+    })
+  }
+
+  #sum(of: (queue: ServeQueue<Serving>) => number): number {
+    let sum = 0
+    for (const queue of this.#queues) sum += of(queue)
+    return sum
   }
 
   async #read(serving: Serving): Promise<void> {

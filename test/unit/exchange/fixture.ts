@@ -18,12 +18,14 @@ import {
   provide,
   Storage,
 } from '../../../core/api.ts'
+import { isSchemaKey, type SchemaTree } from '../../../core/config/schema.ts'
 import { createRootContainer, use } from '../../../core/container.ts'
 import { createBlocks } from '../../../core/content/blocks.ts'
 import { cidOf } from '../../../core/content/hashes.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { createMemoryBudget } from '../../../core/resources/byte-budget.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
+import type { BandwidthConfig } from '../../../plugins/exchange/bandwidth/config.ts'
 import { type ExchangeConfig, exchangeSchema } from '../../../plugins/exchange/config.ts'
 import plugin from '../../../plugins/exchange/index.ts'
 import { PROTOCOL } from '../../../plugins/exchange/wire/codec.ts'
@@ -79,9 +81,18 @@ export function randomBlock(bytes: number): TestBlock {
   return randomBlocks(1, bytes)[0] as TestBlock
 }
 
-const defaults = Object.fromEntries(
-  Object.entries(exchangeSchema).map(([key, { default: value }]) => [key, value]),
-) as unknown as ExchangeConfig
+const defaults = defaultsOf(exchangeSchema as unknown as SchemaTree) as unknown as ExchangeConfig
+
+function defaultsOf(tree: SchemaTree): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, node]) => [key, isSchemaKey(node) ? node.default : defaultsOf(node)]),
+  )
+}
+
+/** The default bandwidth with `changes`. Nobody is exempt: every peer of a test is on loopback. */
+export function bandwidth(changes: Partial<BandwidthConfig>): Pick<ExchangeConfig, 'bandwidth'> {
+  return { bandwidth: { ...defaults.bandwidth, exemptLan: false, ...changes } }
+}
 
 /** A node on 127.0.0.1 with the exchange plugin, as the host would run it, over `storage`: by default in memory. */
 export async function startExchange(

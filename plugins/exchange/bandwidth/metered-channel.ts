@@ -1,0 +1,93 @@
+import * as varint from 'uint8-varint'
+import type { Channel, PeerId, WaitOptions, WriteOptions } from '../../../core/api.ts'
+import type { Pacer } from './pacer.ts'
+
+export interface Meter {
+  readonly upload: Pacer
+  readonly download: Pacer
+  count(direction: 'sent' | 'received', bytes: number): void
+}
+
+/** A channel to a metered peer: what passes is counted and keeps to the caps. Messages without a payload don't queue behind blocks. */
+export class MeteredChannel implements Channel {
+  readonly #channel: Channel
+  readonly #meter: Meter
+  /** Settles when the write before has been taken. */
+  #lastWrite: Promise<void> | undefined
+
+  constructor(channel: Channel, meter: Meter) {
+    this.#channel = channel
+    this.#meter = meter
+  }
+
+  get peer(): PeerId {
+    return this.#channel.peer
+  }
+
+  get protocol(): string {
+    return this.#channel.protocol
+  }
+
+  get ended(): boolean {
+    return this.#channel.ended
+  }
+
+  get signal(): AbortSignal {
+    return this.#channel.signal
+  }
+
+  async read(options: WaitOptions = {}): Promise<Uint8Array | undefined> {
+    await this.#meter.download.turn({ bytes: 0, urgent: true, signals: signalsOf(options) })
+    const message = await this.#channel.read(options)
+    if (message) this.#received(frameBytes(message), true)
+    return message
+  }
+
+  async readPayload(bytes: number, options: WaitOptions = {}): Promise<Uint8Array> {
+    await this.#meter.download.turn({ bytes: 0, signals: signalsOf(options) })
+    const payload = await this.#channel.readPayload(bytes, options)
+    this.#received(bytes, false)
+    return payload
+  }
+
+  async write(message: Uint8Array, payload?: Uint8Array, options: WriteOptions = {}): Promise<void> {
+    const before = this.#lastWrite
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#lastWrite = promise
+    try {
+      await before
+      options.signal?.throwIfAborted()
+      const bytes = frameBytes(message) + (payload?.byteLength ?? 0)
+      const signals = [this.signal, ...signalsOf(options)]
+      await this.#meter.upload.turn({ bytes, urgent: !payload, signals })
+      this.#meter.count('sent', bytes)
+      await this.#channel.write(message, payload, options)
+    } finally {
+      resolve()
+      if (this.#lastWrite === promise) this.#lastWrite = undefined
+    }
+  }
+
+  async close(options?: WaitOptions): Promise<void> {
+    await this.#lastWrite
+    await this.#channel.close(options)
+  }
+
+  abort(reason: Error): void {
+    this.#channel.abort(reason)
+  }
+
+  #received(bytes: number, urgent: boolean): void {
+    this.#meter.download.spend(bytes, { urgent })
+    this.#meter.count('received', bytes)
+  }
+}
+
+function frameBytes(message: Uint8Array): number {
+  return varint.encodingLength(message.byteLength) + message.byteLength
+}
+
+/** Reads don't wait for the stream's own end: what had arrived by then is still to be read. */
+function signalsOf({ signal }: WaitOptions): AbortSignal[] {
+  return signal ? [signal] : []
+}

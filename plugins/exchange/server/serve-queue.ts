@@ -1,0 +1,70 @@
+import { ReadAhead } from './read-ahead.ts'
+import { Turns } from './turns.ts'
+
+interface Item {
+  readonly bytes: number
+  readonly stream: { readonly peer: string }
+}
+
+/** A queue of fair turns with its own read-ahead: peers that are capped wait in one of theirs, and nobody behind them. */
+export class ServeQueue<T extends Item> {
+  readonly #turns = new Turns<T>()
+  readonly #queued = new ReadAhead(Number.POSITIVE_INFINITY)
+  readonly #readAhead: ReadAhead
+
+  constructor(maxReadAheadBytes: number) {
+    this.#readAhead = new ReadAhead(maxReadAheadBytes)
+  }
+
+  /** Items that wait. */
+  get size(): number {
+    return this.#turns.size
+  }
+
+  get readAheadBytes(): number {
+    return this.#readAhead.usedBytes
+  }
+
+  /** What may wait, and what may be read and not yet sent; both are shared out so that who comes late finds room. */
+  limit({ queuedBytes, readAheadBytes }: { queuedBytes: number; readAheadBytes: number }): void {
+    this.#queued.limitBytes = queuedBytes
+    this.#readAhead.limitBytes = readAheadBytes
+  }
+
+  /** False where the peer's share of the queue is used up. */
+  add(item: T): boolean {
+    const { bytes, stream } = item
+    if (!this.#queued.mayTake(stream.peer, bytes)) return false
+    this.#queued.take(stream.peer, bytes)
+    this.#turns.add(stream.peer, item)
+    return true
+  }
+
+  remove(item: T): void {
+    if (this.#turns.remove(item.stream.peer, item)) this.#queued.give(item.stream.peer, item.bytes)
+  }
+
+  /** Takes the next item that there is room to read, and the room. */
+  next(): T | undefined {
+    const item = this.#turns.next((peer, bytes) => this.#readAhead.mayTake(peer, bytes))
+    if (!item) return undefined
+    this.#queued.give(item.stream.peer, item.bytes)
+    this.#readAhead.take(item.stream.peer, item.bytes)
+    return item
+  }
+
+  /** Gives back room of {@link next}. */
+  give(peer: string, bytes: number): void {
+    this.#readAhead.give(peer, bytes)
+  }
+
+  /** Takes all that waits. */
+  *drain(): Generator<T> {
+    for (;;) {
+      const item = this.#turns.next(() => true)
+      if (!item) return
+      this.#queued.give(item.stream.peer, item.bytes)
+      yield item
+    }
+  }
+}
