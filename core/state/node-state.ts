@@ -3,6 +3,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
 import { messageOf } from '../errors.ts'
 import type { Events } from '../events.ts'
+import type { FirstCipher } from '../network/ciphers.ts'
 import type { Health } from '../plugin.ts'
 import type { Pins } from '../services/pins.ts'
 import type { Storage, StorageStats } from '../storage/storage.ts'
@@ -24,6 +25,10 @@ export interface NodeStatus {
   readonly addresses: readonly string[]
   readonly peers: readonly PeerSummary[]
   readonly connections: { readonly inbound: number; readonly outbound: number; readonly max: number }
+  readonly network: {
+    /** The cipher that goes first in TLS: what this processor does faster. */
+    readonly firstCipher: FirstCipher
+  }
   readonly storage: StorageStats
   readonly pins: { readonly pinned: number; readonly pinning: number }
   readonly plugins: readonly PluginStatus[]
@@ -66,6 +71,7 @@ export const NodeState: Token<NodeState> = token('node state')
 export interface NodeStateSources {
   readonly network: {
     readonly self: PeerId
+    readonly firstCipher: FirstCipher
     addresses(): Multiaddr[]
     connections(): NodeStatus['connections']
   }
@@ -112,6 +118,7 @@ export function createNodeState(
         addresses: network.addresses().map(String),
         peers: peers.list(),
         connections: network.connections(),
+        network: { firstCipher: network.firstCipher },
         storage: storage.blocks.stats(),
         pins: pins.counts(),
         plugins: pluginStatuses,

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { firstCipher } from '../../core/network/ciphers.ts'
 import type { NodeStatus } from '../../core/state/node-state.ts'
 import { QUIET } from '../helpers/quiet-node.ts'
 import { SkepProcess } from '../helpers/skep-process.ts'
@@ -31,7 +33,8 @@ t.test('`skep status --json`, /status and /metrics tell the same', async t => {
   const metric = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1])
 
   t.same(still(byHttp), still(byCommand))
-  for (const { storage, pins, peers } of [byCommand, byHttp]) {
+  const cpuinfo = await readFile('/proc/cpuinfo', 'utf8')
+  for (const { storage, pins, peers, network } of [byCommand, byHttp]) {
     t.equal(storage.blocks, 1)
     t.equal(metric('skep_node_storage_blocks'), storage.blocks)
     t.equal(metric('skep_node_storage_used_bytes'), storage.usedBytes)
@@ -39,6 +42,8 @@ t.test('`skep status --json`, /status and /metrics tell the same', async t => {
     t.equal(metric('skep_node_pins\\{state="pinned"\\}'), pins.pinned)
     const connected = peers.filter(({ liveness }) => liveness === 'connected')
     t.equal(connected.length, 1)
+    t.match(connected, [{ encryption: '/tls/1.0.0' }])
+    t.same(network, { firstCipher: firstCipher(cpuinfo) })
     t.equal(metric('skep_node_peers\\{liveness="connected"\\}'), connected.length)
   }
   t.equal((await fetch(`${node.ready.monitoring}/readyz`)).status, 200)

@@ -16,7 +16,7 @@ const running: PluginStatus = {
 }
 
 async function createState(t: Parameters<typeof createNode>[0]) {
-  const { network, peers } = await createNode(t)
+  const { network, peers } = await createNode(t, { firstCipher: 'chacha20' })
   const { storage, pins, content } = createTestNode()
   const events = createEvents(error => {
     throw error
@@ -72,6 +72,7 @@ t.test('one picture of everything', async t => {
     peerId: network.self.toString(),
     peers: [],
     connections: { inbound: 0, outbound: 0 },
+    network: { firstCipher: 'chacha20' },
     storage: { blocks: 1 },
     pins: { pinned: 1, pinning: 0 },
   })
