@@ -11,7 +11,7 @@ export {
   type ImportEntry,
   type ListEntry,
 } from './content/content.ts'
-export { isHashAllowed, MAX_BLOCK_BYTES, verifyBlock } from './content/hashes.ts'
+export { isHashAllowed, MAX_BLOCK_BYTES, multihashOf, verifyBlock } from './content/hashes.ts'
 export { Control } from './control/control.ts'
 export { defineErrors, isSkepError, messageOf, SkepError } from './errors.ts'
 export { Events, type EvidenceKind, type NodeEvents } from './events.ts'
@@ -29,6 +29,7 @@ export type { GateRule } from './network/gate.ts'
 export { Network, type NetworkPort } from './network/network-port.ts'
 export type { Protocol, Trust } from './network/protocols.ts'
 export { type Bucket as TokenBucket, fullBucket, type Rate, refill } from './network/token-bucket.ts'
+export { discard } from './owned-bytes.ts'
 export {
   definePlugin,
   HEALTHY,

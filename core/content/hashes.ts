@@ -29,6 +29,12 @@ export function isHashAllowed(cid: CID): boolean {
   return code === IDENTITY ? size <= MAX_IDENTITY_BYTES : digests.get(code)?.bytes === size
 }
 
+/** The multihash of `bytes`; undefined for a hash or a digest length that isn't allowed, and for inlined content. */
+export function multihashOf(code: number, digestBytes: number, bytes: Uint8Array): Uint8Array | undefined {
+  const digest = digests.get(code)
+  return digest?.bytes === digestBytes ? createDigest(code, digest.of(bytes)).bytes : undefined
+}
+
 /** True where `bytes` are the content of `cid`. False for a hash that isn't allowed, and for bytes above MAX_BLOCK_BYTES. */
 export function verifyBlock(cid: CID, bytes: Uint8Array): boolean {
   if (!isHashAllowed(cid) || bytes.byteLength > MAX_BLOCK_BYTES) return false

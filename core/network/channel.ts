@@ -6,7 +6,7 @@ import type { WaitOptions } from '../storage/storage.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { networkError } from './errors.ts'
 import { FrameReader } from './frame-reader.ts'
-import type { Channel, WriteOptions } from './framing.ts'
+import type { Channel, ReadOptions, WriteOptions } from './framing.ts'
 import type { Pipe, PipeSink } from './pipe.ts'
 
 export interface ChannelOptions {
@@ -69,7 +69,7 @@ export class PipeChannel implements Channel {
     return this.#gone.signal
   }
 
-  read(options?: WaitOptions): Promise<Uint8Array | undefined> {
+  read(options?: ReadOptions): Promise<Uint8Array | undefined> {
     return this.#reader.read(options)
   }
 

@@ -1,9 +1,9 @@
 import { messageOf } from '../errors.ts'
 import { freshBytes } from '../owned-bytes.ts'
-
 import type { WaitOptions } from '../storage/storage.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { ByteQueue, MALFORMED } from './byte-queue.ts'
+import type { ReadOptions } from './framing.ts'
 
 /** Unread bytes above which the remote is made to wait; below half of it, it may go on. */
 const HIGH_WATER_BYTES = 256 * 1024
@@ -111,10 +111,12 @@ export class FrameReader {
   }
 
   /** The next message; undefined at the clean end. */
-  read({ signal }: WaitOptions = {}): Promise<Uint8Array | undefined> {
+  read({ signal, admit }: ReadOptions = {}): Promise<Uint8Array | undefined> {
     return this.#alone(async () => {
       const length = await this.#readLength(signal)
-      return length === undefined ? undefined : await this.#take(length, signal)
+      if (length === undefined) return undefined
+      await admit?.(length)
+      return this.#take(length, signal)
     })
   }
 

@@ -6,6 +6,11 @@ export interface WriteOptions extends WaitOptions {
   readonly given?: boolean
 }
 
+export interface ReadOptions extends WaitOptions {
+  /** Told a message's length before memory is taken for it: what it waits for, the stream waits for. */
+  admit?(bytes: number): Promise<void>
+}
+
 /**
  * One stream as frames: unsigned-varint length-prefixed messages, and raw payload bytes between them where a protocol
  * announces it. Reading past a bound resets the stream and charges the peer.
@@ -22,9 +27,9 @@ export interface Channel {
   /**
    * The next message, or undefined at the clean end of the stream. The caller owns the bytes. Aborting it between two
    * messages leaves the stream usable; within one, it resets the stream.
-   * @throws SkepError FRAME_TOO_LARGE, FRAME_MALFORMED, STREAM_CLOSED
+   * @throws SkepError FRAME_TOO_LARGE, FRAME_MALFORMED, STREAM_CLOSED, and what `admit` throws
    */
-  read(options?: WaitOptions): Promise<Uint8Array | undefined>
+  read(options?: ReadOptions): Promise<Uint8Array | undefined>
   /**
    * Exactly `bytes` raw bytes, in one fresh buffer. The caller has checked the length. Aborting it resets the stream.
    * @throws SkepError STREAM_CLOSED
