@@ -3,7 +3,7 @@ import { Turns } from './turns.ts'
 
 interface Item {
   readonly bytes: number
-  readonly stream: { readonly peer: string }
+  readonly asker: { readonly peer: string }
 }
 
 /** A queue of fair turns with its own read-ahead: peers that are capped wait in one of theirs, and nobody behind them. */
@@ -33,23 +33,23 @@ export class ServeQueue<T extends Item> {
 
   /** False where the peer's share of the queue is used up. */
   add(item: T): boolean {
-    const { bytes, stream } = item
-    if (!this.#queued.mayTake(stream.peer, bytes)) return false
-    this.#queued.take(stream.peer, bytes)
-    this.#turns.add(stream.peer, item)
+    const { bytes, asker } = item
+    if (!this.#queued.mayTake(asker.peer, bytes)) return false
+    this.#queued.take(asker.peer, bytes)
+    this.#turns.add(asker.peer, item)
     return true
   }
 
   remove(item: T): void {
-    if (this.#turns.remove(item.stream.peer, item)) this.#queued.give(item.stream.peer, item.bytes)
+    if (this.#turns.remove(item.asker.peer, item)) this.#queued.give(item.asker.peer, item.bytes)
   }
 
   /** Takes the next item that there is room to read, and the room. */
   next(): T | undefined {
     const item = this.#turns.next((peer, bytes) => this.#readAhead.mayTake(peer, bytes))
     if (!item) return undefined
-    this.#queued.give(item.stream.peer, item.bytes)
-    this.#readAhead.take(item.stream.peer, item.bytes)
+    this.#queued.give(item.asker.peer, item.bytes)
+    this.#readAhead.take(item.asker.peer, item.bytes)
     return item
   }
 
@@ -63,7 +63,7 @@ export class ServeQueue<T extends Item> {
     for (;;) {
       const item = this.#turns.next(() => true)
       if (!item) return
-      this.#queued.give(item.stream.peer, item.bytes)
+      this.#queued.give(item.asker.peer, item.bytes)
       yield item
     }
   }

@@ -5,48 +5,42 @@ import { exchangeError } from '../errors.ts'
 import { decodeRequest, encodeReply, MAX_BATCH, MAX_WANTS, Mode, Status, type Want } from '../wire/codec.ts'
 import { Misses } from './misses.ts'
 import { Outbox, type Shipment } from './outbox.ts'
+import type { Asker, ServeHost, Serving } from './serving.ts'
 
-/** A block that a requester waits for. */
-export interface Serving {
-  readonly stream: ServeStream
+interface StreamServing extends Serving {
+  /** The requester's number for it. */
   readonly id: number
-  readonly cid: CID
-  /** What reading it counts. */
-  readonly bytes: number
-  state: 'queued' | 'reading' | 'ready'
-  cancelled: boolean
 }
 
-/** What a stream needs of the server. */
-export interface StreamHost {
-  /** Payload bytes of a block that is held and may be served. */
-  sizeOf(cid: CID): number | undefined
-  /** False where too much is queued already. */
-  enqueue(serving: Serving): boolean
-  dequeue(serving: Serving): void
-  /** Bytes read for this stream that it needs no longer. */
-  giveBack(stream: ServeStream, bytes: number): void
-  shipped(stream: ServeStream, shipment: Shipment): void
+export interface ServeStreamOptions {
+  readonly isMetered: boolean
+}
+
+export interface ServeStreamDependencies {
+  readonly channel: Channel
+  readonly host: ServeHost
 }
 
 /** Answers waiting to be sent above which no more questions are read: a requester that doesn't read asks for nothing. */
 const MAX_WAITING_ANSWERS = 2 * MAX_BATCH
 
 /** One requester's stream: reads its questions, keeps what it waits for, sends what is ready. */
-export class ServeStream {
+export class ServeStream implements Asker {
   readonly peer: string
-  readonly channel: Channel
-  readonly #host: StreamHost
-  readonly #open = new Map<number, Serving>()
+  readonly isMetered: boolean
+  readonly #channel: Channel
+  readonly #host: ServeHost
+  readonly #open = new Map<number, StreamServing>()
   readonly #misses = new Misses()
   readonly #outbox = new Outbox()
   #shipping = false
   #room: PromiseWithResolvers<void> | undefined
   #ended = false
 
-  constructor(channel: Channel, host: StreamHost) {
+  constructor({ isMetered }: ServeStreamOptions, { channel, host }: ServeStreamDependencies) {
     this.peer = channel.peer.toString()
-    this.channel = channel
+    this.isMetered = isMetered
+    this.#channel = channel
     this.#host = host
   }
 
@@ -56,10 +50,10 @@ export class ServeStream {
    */
   async run(): Promise<void> {
     const onGone = (): void => this.#room?.resolve()
-    this.channel.signal.addEventListener('abort', onGone, { once: true })
+    this.#channel.signal.addEventListener('abort', onGone, { once: true })
     try {
       for (;;) {
-        const message = await this.channel.read()
+        const message = await this.#channel.read()
         if (!message) return
         const { wants, cancels } = decodeRequest(message)
         for (const want of wants) this.#take(want)
@@ -67,13 +61,13 @@ export class ServeStream {
         await this.#roomForAnswers()
       }
     } finally {
-      this.channel.signal.removeEventListener('abort', onGone)
+      this.#channel.signal.removeEventListener('abort', onGone)
       this.#end()
     }
   }
 
   /** The block of a want was read; `undefined`: it can't be had. */
-  fulfil(serving: Serving, payload: Uint8Array | undefined): void {
+  fulfil(serving: StreamServing, payload: Uint8Array | undefined): void {
     if (payload && (this.#ended || serving.cancelled)) this.#host.giveBack(this, serving.bytes)
     if (this.#ended) return
     if (serving.cancelled) {
@@ -91,7 +85,7 @@ export class ServeStream {
   }
 
   /** The block of a queued want will not be sent now. */
-  refuse({ id }: Serving): void {
+  refuse({ id }: StreamServing): void {
     this.#open.delete(id)
     this.#answer(id, Status.BUSY)
   }
@@ -111,10 +105,10 @@ export class ServeStream {
     const length = this.#host.sizeOf(cid)
     if (length === undefined) this.#miss(id, cid)
     else if (mode === Mode.HAVE) this.#answer(id, Status.OK, length)
-    else this.#queue({ stream: this, id, cid, bytes: length, state: 'queued', cancelled: false })
+    else this.#queue({ asker: this, id, cid, bytes: length, state: 'queued', cancelled: false })
   }
 
-  #queue(serving: Serving): void {
+  #queue(serving: StreamServing): void {
     if (this.#open.size < MAX_WANTS && this.#host.enqueue(serving)) this.#open.set(serving.id, serving)
     else this.#answer(serving.id, Status.BUSY)
   }
@@ -166,8 +160,9 @@ export class ServeStream {
 
   async #sendOne(shipment: Shipment): Promise<void> {
     try {
-      await this.channel.write(encodeReply(shipment), shipment.payload)
-      this.#host.shipped(this, shipment)
+      await this.#channel.write(encodeReply(shipment), shipment.payload)
+      const statuses = shipment.answers.map(({ status }) => status)
+      this.#host.shipped(this.#channel.peer, { ...shipment, statuses })
     } finally {
       if (shipment.payloadBytes > 0) this.#host.giveBack(this, shipment.payloadBytes)
     }
@@ -175,7 +170,7 @@ export class ServeStream {
 
   async #roomForAnswers(): Promise<void> {
     while (this.#outbox.size >= MAX_WAITING_ANSWERS) {
-      this.channel.signal.throwIfAborted()
+      this.#channel.signal.throwIfAborted()
       this.#room = Promise.withResolvers()
       await this.#room.promise
     }

@@ -6,14 +6,15 @@ import {
   type Logger,
   MAX_BLOCK_BYTES,
   messageOf,
+  type PeerId,
   type Peers,
 } from '../../../core/api.ts'
 import { keyOfHash } from '../block-key.ts'
 import type { Tally } from '../tally.ts'
 import { PROTOCOL } from '../wire/codec.ts'
-import type { Shipment } from './outbox.ts'
 import { ServeQueue } from './serve-queue.ts'
-import { ServeStream, type Serving, type StreamHost } from './serve-stream.ts'
+import { ServeStream } from './serve-stream.ts'
+import type { Asker, ServeHost, Serving, Shipped } from './serving.ts'
 
 export interface ServerOptions {
   readonly maxReadAheadBytes: number
@@ -47,9 +48,9 @@ const MAX_METERED_QUEUE_SECONDS = 15
 const METERED_READ_AHEAD_SECONDS = 1
 
 /** Answers peers from the block store: fair by bytes, with bounded read-ahead, waiting for no reader. */
-export class Server implements StreamHost {
+export class Server implements ServeHost {
   readonly #deps: ServerDependencies
-  readonly #streams = new Set<ServeStream>()
+  readonly #askers = new Set<Asker>()
   readonly #queue: ServeQueue<Serving>
   /** The queue of metered peers, where they have one of their own. */
   readonly #meteredQueue: ServeQueue<Serving>
@@ -76,7 +77,7 @@ export class Server implements StreamHost {
   }
 
   get requesters(): number {
-    return this.#streams.size
+    return this.#askers.size
   }
 
   /** Why blocks could not be read, since the last one that could. */
@@ -91,15 +92,24 @@ export class Server implements StreamHost {
 
   /** Serves one stream to its end. Throws what ended it, if that wasn't the requester's wish. */
   async serve(channel: Channel): Promise<void> {
-    const stream = new ServeStream(channel, this)
-    this.#streams.add(stream)
+    const isMetered = this.#deps.bandwidth.isMetered(channel)
+    const stream = new ServeStream({ isMetered }, { channel, host: this })
+    const leave = this.join(stream)
     try {
       await stream.run()
     } catch (error) {
       if (isSkepError(error, 'PROTOCOL_VIOLATION')) this.#charge(channel, messageOf(error))
       throw error
     } finally {
-      this.#streams.delete(stream)
+      leave()
+    }
+  }
+
+  /** Has `asker` told of blocks that come to be held. Returns the function that ends it. */
+  join(asker: Asker): () => void {
+    this.#askers.add(asker)
+    return () => {
+      this.#askers.delete(asker)
       this.#pump()
     }
   }
@@ -110,7 +120,7 @@ export class Server implements StreamHost {
   }
 
   enqueue(serving: Serving): boolean {
-    const queue = this.#queueOf(serving.stream)
+    const queue = this.#queueOf(serving.asker)
     if (this.queuedWants >= MAX_QUEUED_WANTS) return false
     if (queue === this.#meteredQueue) this.#limitMetered()
     if (!this.#mayServe(queue) || !queue.add(serving)) return false
@@ -119,20 +129,20 @@ export class Server implements StreamHost {
   }
 
   dequeue(serving: Serving): void {
-    this.#queueOf(serving.stream).remove(serving)
+    this.#queueOf(serving.asker).remove(serving)
   }
 
-  giveBack(stream: ServeStream, bytes: number): void {
-    this.#queueOf(stream).give(stream.peer, bytes)
+  giveBack(asker: Asker, bytes: number): void {
+    this.#queueOf(asker).give(asker.peer, bytes)
     this.#pumpSoon()
   }
 
-  shipped({ channel }: ServeStream, { answers, blocks, payloadBytes }: Shipment): void {
+  shipped(peer: PeerId, { statuses, blocks, payloadBytes }: Shipped): void {
     const { peers, tally } = this.#deps
-    for (const { status } of answers) tally.answered(status)
+    for (const status of statuses) tally.answered(status)
     if (blocks === 0) return
     tally.sent(blocks, payloadBytes)
-    peers.countBytes(channel.peer, 'sent', payloadBytes)
+    peers.countBytes(peer, 'sent', payloadBytes)
   }
 
   /** Once for all that happens before the next microtask. */
@@ -148,7 +158,7 @@ export class Server implements StreamHost {
   #pump(): void {
     this.#limitMetered()
     for (const queue of this.#queues) {
-      if (!this.#mayServe(queue)) for (const serving of queue.drain()) serving.stream.refuse(serving)
+      if (!this.#mayServe(queue)) for (const serving of queue.drain()) serving.asker.refuse(serving)
       for (let serving = queue.next(); serving; serving = queue.next()) {
         serving.state = 'reading'
         void this.#read(serving)
@@ -156,8 +166,8 @@ export class Server implements StreamHost {
     }
   }
 
-  #queueOf({ channel }: ServeStream): ServeQueue<Serving> {
-    return this.#deps.bandwidth.isMetered(channel) ? this.#meteredQueue : this.#queue
+  #queueOf({ isMetered }: Asker): ServeQueue<Serving> {
+    return isMetered ? this.#meteredQueue : this.#queue
   }
 
   #mayServe(queue: ServeQueue<Serving>): boolean {
@@ -181,7 +191,7 @@ export class Server implements StreamHost {
   }
 
   async #read(serving: Serving): Promise<void> {
-    const { stream, cid } = serving
+    const { asker, cid } = serving
     let payload: Uint8Array | undefined
     try {
       payload = await this.#deps.blocks.get(cid)
@@ -189,12 +199,12 @@ export class Server implements StreamHost {
     } catch (error) {
       this.#onUnreadable(serving, error)
     }
-    stream.fulfil(serving, payload)
+    asker.fulfil(serving, payload)
   }
 
   #onUnreadable(serving: Serving, error: unknown): void {
-    const { stream, cid, bytes } = serving
-    this.giveBack(stream, bytes)
+    const { asker, cid, bytes } = serving
+    this.giveBack(asker, bytes)
     if (isSkepError(error, 'BLOCK_NOT_FOUND')) return
     if (isSkepError(error, 'STORAGE_FAILED')) this.#storageFailure = messageOf(error)
     this.#deps.log.warn(
@@ -209,8 +219,8 @@ export class Server implements StreamHost {
   }
 
   #gained(hash: Uint8Array): void {
-    if (this.#streams.size === 0) return
+    if (this.#askers.size === 0) return
     const key = keyOfHash(hash)
-    for (const stream of this.#streams) stream.gained(key)
+    for (const asker of this.#askers) asker.gained(key)
   }
 }

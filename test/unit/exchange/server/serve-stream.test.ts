@@ -45,7 +45,7 @@ t.test(
           return typeof value === 'function' ? value.bind(target) : value
         },
       })
-      await new ServeStream(watched, host).run()
+      await new ServeStream({ isMetered: false }, { channel: watched, host }).run()
     })
     await connect(requester, holder)
     const channel = await open(requester, holder)
