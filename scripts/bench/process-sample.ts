@@ -4,11 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 const SAMPLE_INTERVAL_MS = 100
 const clockTicksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
-/** User and system CPU seconds that a process has used so far (proc(5): stat). */
+/** User and system CPU seconds that a process has used so far, with those of children that have ended (proc(5): stat). */
 export function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return ticks / clockTicksPerSecond
 }
 
 /**

@@ -5,10 +5,12 @@
  * profile as ours. It doesn't fsync what it stores.
  */
 import { createReadStream } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { withBitswap } from '@helia/bitswap'
 import { withLibp2pLight } from '@helia/libp2p'
-import { unixfs } from '@helia/unixfs'
+import { globSource, unixfs } from '@helia/unixfs'
+import * as dagPb from '@ipld/dag-pb'
 import { identify } from '@libp2p/identify'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
@@ -18,6 +20,9 @@ import { LevelDatastore } from 'datastore-level'
 import { createHeliaLight } from 'helia'
 import { CID } from 'multiformats/cid'
 import { answerLines } from '../line-process.ts'
+
+/** Four times as many and a quarter of them are slower. Helia's own pin walk takes one at a time, and a tenth of the speed. */
+const BLOCKS_AT_A_TIME = 256
 
 const [directory] = process.argv.slice(2)
 if (!directory) throw new Error('usage: helia.ts DIRECTORY')
@@ -43,6 +48,12 @@ await answerLines({
     const cid = await files.addByteStream(createReadStream(path), { profile: 'unixfs-v1-2025' })
     return { cid: cid.toString() }
   },
+  async addTree({ path }: { path: string }) {
+    const candidates = globSource(dirname(path), `${basename(path)}/**/*`)
+    let root: CID | undefined
+    for await (const { cid } of files.addAll(candidates, { profile: 'unixfs-v1-2025' })) root = cid
+    return { cid: String(root) }
+  },
   async connect({ address }: { address: string }) {
     await helia.libp2p.dial(multiaddr(address))
     return {}
@@ -52,5 +63,28 @@ await answerLines({
     for await (const chunk of files.cat(CID.parse(cid))) bytes += chunk.byteLength
     return { bytes }
   },
+  async fetchTree({ cid }: { cid: string }) {
+    let waiting = [CID.parse(cid)]
+    while (waiting.length > 0) {
+      const level = waiting
+      waiting = []
+      const next = level.values()
+      const fetchAll = async (): Promise<void> => {
+        for (const block of next) waiting.push(...linksOf(block, await bytesOf(helia.blockstore.get(block))))
+      }
+      await Promise.all(Array.from({ length: BLOCKS_AT_A_TIME }, fetchAll))
+    }
+    return {}
+  },
 })
 await helia.stop()
+
+function linksOf(cid: CID, block: Uint8Array): CID[] {
+  return cid.code === dagPb.code ? dagPb.decode(block).Links.map(({ Hash }) => Hash) : []
+}
+
+async function bytesOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array> {
+  const bytes: Uint8Array[] = []
+  for await (const chunk of chunks) bytes.push(chunk)
+  return Buffer.concat(bytes)
+}

@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** One run in a directory of its own, which is removed afterwards. */
+type Contender<R> = (directory: string) => Promise<R>
+
+/** Runs the contenders one after the other, and all of them as often as `runs` says: what disturbs one disturbs all. */
+export async function takeTurns<N extends string, R>(
+  contenders: Readonly<Record<N, Contender<R>>>,
+  { runs, directory }: { readonly runs: number; readonly directory: string },
+): Promise<Record<N, R[]>> {
+  const names = Object.keys(contenders) as N[]
+  const results = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<N, R[]>
+  for (let run = 0; run < runs; run++) {
+    for (const name of names) {
+      const place = mkdtempSync(join(directory, `${name}-`))
+      results[name].push(await contenders[name](place))
+      rmSync(place, { recursive: true })
+    }
+  }
+  return results
+}
+
+/** A directory for one bench, on the disk that SKEP_BENCH_DIRECTORY names, removed afterwards. */
+export async function withDirectory<T>(name: string, work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(process.env.SKEP_BENCH_DIRECTORY ?? tmpdir(), `skep-${name}-`))
+  try {
+    return await work(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
