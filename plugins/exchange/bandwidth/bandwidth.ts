@@ -8,7 +8,7 @@ import { advance, count, EMPTY_MONTH, type Month, monthEnd } from './month.ts'
 import { Pacer, type PacerDependencies } from './pacer.ts'
 import type { VolumeStore } from './volume-store.ts'
 
-type Ports = Pick<NetworkPort, 'open' | 'handle' | 'connections'>
+type Ports = Pick<NetworkPort, 'open' | 'openLane' | 'handle' | 'connections'>
 type Connection = ReturnType<Ports['connections']>[number]
 
 export interface BandwidthDependencies extends PacerDependencies {
@@ -50,7 +50,7 @@ export class Bandwidth implements Meter {
   readonly upload: Pacer
   readonly download: Pacer
   /** The network, with metered channels. */
-  readonly network: Pick<Ports, 'open' | 'handle'>
+  readonly network: Pick<Ports, 'open' | 'openLane' | 'handle'>
   /** False where metered peers are nothing special. */
   readonly isLimited: boolean
   readonly #config: BandwidthConfig
@@ -75,6 +75,8 @@ export class Bandwidth implements Meter {
     const { network } = deps
     this.network = {
       open: async (peer, protocol, options) => this.#metered(await network.open(peer, protocol, options)),
+      openLane: async (peer, protocol, options) =>
+        this.#metered(await network.openLane(peer, protocol, options)),
       handle: (protocol, handler) => network.handle(protocol, channel => handler(this.#metered(channel))),
     }
   }

@@ -27,6 +27,7 @@ export class Asks {
   readonly #now: () => number
   readonly #open = new Map<number, Asked>()
   #lastId = 0
+  #deliveredBytes = 0
   #movedMs = 0
   #latencyMs = INITIAL_LATENCY_MS
   #pauses = 0
@@ -57,6 +58,11 @@ export class Asks {
     return this.#now() - this.#movedMs
   }
 
+  /** Block bytes that came since all was forgotten last. */
+  get deliveredBytes(): number {
+    return this.#deliveredBytes
+  }
+
   get(id: number): Asked | undefined {
     return this.#open.get(id)
   }
@@ -75,6 +81,7 @@ export class Asks {
   settle({ id, bytes }: Asked, deliveredBytes: number): void {
     if (!this.#open.delete(id)) return
     this.meter.settled(bytes, deliveredBytes)
+    this.#deliveredBytes += deliveredBytes
     this.#movedMs = this.#now()
   }
 
@@ -111,6 +118,7 @@ export class Asks {
   clear(): Asked[] {
     const all = [...this.#open.values()]
     this.#open.clear()
+    this.#deliveredBytes = 0
     this.meter.reset()
     return all
   }

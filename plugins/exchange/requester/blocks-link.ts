@@ -1,18 +1,9 @@
 import type { PeerId } from '@libp2p/interface'
-import type { CID } from 'multiformats/cid'
 import { type Channel, isSkepError, messageOf, type NetworkPort } from '../../../core/api.ts'
 import { exchangeError } from '../errors.ts'
-import {
-  type Answer,
-  decodeReply,
-  encodeRequest,
-  MAX_BATCH,
-  MAX_WANTS,
-  Mode,
-  PROTOCOL,
-  Status,
-} from '../wire/codec.ts'
+import { MAX_WANTS, Mode, PROTOCOL } from '../wire/codec.ts'
 import { type Asked, owedOf } from './asks.ts'
+import { Conversation } from './conversation.ts'
 import {
   type Fault,
   type LinkDependencies,
@@ -24,36 +15,47 @@ import {
 import { PeerLink } from './peer-link.ts'
 import type { Want } from './want.ts'
 
-export interface BlocksLinkDependencies extends LinkDependencies {
-  readonly network: Pick<NetworkPort, 'open'>
-}
+type LinkNetwork = Pick<NetworkPort, 'open' | 'openLane'>
 
-/** Payload that nobody wants any more is read in pieces of this size. */
-const DRAIN_BYTES = 64 * 1024
+/** Block bytes a peer delivers before a lane is worth its handshake. */
+const LANE_AFTER_BYTES = 8 * 1024 * 1024
+/** A peer that can't be reached by a lane now can't be in a moment. */
+const LANE_RETRY_MS = 600_000
 
-export function blocksLinks(network: Pick<NetworkPort, 'open'>): LinkKind {
+export function blocksLinks(network: LinkNetwork): LinkKind {
   return {
     protocol: PROTOCOL.id,
     link: (peer, options, dependencies) => new BlocksLink(peer, options, { ...dependencies, network }),
   }
 }
 
-/** A link over `/skep/blocks/1.0.0`: one stream, which opens with the first question. */
+/** What is open to the peer, from the first question to the drop or rest that ends it. */
+interface Talk {
+  readonly over: AbortController
+  stream?: Conversation
+  /** Carries blocks once it is open; questions and updates stay on the stream. */
+  lane?: Conversation
+}
+
+/** A link over `/skep/blocks/1.0.0`: a stream that opens with the first question, and a lane where there is much to fetch. */
 class BlocksLink extends PeerLink {
   readonly protocol = PROTOCOL.id
-  readonly #network: Pick<NetworkPort, 'open'>
+  readonly #network: LinkNetwork
   readonly #events: LinkEvents
-  #toSend: Asked[] = []
-  #toCancel: number[] = []
-  #stream: AbortController | undefined
-  #channel: Channel | undefined
-  #sending = false
-  /** Answers MISSING that no update has followed. */
-  #missing = 0
+  readonly #now: () => number
+  /** Asked before the stream was open. */
+  #waiting: Asked[] = []
+  #talk: Talk | undefined
+  #laneFromMs = 0
 
-  constructor(peer: PeerId, options: LinkOptions, { network, events, now }: BlocksLinkDependencies) {
+  constructor(
+    peer: PeerId,
+    options: LinkOptions,
+    { network, events, now }: LinkDependencies & { readonly network: LinkNetwork },
+  ) {
     super(peer, options, { now })
     this.#network = network
+    this.#now = now
     this.#events = events
   }
 
@@ -62,14 +64,16 @@ class BlocksLink extends PeerLink {
   }
 
   get open(): boolean {
-    return this.#stream !== undefined
+    return this.#talk !== undefined
   }
 
   ask(want: Want, mode: Mode): number {
     const asked = this.asks.add(want, mode, mode === Mode.BLOCK ? want.bytes : 0)
-    this.#toSend.push(asked)
-    if (!this.#stream) void this.#converse()
-    this.#flush()
+    const { stream, lane } = this.#talk ?? {}
+    const conversation = mode === Mode.BLOCK ? (lane ?? stream) : stream
+    if (conversation) conversation.ask(asked)
+    else this.#waiting.push(asked)
+    if (!this.#talk) void this.#converse()
     return asked.id
   }
 
@@ -78,9 +82,8 @@ class BlocksLink extends PeerLink {
     const asked = this.asks.get(id)
     if (!asked || asked.cancelled) return
     asked.cancelled = true
-    if (!asked.sent) return
-    this.#toCancel.push(id)
-    this.#flush()
+    const { stream, lane } = this.#talk ?? {}
+    if (!lane?.cancel(asked)) stream?.cancel(asked)
   }
 
   /** An update that nobody waits for costs the peer one CID, less than taking the question back. */
@@ -94,47 +97,94 @@ class BlocksLink extends PeerLink {
   }
 
   async rest(): Promise<void> {
-    const channel = this.#channel
-    if (!channel || this.asks.size > 0) return
-    this.#stream = undefined
-    this.#channel = undefined
-    this.#missing = 0
-    await channel.close({ signal: AbortSignal.timeout(OPEN_TIMEOUT_MS) }).catch(error => channel.abort(error))
+    const talk = this.#talk
+    if (!talk?.stream || this.asks.size > 0) return
+    this.#talk = undefined
+    talk.over.abort()
+    const signal = AbortSignal.timeout(OPEN_TIMEOUT_MS)
+    await Promise.all([talk.stream.close(signal), talk.lane?.close(signal)])
   }
 
-  /** Resets the stream; returns what it owed, or undefined where there was none. */
+  /** Resets what is open; returns what it owed, or undefined where nothing was open. */
   #end(reason: string): Set<Want> | undefined {
-    const stream = this.#stream
-    if (!stream) return undefined
-    this.#stream = undefined
-    this.#channel?.abort(exchangeError('STREAM_DROPPED', `${PROTOCOL.id} with ${this.id}: ${reason}`))
-    this.#channel = undefined
-    stream.abort()
-    this.#missing = 0
-    this.#toSend = []
-    this.#toCancel = []
+    const talk = this.#talk
+    if (!talk) return undefined
+    this.#talk = undefined
+    this.#waiting = []
+    const error = exchangeError('STREAM_DROPPED', `${PROTOCOL.id} with ${this.id}: ${reason}`)
+    talk.stream?.end(error)
+    talk.lane?.end(error)
+    talk.over.abort()
     return owedOf(this.asks.clear())
   }
 
   /** Opens a stream and reads it to its end. */
   async #converse(): Promise<void> {
-    const stream = new AbortController()
-    this.#stream = stream
+    const talk: Talk = { over: new AbortController() }
+    this.#talk = talk
     try {
-      const signal = AbortSignal.any([stream.signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)])
+      const signal = AbortSignal.any([talk.over.signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)])
       const channel = await this.#network.open(this.peer, PROTOCOL, { signal })
-      if (this.#stream !== stream) {
-        channel.abort(exchangeError('STREAM_DROPPED', 'it opened too late'))
-        return
-      }
-      this.#channel = channel
-      this.#flush()
-      await this.#readReplies(channel, stream)
-      if (this.#stream === stream) this.drop('closed the stream')
+      const stream = this.#begin(talk, channel)
+      if (!stream) return
+      talk.stream = stream
+      for (const asked of this.#waiting.splice(0)) stream.ask(asked)
+      await stream.run()
+      if (this.#talk === talk) this.drop('closed the stream')
     } catch (error) {
-      if (this.#stream !== stream) return
-      this.#fail(error)
+      if (this.#talk === talk) this.#fail(error)
     }
+  }
+
+  #progressed(): void {
+    this.asks.learn()
+    this.#widen()
+    this.#events.progressed(this)
+  }
+
+  /** Opens a lane, where so much has come that more is to be expected. */
+  #widen(): void {
+    const talk = this.#talk
+    if (!talk || talk.lane || this.asks.deliveredBytes < LANE_AFTER_BYTES || this.#now() < this.#laneFromMs)
+      return
+    // Tried again neither while this one opens nor soon after it failed.
+    this.#laneFromMs = this.#now() + LANE_RETRY_MS
+    void this.#openLane(talk)
+  }
+
+  async #openLane(talk: Talk): Promise<void> {
+    let channel: Channel
+    try {
+      channel = await this.#network.openLane(this.peer, PROTOCOL, { signal: talk.over.signal })
+    } catch {
+      // The stream does the same, at more cost.
+      return
+    }
+    try {
+      const lane = this.#begin(talk, channel)
+      if (!lane) return
+      talk.lane = lane
+      this.#laneFromMs = 0
+      await lane.run()
+      if (this.#talk === talk) this.drop('closed the lane')
+    } catch (error) {
+      if (this.#talk === talk) this.#fail(error)
+    }
+  }
+
+  /** Undefined where it opened too late. */
+  #begin(talk: Talk, channel: Channel): Conversation | undefined {
+    if (this.#talk === talk) {
+      return new Conversation({
+        link: this,
+        channel,
+        asks: this.asks,
+        events: this.#events,
+        progressed: () => this.#progressed(),
+      })
+    }
+    channel.abort(exchangeError('STREAM_DROPPED', 'it opened too late'))
+    return undefined
   }
 
   #fail(error: unknown): void {
@@ -147,104 +197,5 @@ class BlocksLink extends PeerLink {
     } else {
       this.drop(`lost the stream: ${messageOf(error)}`)
     }
-  }
-
-  async #readReplies(channel: Channel, stream: AbortController): Promise<void> {
-    while (this.#stream === stream) {
-      const message = await channel.read()
-      if (!message) return
-      const { answers, haveUpdates } = decodeReply(message)
-      for (const answer of answers) {
-        await this.#accept(channel, answer)
-        if (this.#stream !== stream) return
-      }
-      if (haveUpdates.length > 0) this.#update(haveUpdates)
-      this.asks.learn()
-      this.#events.progressed(this)
-    }
-  }
-
-  async #accept(channel: Channel, { id, status, length }: Answer): Promise<void> {
-    const asked = this.asks.get(id)
-    if (!asked) throw exchangeError('PROTOCOL_VIOLATION', `answered want ${id}, which is not open`)
-    if (status === Status.CANCELLED && !asked.cancelled) {
-      throw exchangeError('PROTOCOL_VIOLATION', `answered want ${id} as cancelled, which it is not`)
-    }
-    const hasPayload = asked.mode === Mode.BLOCK && status === Status.OK
-    if (hasPayload) {
-      const offered = asked.want.offers.get(this.id)
-      if (offered !== undefined && offered !== length) {
-        throw exchangeError(
-          'PROTOCOL_VIOLATION',
-          `offered ${offered} bytes of ${asked.want.cid} and sent ${length}`,
-        )
-      }
-    }
-    const payload = hasPayload ? await this.#payload(channel, asked, length) : undefined
-    if (this.asks.get(id) !== asked) return
-    this.asks.settle(asked, asked.mode === Mode.BLOCK ? length : 0)
-    if (asked.cancelled) {
-      if (hasPayload) this.#events.wasted()
-      return
-    }
-    if (payload) {
-      this.asks.thrive()
-      this.#events.delivered(this, asked.want, payload)
-      return
-    }
-    if (hasPayload) this.#events.wasted()
-    if (status === Status.MISSING) this.#missing++
-    if (asked.mode === Mode.HAVE) this.asks.heard(asked)
-    this.#events.answered(this, asked.want, asked.mode, status, length)
-  }
-
-  /** `undefined` where nobody wants it any more, or so much of it: such bytes never take more than a piece's memory. */
-  async #payload(channel: Channel, asked: Asked, length: number): Promise<Uint8Array | undefined> {
-    if (!asked.cancelled && length <= asked.want.maxBytes) return channel.readPayload(length)
-    for (let rest = length; rest > 0; rest -= DRAIN_BYTES)
-      await channel.readPayload(Math.min(rest, DRAIN_BYTES))
-    return undefined
-  }
-
-  #update(cids: readonly CID[]): void {
-    this.#missing -= cids.length
-    if (this.#missing < 0) throw exchangeError('PROTOCOL_VIOLATION', 'offered blocks that it never missed')
-    this.#events.gained(this, cids)
-  }
-
-  /** Sends what was asked and cancelled in this turn of the event loop, together. */
-  #flush(): void {
-    if (this.#sending || !this.#channel) return
-    this.#sending = true
-    queueMicrotask(() => void this.#send())
-  }
-
-  async #send(): Promise<void> {
-    const channel = this.#channel
-    try {
-      while (channel && channel === this.#channel && this.#toSend.length + this.#toCancel.length > 0) {
-        const wants = this.#nextWants()
-        const cancels = this.#toCancel.splice(0, MAX_BATCH)
-        if (wants.length + cancels.length > 0) await channel.write(encodeRequest({ wants, cancels }))
-      }
-    } catch {
-      // The stream is gone; its reader says why.
-    } finally {
-      this.#sending = false
-      if (channel !== this.#channel) this.#flush()
-    }
-  }
-
-  #nextWants(): { id: number; cid: CID; mode: Mode; sizeHint: number }[] {
-    const wants = []
-    for (const asked of this.#toSend.splice(0, MAX_BATCH)) {
-      if (asked.cancelled) {
-        this.asks.settle(asked, 0)
-        continue
-      }
-      asked.sent = true
-      wants.push({ id: asked.id, cid: asked.want.cid, mode: asked.mode, sizeHint: asked.bytes })
-    }
-    return wants
   }
 }

@@ -2,7 +2,16 @@ import type { CID } from 'multiformats/cid'
 import type { Channel } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import { exchangeError } from '../errors.ts'
-import { decodeRequest, encodeReply, MAX_BATCH, MAX_WANTS, Mode, Status, type Want } from '../wire/codec.ts'
+import {
+  decodeRequest,
+  encodeReply,
+  MAX_BATCH,
+  MAX_WANTS,
+  Mode,
+  PROTOCOL,
+  Status,
+  type Want,
+} from '../wire/codec.ts'
 import { Misses } from './misses.ts'
 import { Outbox, type Shipment } from './outbox.ts'
 import type { Asker, ServeHost, Serving } from './serving.ts'
@@ -160,9 +169,9 @@ export class ServeStream implements Asker {
 
   async #sendOne(shipment: Shipment): Promise<void> {
     try {
-      await this.#channel.write(encodeReply(shipment), shipment.payload)
+      await this.#channel.write(encodeReply(shipment), shipment.payload, { given: true })
       const statuses = shipment.answers.map(({ status }) => status)
-      this.#host.shipped(this.#channel.peer, { ...shipment, statuses })
+      this.#host.shipped(this.#channel.peer, { ...shipment, protocol: PROTOCOL.id, statuses })
     } finally {
       if (shipment.payloadBytes > 0) this.#host.giveBack(this, shipment.payloadBytes)
     }

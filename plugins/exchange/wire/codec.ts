@@ -10,8 +10,8 @@ export const PROTOCOL: Protocol = {
   id: '/skep/blocks/1.0.0',
   maxMessageBytes: 64 * 1024,
   idleTimeoutMs: 120_000,
-  // One in use, one that the other side hasn't seen closing yet.
-  maxStreamsPerPeer: 2,
+  // A stream and a lane in use, and as many that the other side hasn't seen closing yet.
+  maxStreamsPerPeer: 4,
   streamsPerSecond: 2,
   trust: 'anyone',
 }
@@ -24,6 +24,9 @@ export const MAX_CID_BYTES = 80
 
 /** Wants one requester may have unanswered on a stream; a holder answers BUSY to more. */
 export const MAX_WANTS = 4096
+
+/** Blocks one stream asked for in vain and is told about later: beyond it the holder forgets the oldest. */
+export const MAX_MISSES = 1024
 
 export interface Want {
   readonly id: number
