@@ -1,6 +1,10 @@
 import type { Schema } from '../../core/api.ts'
 import { type BandwidthConfig, bandwidthSchema } from './bandwidth/config.ts'
 
+export interface BitswapConfig {
+  readonly enabled: boolean
+}
+
 export interface ExchangeConfig {
   readonly maxBytesInFlight: number
   readonly maxWindowBytes: number
@@ -9,6 +13,7 @@ export interface ExchangeConfig {
   readonly distrustMs: number
   readonly maxReadAheadBytes: number
   readonly bandwidth: BandwidthConfig
+  readonly bitswap: BitswapConfig
 }
 
 const MIB = 1024 * 1024
@@ -60,4 +65,11 @@ export const exchangeSchema: Schema<ExchangeConfig> = {
     max: 1024 * MIB,
   },
   bandwidth: bandwidthSchema,
+  bitswap: {
+    enabled: {
+      doc: 'Whether peers that speak Bitswap 1.2 and not our own protocol, as Kubo and Helia do, are served and asked.',
+      format: 'boolean',
+      default: true,
+    },
+  },
 }

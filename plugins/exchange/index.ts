@@ -14,6 +14,7 @@ import {
 } from '../../core/api.ts'
 import { Bandwidth } from './bandwidth/bandwidth.ts'
 import { createVolumeStore } from './bandwidth/volume-store.ts'
+import { Bitswap } from './bitswap/bitswap.ts'
 import { type ExchangeConfig, exchangeSchema } from './config.ts'
 import { type ExchangeMetrics, exchangeMetrics } from './metrics.ts'
 import { blocksLinks } from './requester/blocks-link.ts'
@@ -28,7 +29,7 @@ const MAX_BUDGET_SHARE = 4
 /** How often the month's volume is kept: what a power cut may cost of it. */
 const KEEP_VOLUME_MS = 60_000
 
-/** Blocks from and for other peers, over `/skep/blocks/1.0.0`. */
+/** Blocks from and for other peers, over `/skep/blocks/1.0.0` and Bitswap. */
 export default definePlugin<ExchangeConfig, ExchangeMetrics>({
   manifest: {
     name: 'exchange',
@@ -61,16 +62,28 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
       interfaces: networkInterfaces,
       counted: (direction, bytes) => tally.metered(direction, bytes),
     })
+    const maxReadAheadBytes = Math.min(config.maxReadAheadBytes, budget.limitBytes / MAX_BUDGET_SHARE)
+    const server = new Server({ maxReadAheadBytes }, { blocks, peers, bandwidth, tally, log })
+    const bitswap = config.bitswap.enabled
+      ? new Bitswap({
+          network: bandwidth.network,
+          connections: peer => network.connections(peer),
+          server,
+          bandwidth,
+          memory: budget,
+          peers,
+          tally,
+        })
+      : undefined
     const requester = new Requester(config, {
-      links: [blocksLinks(bandwidth.network)],
+      links: [blocksLinks(bandwidth.network), ...(bitswap ? [bitswap.linkKind] : [])],
+      self: network.self,
       peers,
       bandwidth,
       tally,
       log,
       now,
     })
-    const maxReadAheadBytes = Math.min(config.maxReadAheadBytes, budget.limitBytes / MAX_BUDGET_SHARE)
-    const server = new Server({ maxReadAheadBytes }, { blocks, peers, bandwidth, tally, log })
     provide(container, Exchange, requester)
     metrics.gauges.source = {
       wantsOutstanding: () => requester.wantsOutstanding,
@@ -101,7 +114,10 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
           () => lease.release(),
           server.watch(),
           events.on('peer:connected', ({ peer }) => requester.connected(peer)),
-          events.on('peer:disconnected', ({ peer }) => requester.disconnected(peer)),
+          events.on('peer:disconnected', ({ peer }) => {
+            requester.disconnected(peer)
+            bitswap?.disconnected(peer)
+          }),
           state.describe('exchange', () => ({
             ...tally.counts,
             wantsOutstanding: requester.wantsOutstanding,
@@ -110,15 +126,18 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
             requesters: server.requesters,
             queuedWants: server.queuedWants,
             bandwidth: bandwidth.status(),
+            bitswap: bitswap ? { askedPeers: bitswap.links, servedPeers: bitswap.requesters } : null,
           })),
         )
         for (const peer of network.connectedPeers()) requester.connected(peer)
         await bandwidth.network.handle(PROTOCOL, channel => server.serve(channel))
+        await bitswap?.start({ signal })
         undo.push(fetches.attachExchange(requester))
       },
       async stop() {
         for (const step of undo.splice(0).reverse()) step()
         await requester.stop()
+        bitswap?.stop()
         await bandwidth.stop()
       },
       health() {

@@ -15,9 +15,11 @@ export interface ExchangeGauges {
 export interface ExchangeMetrics {
   readonly blocks: Counter<'direction'>
   readonly bytes: Counter<'direction'>
+  readonly protocolBytes: Counter<'direction' | 'protocol'>
   readonly invalidBlocks: Counter
   readonly duplicateBlocks: Counter
   readonly unavailableBlocks: Counter
+  readonly unaskedBlocks: Counter
   readonly steals: Counter
   readonly answers: Counter<'status'>
   readonly violations: Counter<'side'>
@@ -75,6 +77,11 @@ export function exchangeMetrics(create: MetricFactory): ExchangeMetrics {
       help: 'Bytes exchanged with metered peers, blocks and messages: what caps and the monthly volume count.',
       labels: ['direction'],
     }),
+    protocolBytes: create.counter({
+      name: 'protocol_bytes_total',
+      help: 'Payload bytes of blocks received (and verified) and sent, by the protocol that carried them.',
+      labels: ['direction', 'protocol'],
+    }),
     invalidBlocks: create.counter({
       name: 'invalid_blocks_total',
       help: 'Blocks refused because their bytes do not match their CID.',
@@ -86,6 +93,10 @@ export function exchangeMetrics(create: MetricFactory): ExchangeMetrics {
     unavailableBlocks: create.counter({
       name: 'unavailable_blocks_total',
       help: 'Blocks that no peer delivered in time.',
+    }),
+    unaskedBlocks: create.counter({
+      name: 'unasked_blocks_total',
+      help: 'Messages with blocks that were asked of nobody; thrown away.',
     }),
     steals: create.counter({
       name: 'steals_total',

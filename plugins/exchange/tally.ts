@@ -9,6 +9,7 @@ export interface TallyCounts {
   readonly invalidBlocks: number
   readonly duplicateBlocks: number
   readonly unavailableBlocks: number
+  readonly unaskedBlocks: number
 }
 
 /** Counts once for both the status page and the metrics, so that they agree. */
@@ -22,6 +23,7 @@ export class Tally {
     invalidBlocks: 0,
     duplicateBlocks: 0,
     unavailableBlocks: 0,
+    unaskedBlocks: 0,
   }
 
   constructor(metrics: ExchangeMetrics) {
@@ -32,7 +34,9 @@ export class Tally {
     return { ...this.#counts }
   }
 
-  received(bytes: number, elapsedMs: number): void {
+  /** `protocol`: by which it came. */
+  received(bytes: number, elapsedMs: number, protocol: string): void {
+    this.#metrics.protocolBytes.inc({ ...RECEIVED, protocol }, bytes)
     this.#counts.blocksReceived++
     this.#counts.bytesReceived += bytes
     this.#metrics.blocks.inc(RECEIVED)
@@ -40,7 +44,8 @@ export class Tally {
     this.#metrics.fetchSeconds.observe(elapsedMs / 1000)
   }
 
-  sent(blocks: number, bytes: number): void {
+  sent(blocks: number, bytes: number, protocol: string): void {
+    this.#metrics.protocolBytes.inc({ ...SENT, protocol }, bytes)
     this.#counts.blocksSent += blocks
     this.#counts.bytesSent += bytes
     this.#metrics.blocks.inc(SENT, blocks)
@@ -65,6 +70,11 @@ export class Tally {
   unavailable(): void {
     this.#counts.unavailableBlocks++
     this.#metrics.unavailableBlocks.inc()
+  }
+
+  unasked(): void {
+    this.#counts.unaskedBlocks++
+    this.#metrics.unaskedBlocks.inc()
   }
 
   stolen(): void {

@@ -21,7 +21,7 @@ import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
 import { Want } from './want.ts'
 
-export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes' | 'bandwidth'>
+export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes' | 'bandwidth' | 'bitswap'>
 
 /** What of bandwidth the requester has to heed. */
 export interface DownloadLimits {
@@ -163,7 +163,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     want.session.received(bytes.byteLength)
     this.#finish(want)
     this.#deps.peers.countBytes(link.peer, 'received', bytes.byteLength)
-    this.#deps.tally.received(bytes.byteLength, this.#deps.now() - want.createdMs)
+    this.#deps.tally.received(bytes.byteLength, this.#deps.now() - want.createdMs, link.protocol)
     want.resolve(bytes)
   }
 

@@ -137,11 +137,11 @@ export class Server implements ServeHost {
     this.#pumpSoon()
   }
 
-  shipped(peer: PeerId, { statuses, blocks, payloadBytes }: Shipped): void {
+  shipped(peer: PeerId, { protocol, statuses, blocks, payloadBytes }: Shipped): void {
     const { peers, tally } = this.#deps
     for (const status of statuses) tally.answered(status)
     if (blocks === 0) return
-    tally.sent(blocks, payloadBytes)
+    tally.sent(blocks, payloadBytes, protocol)
     peers.countBytes(peer, 'sent', payloadBytes)
   }
 

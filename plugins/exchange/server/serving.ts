@@ -27,6 +27,7 @@ export interface Asker {
 
 /** What was sent to a peer in one write. */
 export interface Shipped {
+  readonly protocol: string
   readonly statuses: readonly Status[]
   readonly blocks: number
   readonly payloadBytes: number
