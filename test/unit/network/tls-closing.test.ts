@@ -3,10 +3,12 @@ import { connect as connectTcp } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import { multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
 import { createCertificate } from '../../../core/network/tls-certificate.ts'
 import { rawSocketOf } from '../../../core/network/traffic.ts'
-import { gone } from './nodes.ts'
+import { startRelay } from '../../helpers/relay.ts'
+import { gone, nextEvent, portOf, protocolOf, startNode } from './nodes.ts'
 import {
   collect,
   encrypter,
@@ -153,3 +155,32 @@ t.test('closing a connection to a peer that reads nothing ends with the patience
   t.match(await ended, { message: 'enough' })
   t.ok(rawSocketOf(pair.dialed)?.destroyed, 'the socket is freed')
 })
+
+t.test(
+  'two nodes whose connection is reset while they talk: readers hear it, and nothing is left',
+  async t => {
+    const [alice, bob] = [await startNode(t), await startNode(t)]
+    const relay = await startRelay(t, { to: portOf(bob) })
+    const protocol = protocolOf()
+    const read = Promise.withResolvers<unknown>()
+    await bob.port.handle(protocol, async channel => {
+      await channel.write(Buffer.from('go'))
+      await channel.read()
+      read.resolve(await channel.readPayload(MUCH).catch(error => error))
+    })
+    await alice.port.dial(multiaddr(`/ip4/127.0.0.1/tcp/${relay.port}/p2p/${bob.port.self}`))
+    const channel = await alice.port.open(bob.port.self, protocol)
+    await channel.read()
+    const half = MUCH / 2
+    const writing = channel.write(Buffer.from('much'), pattern(half))
+    const waiting = channel.read()
+    await Promise.all([writing, relay.arrived('up', half)])
+    const left = Promise.all([alice, bob].map(({ events }) => nextEvent(events, 'peer:disconnected')))
+    relay.reset()
+    await t.rejects(waiting)
+    t.match(await read.promise, Error, 'the half that came is no whole')
+    await left
+    t.ok(channel.signal.aborted)
+    t.same([alice.port.connections(), bob.port.connections()], [[], []])
+  },
+)
