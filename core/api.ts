@@ -24,7 +24,7 @@ export {
   type RequestContext,
 } from './messages/define.ts'
 export { type Counter, type Gauge, type Histogram, type MetricFactory, Metrics } from './metrics.ts'
-export type { Channel, WriteOptions } from './network/framing.ts'
+export type { Channel, ReadOptions, WriteOptions } from './network/framing.ts'
 export type { GateRule } from './network/gate.ts'
 export { Network, type NetworkPort } from './network/network-port.ts'
 export type { Protocol, Trust } from './network/protocols.ts'

@@ -1,5 +1,5 @@
 import * as varint from 'uint8-varint'
-import type { Channel, PeerId, WaitOptions, WriteOptions } from '../../../core/api.ts'
+import type { Channel, PeerId, ReadOptions, WaitOptions, WriteOptions } from '../../../core/api.ts'
 import type { Pacer } from './pacer.ts'
 
 export interface Meter {
@@ -8,7 +8,10 @@ export interface Meter {
   count(direction: 'sent' | 'received', bytes: number): void
 }
 
-/** A channel to a metered peer: what passes is counted and keeps to the caps. Messages without a payload don't queue behind blocks. */
+/** What questions and answers without a block stay within. They don't queue behind blocks. */
+const MAX_URGENT_BYTES = 64 * 1024
+
+/** A channel to a metered peer: what passes is counted and keeps to the caps. */
 export class MeteredChannel implements Channel {
   readonly #channel: Channel
   readonly #meter: Meter
@@ -36,10 +39,13 @@ export class MeteredChannel implements Channel {
     return this.#channel.signal
   }
 
-  async read(options: WaitOptions = {}): Promise<Uint8Array | undefined> {
-    await this.#meter.download.turn({ bytes: 0, urgent: true, signals: signalsOf(options) })
-    const message = await this.#channel.read(options)
-    if (message) this.#received(frameBytes(message), true)
+  async read(options: ReadOptions = {}): Promise<Uint8Array | undefined> {
+    const admit = async (bytes: number): Promise<void> => {
+      await this.#meter.download.turn({ bytes: 0, urgent: isUrgent(bytes), signals: signalsOf(options) })
+      await options.admit?.(bytes)
+    }
+    const message = await this.#channel.read({ ...options, admit })
+    if (message) this.#received(frameBytes(message), isUrgent(message.byteLength))
     return message
   }
 
@@ -59,7 +65,7 @@ export class MeteredChannel implements Channel {
       options.signal?.throwIfAborted()
       const bytes = frameBytes(message) + (payload?.byteLength ?? 0)
       const signals = [this.signal, ...signalsOf(options)]
-      await this.#meter.upload.turn({ bytes, urgent: !payload, signals })
+      await this.#meter.upload.turn({ bytes, urgent: isUrgent(bytes), signals })
       this.#meter.count('sent', bytes)
       await this.#channel.write(message, payload, options)
     } finally {
@@ -81,6 +87,10 @@ export class MeteredChannel implements Channel {
     this.#meter.download.spend(bytes, { urgent })
     this.#meter.count('received', bytes)
   }
+}
+
+function isUrgent(bytes: number): boolean {
+  return bytes <= MAX_URGENT_BYTES
 }
 
 function frameBytes(message: Uint8Array): number {
