@@ -2,11 +2,11 @@ import type { CID } from 'multiformats/cid'
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { discard } from '../owned-bytes.ts'
-import type { MemoryBudget } from '../resources/byte-budget.ts'
+import type { Lease, MemoryBudget } from '../resources/byte-budget.ts'
 import type { BlockSession, Blocks } from '../services/blocks.ts'
-import type { Exchange, ExchangeSession } from '../services/exchange.ts'
+import type { Exchange, ExchangeSession, FetchOptions } from '../services/exchange.ts'
 import { SharedTask } from '../shared-task.ts'
-import type { BlockStore, WaitOptions } from '../storage/storage.ts'
+import type { BlockStore, Reservation, WaitOptions } from '../storage/storage.ts'
 import { contentError } from './errors.ts'
 import { isHashAllowed, MAX_BLOCK_BYTES } from './hashes.ts'
 
@@ -110,7 +110,8 @@ class NodeBlocks implements Blocks {
       if (this.#fetches.get(key) === fetch) this.#fetches.delete(key)
     }
     const task = new SharedTask(async signal => {
-      const block = await this.#download(cid, { signal, sizeHint }, line)
+      const anyOrder = (): boolean => !fetch.isRead
+      const block = await this.#download(cid, { signal, sizeHint, anyOrder }, line)
       end()
       if (!fetch.isRead) discard(block)
       return block
@@ -121,14 +122,14 @@ class NodeBlocks implements Blocks {
     return fetch
   }
 
-  async #download(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
+  async #download(cid: CID, options: DownloadOptions, line: Line): Promise<Uint8Array> {
     const connection = line.connect(cid)
     const { session } = connection
     try {
       return await this.#downloadOn(session, cid, options).catch(error => {
         if (options.sizeHint === undefined || !isSkepError(error, 'BLOCK_OVER_HINT')) throw error
         // Its parent claimed too little, and only so much was leased.
-        return this.#downloadOn(session, cid, { signal: options.signal })
+        return this.#downloadOn(session, cid, { ...options, sizeHint: undefined })
       })
     } catch (error) {
       if (!isSkepError(error, 'BLOCK_UNAVAILABLE')) throw error
@@ -138,24 +139,57 @@ class NodeBlocks implements Blocks {
     }
   }
 
-  async #downloadOn(session: ExchangeSession, cid: CID, options: GetOptions): Promise<Uint8Array> {
-    const { signal } = options
+  async #downloadOn(session: ExchangeSession, cid: CID, options: DownloadOptions): Promise<Uint8Array> {
     const bytes = Math.min(options.sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
-    const lease = await this.#memory.lease(bytes, { signal })
-    try {
-      const reservation = await this.#storage.reserve(bytes, { signal })
-      try {
-        const block = await session.fetch(cid, options)
-        await this.#storage.put(cid, block, { reservation })
-        return block
-      } finally {
-        reservation.release()
-      }
-    } finally {
-      lease.release()
-    }
+    using room = new Room({ bytes, signal: options.signal }, { memory: this.#memory, storage: this.#storage })
+    const block = await session.fetch(cid, { ...options, makeRoom: () => room.take() })
+    await this.#storage.put(cid, block, { reservation: room.reservation })
+    return block
   }
 }
+
+/** Memory and disk for one block that is to come. */
+class Room implements Disposable {
+  readonly #options: { readonly bytes: number; readonly signal?: AbortSignal }
+  readonly #dependencies: Pick<BlocksDependencies, 'memory' | 'storage'>
+  readonly #held: (Lease | Reservation)[] = []
+  #reservation: Reservation | undefined
+  #isOver = false
+
+  constructor(
+    options: { readonly bytes: number; readonly signal?: AbortSignal },
+    dependencies: Pick<BlocksDependencies, 'memory' | 'storage'>,
+  ) {
+    this.#options = options
+    this.#dependencies = dependencies
+  }
+
+  get reservation(): Reservation | undefined {
+    return this.#reservation
+  }
+
+  async take(): Promise<void> {
+    const { bytes, signal } = this.#options
+    const { memory, storage } = this.#dependencies
+    this.#hold(await memory.lease(bytes, { signal }))
+    if (this.#isOver) return
+    this.#reservation = this.#hold(await storage.reserve(bytes, { signal }))
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true
+    for (const held of this.#held.splice(0)) held.release()
+  }
+
+  /** What comes when the room is given back already goes back at once. */
+  #hold<T extends Lease | Reservation>(held: T): T {
+    if (this.#isOver) held.release()
+    else this.#held.push(held)
+    return held
+  }
+}
+
+type DownloadOptions = Pick<FetchOptions, 'signal' | 'sizeHint' | 'anyOrder'>
 
 interface Fetch {
   readonly task: SharedTask<Uint8Array>

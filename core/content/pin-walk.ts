@@ -10,8 +10,11 @@ import type { PinLedger } from './pin-ledger.ts'
 import { nodeKey } from './pin-records.ts'
 import { type DagLink, linksOf, MAX_DAG_DEPTH, mayHaveLinks } from './walk.ts'
 
-/** Blocks asked for at a time; their bytes are bounded by the memory budget. */
-const MAX_VISITS = 128
+/**
+ * Blocks wanted at a time, some kilobytes each: the more there are, the likelier it is that a peer has one that is rare.
+ * The bytes on their way are bounded by the memory budget.
+ */
+const MAX_VISITS = 512
 
 /** Nodes with missing blocks that a walk remembers, so as not to go into them twice. */
 const MAX_BROKEN_NODES = 65_536

@@ -65,8 +65,9 @@ export function exchangeWith(
     session() {
       open += 1
       return {
-        async fetch(cid, { signal } = {}) {
+        async fetch(cid, { signal, makeRoom } = {}) {
           signal?.throwIfAborted()
+          await makeRoom?.()
           fetched.push(cid.toString())
           await onFetch(cid, signal)
           if (!source.blocks.has(cid)) throw unavailable(cid)

@@ -21,14 +21,22 @@ export interface PlannedWant {
   readonly standings: ReadonlyMap<string, Standing>
   /** By peer; at most {@link MAX_ASKS}. */
   readonly asks: ReadonlyMap<string, Ask>
+  /** Some bits of its hash: the same on every node. */
+  readonly digest: number
+  /** True while it doesn't matter which of such wants comes first. */
+  readonly anyOrder: boolean
   /** Position among its session's wants. */
   readonly ordinal: number
   readonly session: PlannedSession
 }
 
 export interface PlannedSession {
-  /** Peers that delivered or offered blocks of this session: asked for the next ones without asking whether they have them. */
+  /** Peers that had all they were asked for: asked for the next ones without asking whether they have them. */
   readonly providers: ReadonlySet<string>
+  /** Peers that had some and lacked others: asked of each want whether they have it, and told by them when they do. */
+  readonly sharers: ReadonlySet<string>
+  /** Peers that lacked something, sharers among them: they may be fetching the same. */
+  readonly lacking: ReadonlySet<string>
   /** The ordinal from which a peer that had nothing so far may be asked again, where a holder is known. */
   readonly probeFrom: ReadonlyMap<string, number>
 }
@@ -71,6 +79,9 @@ const MIN_PATIENCE_MS = 1_000
 /** How many wants may find their holders full before the plan ends: those behind them would find the same. */
 const MAX_WAITING = 64
 
+/** The same where each sharer has others of them. */
+const MAX_WAITING_SHARED = 1_024
+
 /** In the endgame, when all is asked for, a peer takes over what it can deliver in half the time. */
 const ENDGAME_GAIN = 2
 
@@ -87,7 +98,8 @@ export function assign<W extends PlannedWant>(
   const table = new Table<W>(peers, roomBytes, metered)
   let waiting = 0
   for (const want of wants) {
-    if (table.full || waiting === MAX_WAITING) break
+    const isShared = want.session.sharers.size > 0
+    if (table.full || waiting >= (isShared ? MAX_WAITING_SHARED : MAX_WAITING)) break
     const holder = table.bestHolder(want)
     if (holder) table.ask(want, holder)
     const found = table.probe(want)
@@ -98,7 +110,20 @@ export function assign<W extends PlannedWant>(
   return table.moves
 }
 
-/** Asks a second peer for wants whose only ask is late, or, in the `endgame`, likely to be beaten. */
+/** Only looks for holders of `wants`. */
+export function probe<W extends PlannedWant>(wants: Iterable<W>, peers: readonly PlannedPeer[]): Move<W>[] {
+  const table = new Table<W>(peers, 0)
+  for (const want of wants) {
+    if (table.seated === 0) break
+    table.probe(want)
+  }
+  return table.moves
+}
+
+/**
+ * Asks a second peer for wants whose only ask is late, or, in the `endgame`, likely to be beaten. Until then, wants in any
+ * order are left alone: a second copy would leave somebody's uplink in vain, while there is other work.
+ */
 export function steal<W extends PlannedWant>(
   wants: Iterable<W>,
   peers: readonly PlannedPeer[],
@@ -114,6 +139,8 @@ export function steal<W extends PlannedWant>(
     if (table.full) break
     const [ask] = want.asks.values()
     if (!ask || want.asks.size >= MAX_ASKS) continue
+    // Who can go on with others need not wait for this one.
+    if (want.anyOrder && !endgame) continue
     const late = isOverdue(ask, nowMs)
     if (!late && !endgame) continue
     // What is late is likely to stay so for as long again.
@@ -167,6 +194,11 @@ class Table<W extends PlannedWant> {
     this.#openSeats = this.#seats.filter(seat => seat.roomWants > 0).length
   }
 
+  /** Peers that may be asked something. */
+  get seated(): number {
+    return this.#openSeats
+  }
+
   get full(): boolean {
     return this.#openSeats === 0 || this.#roomBytes <= 0
   }
@@ -198,7 +230,11 @@ class Table<W extends PlannedWant> {
 
   /** Nothing more is asked of the peers that `want` waits for. */
   keepFor(want: W): void {
-    for (const seat of this.#seats) if (isHolder(want, seat.peer.id)) seat.kept = true
+    for (const seat of this.#seats) {
+      if (seat.kept || !isHolder(want, seat.peer.id)) continue
+      seat.kept = true
+      if (seat.roomWants > 0) this.#openSeats--
+    }
   }
 
   /** Asks peers whether they have it. True where a holder is known already. */
@@ -208,7 +244,8 @@ class Table<W extends PlannedWant> {
       const { id } = seat.peer
       if (seat.roomWants <= 0 || want.asks.has(id)) continue
       if (want.standings.has(id) || want.session.providers.has(id)) continue
-      if (found && want.ordinal < (want.session.probeFrom.get(id) ?? 0)) continue
+      if (found && !want.session.sharers.has(id) && want.ordinal < (want.session.probeFrom.get(id) ?? 0))
+        continue
       this.#add(want, seat, 'HAVE')
     }
     return found
@@ -217,7 +254,7 @@ class Table<W extends PlannedWant> {
   #add(want: W, seat: Seat, mode: 'BLOCK' | 'HAVE'): void {
     this.moves.push({ want, peer: seat.peer.id, mode, etaMs: etaOf(seat, want.bytes) })
     seat.roomWants--
-    if (seat.roomWants === 0) this.#openSeats--
+    if (seat.roomWants === 0 && !seat.kept) this.#openSeats--
   }
 }
 

@@ -2,12 +2,12 @@ import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import {
   type Exchange,
+  type FetchOptions,
   isHashAllowed,
   type Logger,
   MAX_BLOCK_BYTES,
   type Peers,
   verifyBlock,
-  type WaitOptions,
 } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import type { ExchangeConfig } from '../config.ts'
@@ -16,7 +16,8 @@ import type { Tally } from '../tally.ts'
 import { Mode, Status } from '../wire/codec.ts'
 import { Distrust } from './distrust.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
-import { assign, isHolder, type MeteredRoom, type Move, steal } from './planner.ts'
+import { assign, isHolder, type MeteredRoom, type Move, probe, steal } from './planner.ts'
+import { byRarity, seedOf } from './rarity.ts'
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
 import { Want } from './want.ts'
@@ -37,6 +38,8 @@ export interface DownloadLimits {
 export interface RequesterDependencies {
   /** Ways to ask a peer, the best first; one that it doesn't speak is followed by the next. */
   readonly links: readonly LinkKind[]
+  /** Of this node: nodes that fetch the same begin with different blocks. */
+  readonly self: PeerId
   readonly peers: Pick<Peers, 'report' | 'countBytes'>
   readonly bandwidth: DownloadLimits
   readonly tally: Tally
@@ -47,6 +50,9 @@ export interface RequesterDependencies {
 
 /** Blocks all sessions together may wait for: each costs some hundred bytes until it is answered. */
 const MAX_WANTED = 65_536
+
+/** Blocks that some peer lacked and may tell of when it has them, remembered after they came from another. */
+const MAX_ECHOES = 1_024
 
 /** How often late, lost and hopeless wants are looked for. */
 const TICK_MS = 100
@@ -66,9 +72,16 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #distrust: Distrust
   readonly #links = new Map<string, Link>()
   readonly #wants = new Map<string, Want>()
-  /** Wants that no peer is asked to send, in the order in which they should be. */
-  #pending = new Set<Want>()
+  readonly #seed: number
+  /** Wants that no peer is asked to send, in the order in which they came. */
+  readonly #pending = new Set<Want>()
+  /** Those of them for which room is being made. */
+  readonly #preparing = new Set<Want>()
+  /** Those that have room or were asked for before: they come before all others. */
+  readonly #ready = new Set<Want>()
   readonly #flying = new Set<Want>()
+  /** Sessions of blocks that peers lacked, by key, oldest first: who gets them likely fetches the same. */
+  readonly #echoes = new Map<string, Session>()
   #inFlightBytes = 0
   #planning: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout | undefined
@@ -77,6 +90,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   constructor(options: RequesterOptions, deps: RequesterDependencies) {
     this.#options = options
     this.#deps = deps
+    this.#seed = seedOf(deps.self.toString())
     this.#distrust = new Distrust({ durationMs: options.distrustMs }, { now: deps.now })
   }
 
@@ -126,11 +140,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     for (const link of links) link.drop('stopping')
   }
 
-  async fetch(
-    session: Session,
-    cid: CID,
-    { signal, sizeHint }: WaitOptions & { sizeHint?: number },
-  ): Promise<Uint8Array> {
+  async fetch(session: Session, cid: CID, options: FetchOptions): Promise<Uint8Array> {
+    const { signal, sizeHint } = options
     signal?.throwIfAborted()
     if (this.#stopped)
       throw exchangeError('EXCHANGE_STOPPED', `the exchange has stopped; ${cid} was not fetched`)
@@ -142,7 +153,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     if (cid.multihash.code === IDENTITY) return cid.multihash.digest.slice()
     const want = this.#wants.get(keyOf(cid)) ?? this.#want(session, cid, sizeHint)
     const maxBytes = Math.min(sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
-    return want.wait({ session, signal, maxBytes }, () => this.#finish(want))
+    return want.wait({ ...options, session, maxBytes }, () => this.#finish(want))
   }
 
   close(session: Session): void {
@@ -181,6 +192,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       if (mode === Mode.BLOCK) this.#putOff(want, link.id, 'missing')
       else want.standings.set(link.id, 'missing')
       want.session.missed(link.id)
+      this.#listenFor(want)
     }
     if (mode === Mode.BLOCK) this.#askAgain([want])
   }
@@ -204,11 +216,20 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   gained(link: Link, cids: readonly CID[]): void {
     for (const cid of cids) {
-      const want = this.#wants.get(keyOf(cid))
-      if (want?.standings.get(link.id) !== 'missing') continue
-      want.standings.set(link.id, 'has')
-      want.session.found(link.id)
+      const key = keyOf(cid)
+      const want = this.#wants.get(key)
+      if (want?.standings.get(link.id) === 'missing') want.standings.set(link.id, 'has')
+      const session = want?.session ?? this.#echoes.get(key)
+      session?.found(link.id)
     }
+  }
+
+  /** What a peer gets tells about its next blocks even when this one has come from another. */
+  #listenFor({ key, session }: Want): void {
+    this.#echoes.delete(key)
+    this.#echoes.set(key, session)
+    const [oldest] = this.#echoes.keys()
+    if (this.#echoes.size > MAX_ECHOES && oldest !== undefined) this.#echoes.delete(oldest)
   }
 
   progressed(): void {
@@ -277,13 +298,19 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   /** Plans once for all that happens in this turn of the event loop. */
   #plan(): void {
-    if (this.#stopped || this.#pending.size === 0) return
+    if (this.#stopped || this.#pending.size + this.#ready.size === 0) return
     this.#planning ??= setImmediate(() => {
       this.#planning = undefined
-      const links = this.#usableLinks()
-      for (const move of assign(this.#pending, links, this.#roomBytes, this.#meteredRoom(links)))
-        this.#carryOut(move)
+      for (const move of this.#moves(this.#usableLinks())) this.#carryOut(move)
     })
+  }
+
+  /** While room is made for some, others are only looked for: they would be given the same places. */
+  #moves(links: readonly Link[]): Move<Want>[] {
+    const ranked = (wants: Iterable<Want>): Iterable<Want> => byRarity(wants, links, this.#seed)
+    const room = [this.#roomBytes, this.#meteredRoom(links)] as const
+    if (this.#preparing.size === 0) return assign(ranked([...this.#ready, ...this.#pending]), links, ...room)
+    return [...assign(ranked(this.#ready), links, ...room), ...probe(this.#pending, links)]
   }
 
   get #roomBytes(): number {
@@ -309,7 +336,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     return { roomBytes, peers: new Set(metered.map(({ id }) => id)) }
   }
 
-  #carryOut({ want, peer, mode, etaMs }: Move<Want>): void {
+  #carryOut(move: Move<Want>): void {
+    const { want, peer, mode, etaMs } = move
     const link = this.#links.get(peer)
     if (!link) return
     if (mode === 'HAVE') {
@@ -317,12 +345,40 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       link.ask(want, Mode.HAVE)
       return
     }
+    if (want.asks.size === 0 && !want.hasRoom) {
+      void this.#prepare(move)
+      return
+    }
     const sinceMs = this.#deps.now()
     const { bytes } = want
     want.asks.set(peer, { id: link.ask(want, Mode.BLOCK), bytes, sinceMs, dueMs: sinceMs + etaMs })
     this.#inFlightBytes += bytes
     this.#pending.delete(want)
+    this.#ready.delete(want)
     this.#flying.add(want)
+  }
+
+  /** Has room made for a block before it is asked for. */
+  async #prepare(move: Move<Want>): Promise<void> {
+    const { want } = move
+    this.#pending.delete(want)
+    this.#ready.delete(want)
+    this.#preparing.add(want)
+    await want.makeRoom()
+    if (!this.#preparing.delete(want)) return
+    if (want.waiting) {
+      want.hopeMs = this.#deps.now()
+      this.#ready.add(want)
+      if (this.#isGood(move)) this.#carryOut(move)
+    } else this.#finish(want)
+    this.#plan()
+  }
+
+  /** A move that was planned some time ago. */
+  #isGood({ want, peer }: Move<Want>): boolean {
+    const link = this.#links.get(peer)
+    if (!link || !this.#usableLinks().includes(link) || !isHolder(want, peer)) return false
+    return link.outstandingBytes === 0 || link.roomBytes >= want.bytes
   }
 
   /** `peer` owes this block no longer. */
@@ -340,16 +396,14 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   /** Puts wants that nobody is asked for any more before all others: they have waited longest. */
   #askAgain(wants: readonly Want[]): void {
-    const again = wants.filter(want => want.asks.size === 0 && this.#flying.delete(want))
-    if (again.length > 0) this.#pending = new Set([...again, ...this.#pending])
+    for (const want of wants) if (want.asks.size === 0 && this.#flying.delete(want)) this.#ready.add(want)
   }
 
   /** Forgets a want that is settled or abandoned, and takes back what was asked. */
   #finish(want: Want): void {
     if (this.#wants.get(want.key) !== want) return
     this.#wants.delete(want.key)
-    this.#pending.delete(want)
-    this.#flying.delete(want)
+    for (const place of [this.#pending, this.#preparing, this.#ready, this.#flying]) place.delete(want)
     for (const [peer, { id }] of [...want.asks]) {
       this.#land(want, peer)
       this.#links.get(peer)?.cancel(id)
@@ -394,7 +448,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     const { now, tally } = this.#deps
     const { findTimeoutMs } = this.#options
     const links = this.#usableLinks()
-    for (const want of [...this.#pending]) {
+    for (const want of [...this.#pending, ...this.#ready]) {
       if (links.some(link => isHolder(want, link.id))) want.hopeMs = now()
       else if (now() - want.hopeMs > findTimeoutMs) {
         tally.unavailable()
@@ -421,7 +475,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       roomBytes: this.#roomBytes,
       metered: this.#meteredRoom(links),
       nowMs: this.#deps.now(),
-      endgame: this.#pending.size === 0,
+      endgame: this.#pending.size + this.#preparing.size + this.#ready.size === 0,
     })
     for (const move of moves) {
       if (move.mode === 'BLOCK') this.#deps.tally.stolen()

@@ -1,26 +1,30 @@
 import type { CID } from 'multiformats/cid'
-import type { ExchangeSession, WaitOptions } from '../../../core/api.ts'
+import type { ExchangeSession, FetchOptions } from '../../../core/api.ts'
+import { MAX_MISSES } from '../wire/codec.ts'
 import type { PlannedSession } from './planner.ts'
 
 /** Taken for a block's size until the session has seen one. */
 const FIRST_GUESS_BYTES = 256 * 1024
-
-/** A peer that had none of so many blocks in a row is asked whether it has one before it is asked for it. */
-const MAX_MISSES_IN_ROW = 4
 
 /** Doublings of the pause between questions to a peer that had nothing so far. */
 const MAX_PAUSE_DOUBLINGS = 16
 
 /** What a session needs of the requester. */
 export interface SessionHost {
-  fetch(session: Session, cid: CID, options: WaitOptions & { sizeHint?: number }): Promise<Uint8Array>
+  fetch(session: Session, cid: CID, options: FetchOptions): Promise<Uint8Array>
   close(session: Session): void
 }
 
-/** Fetches of one DAG, and what they taught about peers: who has one block of it likely has the next. */
+/**
+ * Fetches of one DAG, and what they taught about peers. Who had every block it was asked for is a provider, and likely has
+ * the next. Who had some and lacked others is a sharer: it may be fetching the same, and is asked about each block.
+ */
 export class Session implements ExchangeSession, PlannedSession {
   readonly providers = new Set<string>()
+  readonly sharers = new Set<string>()
+  readonly lacking = new Set<string>()
   readonly probeFrom = new Map<string, number>()
+  /** In a row. */
   readonly #misses = new Map<string, number>()
   readonly #host: SessionHost
   #guessBytes = FIRST_GUESS_BYTES
@@ -40,7 +44,7 @@ export class Session implements ExchangeSession, PlannedSession {
     return this.#guessBytes
   }
 
-  fetch(cid: CID, options: WaitOptions & { sizeHint?: number } = {}): Promise<Uint8Array> {
+  fetch(cid: CID, options: FetchOptions = {}): Promise<Uint8Array> {
     return this.#host.fetch(this, cid, options)
   }
 
@@ -59,11 +63,12 @@ export class Session implements ExchangeSession, PlannedSession {
     this.#guessBytes = Math.ceil((this.#guessBytes + bytes) / 2)
   }
 
-  /** `peer` delivered or offered a block. */
+  /** `peer` delivered, offered or gained a block. */
   found(peer: string): void {
     this.#misses.delete(peer)
     this.probeFrom.delete(peer)
-    this.providers.add(peer)
+    if (this.lacking.has(peer)) this.sharers.add(peer)
+    else this.providers.add(peer)
   }
 
   /** `peer` was asked in vain. */
@@ -71,12 +76,17 @@ export class Session implements ExchangeSession, PlannedSession {
     const misses = (this.#misses.get(peer) ?? 0) + 1
     this.#misses.set(peer, misses)
     this.probeFrom.set(peer, this.#wants + 2 ** Math.min(misses, MAX_PAUSE_DOUBLINGS))
-    if (misses >= MAX_MISSES_IN_ROW) this.providers.delete(peer)
+    this.lacking.add(peer)
+    if (this.providers.delete(peer)) this.sharers.add(peer)
+    // It would forget the first of them, and has gained nothing for as long.
+    if (misses >= MAX_MISSES) this.sharers.delete(peer)
   }
 
   /** The stream to `peer` is gone. */
   forget(peer: string): void {
     this.providers.delete(peer)
+    this.sharers.delete(peer)
+    this.lacking.delete(peer)
     this.probeFrom.delete(peer)
     this.#misses.delete(peer)
   }

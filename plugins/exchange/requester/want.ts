@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { MAX_BLOCK_BYTES, type WaitOptions } from '../../../core/api.ts'
+import { type FetchOptions, MAX_BLOCK_BYTES } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import type { Ask, PlannedWant, Standing } from './planner.ts'
 import type { Session } from './session.ts'
@@ -11,9 +11,13 @@ export interface OpenAsk extends Ask {
   readonly bytes: number
 }
 
-interface Waiter {
+interface WaiterOptions extends Pick<FetchOptions, 'signal' | 'makeRoom' | 'anyOrder'> {
   readonly session: Session
   readonly maxBytes: number
+}
+
+interface Waiter extends WaiterOptions {
+  hasRoom: boolean
   resolve(bytes: Uint8Array): void
   reject(reason: unknown): void
 }
@@ -27,6 +31,7 @@ const MAX_BREAKS = 3
 export class Want implements PlannedWant {
   readonly key: string
   readonly cid: CID
+  readonly digest: number
   readonly session: Session
   readonly ordinal: number
   readonly createdMs: number
@@ -49,6 +54,7 @@ export class Want implements PlannedWant {
     const { cid, sizeHint, session, nowMs } = options
     this.key = keyOf(cid)
     this.cid = cid
+    this.digest = digestOf(cid)
     this.session = session
     this.ordinal = session.nextOrdinal()
     this.createdMs = nowMs
@@ -68,14 +74,29 @@ export class Want implements PlannedWant {
     return bytes
   }
 
+  /** False where one who waits has a say in it. */
+  get anyOrder(): boolean {
+    for (const waiter of this.#waiters) if (!waiter.anyOrder?.()) return false
+    return true
+  }
+
+  /** All who wait have room for the block. */
+  get hasRoom(): boolean {
+    for (const waiter of this.#waiters) if (!waiter.hasRoom) return false
+    return true
+  }
+
+  /** Has those who wait make room, where they haven't. Who can't waits no longer. */
+  async makeRoom(): Promise<void> {
+    await Promise.all([...this.#waiters].map(waiter => this.#makeRoomFor(waiter)))
+  }
+
   /**
    * The bytes, for one more who waits and takes no more than `maxBytes` of them. `onAbandoned` is called when the last one
    * has left.
    */
-  wait(
-    { session, signal, maxBytes }: WaitOptions & { readonly session: Session; readonly maxBytes: number },
-    onAbandoned: () => void,
-  ): Promise<Uint8Array> {
+  wait(options: WaiterOptions, onAbandoned: () => void): Promise<Uint8Array> {
+    const { signal } = options
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#waiters.delete(waiter)
@@ -84,8 +105,8 @@ export class Want implements PlannedWant {
       }
       const settled = (): void => signal?.removeEventListener('abort', onAbort)
       const waiter: Waiter = {
-        session,
-        maxBytes,
+        ...options,
+        hasRoom: options.makeRoom === undefined,
         resolve(bytes) {
           settled()
           resolve(bytes)
@@ -103,9 +124,8 @@ export class Want implements PlannedWant {
   /** Gives the bytes to the first who waits, and copies to the others: each owns theirs. */
   resolve(bytes: Uint8Array): void {
     const [first, ...others] = this.#waiters
-    this.#waiters.clear()
-    for (const waiter of others) waiter.resolve(bytes.slice())
-    first?.resolve(bytes)
+    for (const waiter of others) void this.#resolveFor(waiter, bytes.slice())
+    if (first) void this.#resolveFor(first, bytes)
   }
 
   /** Fails for everybody, or for those of one session. */
@@ -114,6 +134,22 @@ export class Want implements PlannedWant {
       if (session && waiter.session !== session) continue
       this.#waiters.delete(waiter)
       waiter.reject(reason)
+    }
+  }
+
+  /** Who came when the block was on its way makes room now. */
+  async #resolveFor(waiter: Waiter, bytes: Uint8Array): Promise<void> {
+    if (!waiter.hasRoom) await this.#makeRoomFor(waiter)
+    if (this.#waiters.delete(waiter)) waiter.resolve(bytes)
+  }
+
+  async #makeRoomFor(waiter: Waiter): Promise<void> {
+    if (waiter.hasRoom) return
+    try {
+      await waiter.makeRoom?.()
+      waiter.hasRoom = true
+    } catch (error) {
+      if (this.#waiters.delete(waiter)) waiter.reject(error)
     }
   }
 
@@ -163,3 +199,10 @@ const ANSWERS: Record<Standing, string> = {
 }
 
 const PUT_OFF: Record<PutOff, string> = { busy: 'is busy', missing: 'does not have it' }
+
+/** The last 32 bits of the hash. */
+function digestOf({ multihash: { digest } }: CID): number {
+  let bits = 0
+  for (const byte of digest.subarray(-4)) bits = (bits << 8) | byte
+  return bits >>> 0
+}

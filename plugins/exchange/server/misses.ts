@@ -1,7 +1,5 @@
 import type { CID } from 'multiformats/cid'
-
-/** Blocks one stream asked for in vain and is told about later: beyond it the oldest is forgotten. */
-export const MAX_MISSES = 1024
+import { MAX_MISSES } from '../wire/codec.ts'
 
 /** What a requester asked for and the holder hadn't, by the blocks' keys. */
 export class Misses {

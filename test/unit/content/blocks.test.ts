@@ -57,7 +57,8 @@ t.test('what a parent claims too little for is fetched again, with memory for al
   const leased: number[] = []
   node.blocks.attachExchange({
     session: () => ({
-      async fetch(wanted, { sizeHint } = {}) {
+      async fetch(wanted, { sizeHint, makeRoom } = {}) {
+        await makeRoom?.()
         leased.push(node.memory.usedBytes)
         if (sizeHint !== undefined && sizeHint < MIB) throw tooLarge('BLOCK_OVER_HINT', 'a megabyte')
         return source.blocks.get(wanted)

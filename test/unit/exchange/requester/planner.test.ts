@@ -41,6 +41,8 @@ function want(changes: Partial<TestWant> = {}): TestWant {
     bytes: 100 * KIB,
     standings: new Map(),
     asks: new Map(),
+    digest: 0,
+    anyOrder: false,
     ordinal: session.nextOrdinal(),
     session,
     ...changes,

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { keyOf } from '../../../../plugins/exchange/block-key.ts'
-import { MAX_MISSES, Misses } from '../../../../plugins/exchange/server/misses.ts'
+import { Misses } from '../../../../plugins/exchange/server/misses.ts'
+import { MAX_MISSES } from '../../../../plugins/exchange/wire/codec.ts'
 import { randomBlocks } from '../fixture.ts'
 
 t.test('a miss is told once, and the oldest are forgotten', async t => {
