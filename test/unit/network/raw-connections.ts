@@ -124,14 +124,19 @@ export async function securePair(
   return { client, server }
 }
 
-/** What arrives from now on; `upTo(bytes)` resolves with all of it once there is as much. */
+/** What arrives from now on; `upTo(bytes)` resolves with all of it once there is as much, or with less at the end. */
 export function collect(stream: MessageStream): {
   readonly bytes: () => Buffer
   upTo(bytes: number): Promise<Buffer>
 } {
   const parts: Uint8Array[] = []
   let length = 0
+  let over = false
   let look = (): void => {}
+  stream.addEventListener('close', () => {
+    over = true
+    look()
+  })
   stream.addEventListener('message', ({ data }) => {
     parts.push(data.subarray())
     length += data.byteLength
@@ -143,7 +148,7 @@ export function collect(stream: MessageStream): {
     upTo: wanted =>
       new Promise(resolve => {
         look = () => {
-          if (length >= wanted) resolve(bytes())
+          if (length >= wanted || over) resolve(bytes())
         }
         look()
       }),
