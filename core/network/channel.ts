@@ -80,7 +80,7 @@ export class PipeChannel implements Channel {
   async write(
     message: Uint8Array,
     payload?: Uint8Array,
-    { signal, given = false }: WriteOptions = {},
+    { signal, given = false, joined = false }: WriteOptions = {},
   ): Promise<void> {
     signal?.throwIfAborted()
     const before = this.#lastWrite
@@ -89,7 +89,7 @@ export class PipeChannel implements Channel {
     try {
       if (before) await untilAborted(before, signal)
       signal?.throwIfAborted()
-      await this.#send(framed(message, payload), { signal, given: given && payload !== undefined })
+      await this.#send(framed(message, payload, joined), { signal, given: given && payload !== undefined })
     } finally {
       if (before) before.then(resolve)
       else resolve()
@@ -216,8 +216,8 @@ export class PipeChannel implements Channel {
   }
 }
 
-function framed(message: Uint8Array, payload: Uint8Array | undefined): Uint8Array[] {
-  const prefix = varint.encode(message.byteLength)
+function framed(message: Uint8Array, payload: Uint8Array | undefined, joined: boolean): Uint8Array[] {
+  const prefix = varint.encode(message.byteLength + (joined ? (payload?.byteLength ?? 0) : 0))
   const head = new Uint8Array(prefix.byteLength + message.byteLength)
   head.set(prefix)
   head.set(message, prefix.byteLength)

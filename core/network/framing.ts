@@ -4,6 +4,8 @@ import type { WaitOptions } from '../storage/storage.ts'
 export interface WriteOptions extends WaitOptions {
   /** The payload is the channel's from now on: its memory is given back as soon as nobody needs it. */
   readonly given?: boolean
+  /** The payload is the end of the message: the length in front is that of both. */
+  readonly joined?: boolean
 }
 
 export interface ReadOptions extends WaitOptions {

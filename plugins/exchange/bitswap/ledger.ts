@@ -7,6 +7,7 @@ import {
   type BitswapEntry,
   type BitswapMessage,
   encodeBitswap,
+  encodeBlockHead,
   WantType,
 } from '../wire/bitswap-codec.ts'
 import { Status } from '../wire/codec.ts'
@@ -212,11 +213,17 @@ export class Ledger implements Asker {
   ): Promise<void> {
     const payloadBytes = wanted.reduce((sum, { bytes }) => sum + bytes, 0)
     try {
-      const message = encodeBitswap({
-        presences: presences.map(({ cid, status }) => ({ cid, held: status === Status.OK })),
-        blocks: wanted.flatMap(({ cid, payload }) => (payload ? { cid, data: payload } : [])),
-      })
-      await this.#outbound.send(message)
+      const [first, ...others] = wanted
+      const large = others.length === 0 && first && first.bytes > MAX_JOINED_BYTES ? first : undefined
+      const joined = large ? [] : wanted
+      if (presences.length + joined.length > 0) {
+        const message = encodeBitswap({
+          presences: presences.map(({ cid, status }) => ({ cid, held: status === Status.OK })),
+          blocks: joined.flatMap(({ cid, payload }) => (payload ? { cid, data: payload } : [])),
+        })
+        await this.#outbound.send(message)
+      }
+      if (large) await this.#outbound.send(encodeBlockHead(large.cid, large.bytes), large.payload)
       const statuses = [...presences.map(({ status }) => status), ...wanted.map(() => Status.OK)]
       this.#shipped({ statuses, blocks: wanted.length, payloadBytes })
     } finally {

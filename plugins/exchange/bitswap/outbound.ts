@@ -28,22 +28,22 @@ export class Outbound {
   }
 
   /**
-   * Resolves when the stream has taken the message; one at a time. A message that a stream in use can't take goes out on a
+   * Resolves when the stream has taken the message, of which `tail` is the end; one at a time. A message that a stream in use can't take goes out on a
    * new one: the peer may have closed the old one meanwhile, as it may at any time.
    * @throws SkepError STREAM_DROPPED, and what opening and writing throw
    */
-  async send(message: Uint8Array): Promise<void> {
+  async send(message: Uint8Array, tail?: Uint8Array): Promise<void> {
     clearTimeout(this.#idle)
     const used = this.#channel
     if (used && !used.signal.aborted) {
       try {
-        await this.#write(used, message)
+        await this.#write(used, message, tail)
         return
       } catch (error) {
         if (this.#stopping.signal.aborted || isTimeout(error)) throw error
       }
     }
-    await this.#write(await this.#open(), message)
+    await this.#write(await this.#open(), message, tail)
   }
 
   /** Resets the stream; nothing can be sent any more. Idempotent. */
@@ -66,9 +66,9 @@ export class Outbound {
     return this.#channel
   }
 
-  async #write(channel: Channel, message: Uint8Array): Promise<void> {
+  async #write(channel: Channel, message: Uint8Array, tail: Uint8Array | undefined): Promise<void> {
     try {
-      await channel.write(message, undefined, { signal: AbortSignal.timeout(WRITE_TIMEOUT_MS) })
+      await channel.write(message, tail, { signal: AbortSignal.timeout(WRITE_TIMEOUT_MS), joined: true })
     } catch (error) {
       channel.abort(exchangeError('STREAM_DROPPED', messageOf(error), { cause: error }))
       throw error

@@ -32,6 +32,11 @@ export const MAX_CID_BYTES = 168
 /** Four varints: no prefix of a real CID takes as much. */
 const MAX_PREFIX_BYTES = 36
 
+/** Tags of length-delimited fields: number << 3 | 2. */
+const BLOCK_TAG = (3 << 3) | 2
+const BLOCK_PREFIX_TAG = (1 << 3) | 2
+const BLOCK_DATA_TAG = (2 << 3) | 2
+
 export interface BitswapEntry {
   readonly cid: CID
   /** The higher the sooner. */
@@ -81,6 +86,14 @@ export function encodeBitswap(message: {
       return { cid: cid.bytes, type: held ? PresenceType.HELD : PresenceType.MISSING }
     }),
   })
+}
+
+/** A message of one block without the block's bytes, which end it: they needn't be copied. Not for an empty block. */
+export function encodeBlockHead(cid: CID, dataBytes: number): Uint8Array {
+  const prefix = prefixOf(cid)
+  const field = (tag: number, bytes: number): number[] => [tag, ...encodeVarint(bytes)]
+  const head = [...field(BLOCK_PREFIX_TAG, prefix.byteLength), ...prefix, ...field(BLOCK_DATA_TAG, dataBytes)]
+  return Uint8Array.from([...field(BLOCK_TAG, head.length + dataBytes), ...head])
 }
 
 /** @throws SkepError PROTOCOL_VIOLATION */
