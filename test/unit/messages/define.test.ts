@@ -29,7 +29,8 @@ t.test('asks and answers, many at once', async t => {
     answers.map(({ text }) => text),
     ['ONE', 'TWO', 'THREE', 'FOUR'],
   )
-  t.match(bob.network.protocols(), [{ id: '/test/shout/1.0.0', openStreams: 0, maxMessageBytes: 1024 }])
+  const row = bob.network.protocols().find(({ id }) => id === '/test/shout/1.0.0')
+  t.match(row, { openStreams: 0, maxMessageBytes: 1024 })
 })
 
 t.test('errors say what went wrong', async t => {
