@@ -84,7 +84,8 @@ export class FrameReader {
       this.#target.filled += part.byteLength
     }
     const rest = part ? chunk.subarray(part.byteLength) : chunk
-    if (rest.byteLength > 0) this.#unread.push(lent ? rest.slice() : rest)
+    // A Buffer's slice() would be a view.
+    if (rest.byteLength > 0) this.#unread.push(lent ? new Uint8Array(rest) : rest)
   }
 
   /** Wakes who waits: to be called after one or more `accept`. */

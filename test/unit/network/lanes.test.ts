@@ -40,6 +40,11 @@ async function connected(t: Test, limits: Parameters<typeof protocolOf>[0] = {})
 const lanesOf = (node: TestNode, direction: string): Promise<number> =>
   metric(node, `{direction="${direction}"}`)
 
+async function received(node: TestNode): Promise<number> {
+  const text = await node.metrics.text()
+  return Number(/^skep_network_received_bytes_total (\d+)$/m.exec(text)?.[1])
+}
+
 async function metric(node: TestNode, labels: string): Promise<number> {
   const line = (await node.metrics.text())
     .split('\n')
@@ -70,6 +75,22 @@ t.test('carries messages and payloads both ways', async t => {
   t.equal(alice.port.connections(bob.port.self).length, 1, 'libp2p knows nothing of it')
   t.equal(await lanesOf(alice, 'outbound'), 1)
   t.equal(await lanesOf(bob, 'inbound'), 1)
+})
+
+t.test('a payload whose reader comes late is what was sent', async t => {
+  const { protocol, alice, bob, handledNext } = await connected(t)
+  const handled = handledNext()
+  const ours = await alice.port.openLane(bob.port.self, protocol)
+  const theirs = await handled
+  const block = randomBytes(MIB)
+  const writing = theirs.write(Uint8Array.of(1), Uint8Array.from(block))
+  const before = await received(alice)
+  await ours.read()
+  await eventually('payload to wait unread', async () =>
+    (await received(alice)) > before + 128 * 1024 ? true : undefined,
+  )
+  t.ok(block.equals(await ours.readPayload(MIB)))
+  await writing
 })
 
 t.test('goes against the direction of the connection, too', async t => {
