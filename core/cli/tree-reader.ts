@@ -77,7 +77,8 @@ export async function* readFileBytes(
   try {
     let total = 0
     for (;;) {
-      const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+      // One more than there should be: a file that has grown shows.
+      const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, expected.size - total + 1))
       const { bytesRead } = await readable(path, () => handle.read(buffer))
       if (bytesRead === 0) break
       total += bytesRead

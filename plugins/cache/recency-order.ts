@@ -63,8 +63,9 @@ export class RecencyOrder {
     return this.#unsaved.size + this.#beingSaved.size
   }
 
-  /** The block was used just now. */
+  /** The block was used just now. A pinned one needs no place, and a tree that is pinned has thousands of them. */
   touch(hash: Uint8Array): void {
+    if (this.#dependencies.isPinned(hash)) return
     const key = keyOf(hash)
     this.#unsaved.delete(key)
     this.#unsaved.set(key, this.#nextSequence++)
