@@ -74,7 +74,7 @@ class NodeBlocks implements Blocks {
     const heldBytes = this.#storage.sizeOf(cid)
     if (heldBytes !== undefined) return heldBytes
     const { task } = this.#fetchOf(cid, options, line)
-    await task.join(untilClosed(line, options))
+    await task.join(line.until(options.signal))
     return this.#storage.sizeOf(cid) ?? (await this.#get(cid, options, line)).length
   }
 
@@ -93,7 +93,7 @@ class NodeBlocks implements Blocks {
   async #fetch(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
     const fetch = this.#fetchOf(cid, options, line)
     fetch.isRead = true
-    return fetch.task.join(untilClosed(line, options))
+    return fetch.task.join(line.until(options.signal))
   }
 
   /** The fetch of `cid` that is under way, or a new one. */
@@ -197,14 +197,10 @@ interface Fetch {
   isRead: boolean
 }
 
-function untilClosed({ closed }: Line, { signal }: GetOptions): AbortSignal {
-  return signal ? AbortSignal.any([signal, closed]) : closed
-}
-
 /** A session's way to other peers. */
 interface Line {
-  /** Aborted when the session is. */
-  readonly closed: AbortSignal
+  /** Aborted when the session is, and with `signal`. */
+  until(signal: AbortSignal | undefined): AbortSignal
   /** For one fetch. @throws SkepError CONTENT_UNAVAILABLE where no exchange is attached */
   connect(cid: CID): { readonly session: ExchangeSession; release(): Promise<void> }
 }
@@ -220,6 +216,9 @@ class NodeBlockSession implements BlockSession {
   readonly #root: CID
   readonly #dependencies: SessionDependencies
   readonly #closed = new AbortController()
+  readonly #line: Line = { until: signal => this.#until(signal), connect: cid => this.#connect(cid) }
+  /** The signal that was joined with the session's own last: thousands of fetches come with the same one. */
+  #joined: { readonly signal: AbortSignal; readonly both: AbortSignal } | undefined
   #link: { readonly exchange: Exchange; readonly session: ExchangeSession; fetches: number } | undefined
 
   constructor(root: CID, dependencies: SessionDependencies) {
@@ -228,16 +227,23 @@ class NodeBlockSession implements BlockSession {
   }
 
   async get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
-    return this.#dependencies.get(cid, options, this.#line())
+    return this.#dependencies.get(cid, options, this.#open())
   }
 
   async ensure(cid: CID, options: GetOptions = {}): Promise<number> {
-    return this.#dependencies.ensure(cid, options, this.#line())
+    return this.#dependencies.ensure(cid, options, this.#open())
   }
 
-  #line(): Line {
+  #open(): Line {
     this.#closed.signal.throwIfAborted()
-    return { closed: this.#closed.signal, connect: wanted => this.#connect(wanted) }
+    return this.#line
+  }
+
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    const { signal: closed } = this.#closed
+    if (!signal) return closed
+    if (this.#joined?.signal !== signal) this.#joined = { signal, both: AbortSignal.any([signal, closed]) }
+    return this.#joined.both
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
