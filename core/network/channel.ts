@@ -9,6 +9,9 @@ import { FrameReader } from './frame-reader.ts'
 import type { Channel, ReadOptions, WriteOptions } from './framing.ts'
 import type { Pipe, PipeSink } from './pipe.ts'
 
+/** What a write that is paced sends at a time: a fifth of a second of the slowest uplink. */
+const PART_BYTES = 16 * 1024
+
 export interface ChannelOptions {
   /** Id of the protocol that is spoken. */
   readonly protocol: string
@@ -80,7 +83,7 @@ export class PipeChannel implements Channel {
   async write(
     message: Uint8Array,
     payload?: Uint8Array,
-    { signal, given = false, joined = false }: WriteOptions = {},
+    { signal, given = false, joined = false, pace }: WriteOptions = {},
   ): Promise<void> {
     signal?.throwIfAborted()
     const before = this.#lastWrite
@@ -89,7 +92,9 @@ export class PipeChannel implements Channel {
     try {
       if (before) await untilAborted(before, signal)
       signal?.throwIfAborted()
-      await this.#send(framed(message, payload, joined), { signal, given: given && payload !== undefined })
+      const pieces = framed(message, payload, joined)
+      if (pace) await this.#sendPaced(pieces, pace, signal)
+      else await this.#send(pieces, { signal, given: given && payload !== undefined })
     } finally {
       if (before) before.then(resolve)
       else resolve()
@@ -150,6 +155,24 @@ export class PipeChannel implements Channel {
     if (!reason && this.#pipe.paused) this.#resume()
     this.#gone.abort(this.#reader.failure ?? this.#closedError('both sides have ended it'))
     this.#reader.wake()
+  }
+
+  async #sendPaced(
+    pieces: readonly Uint8Array[],
+    pace: (bytes: number) => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    let sent = false
+    try {
+      for (const part of partsOf(pieces)) {
+        await pace(part.byteLength)
+        await this.#send([part], { signal, given: false })
+        sent = true
+      }
+    } catch (error) {
+      if (sent) this.abort(error instanceof Error ? error : new Error(messageOf(error)))
+      throw error
+    }
   }
 
   async #send(pieces: readonly Uint8Array[], options: WaitOptions & { given: boolean }): Promise<void> {
@@ -213,6 +236,12 @@ export class PipeChannel implements Channel {
     if (isSkepError(cause, 'STREAM_CLOSED', 'FRAME_TOO_LARGE', 'FRAME_MALFORMED')) return cause
     const message = `stream ${this.protocol} with ${this.peer} is closed: ${messageOf(cause)}`
     return networkError('STREAM_CLOSED', message, { cause })
+  }
+}
+
+function* partsOf(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.byteLength; at += PART_BYTES) yield piece.subarray(at, at + PART_BYTES)
   }
 }
 

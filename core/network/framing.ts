@@ -6,6 +6,11 @@ export interface WriteOptions extends WaitOptions {
   readonly given?: boolean
   /** The payload is the end of the message: the length in front is that of both. */
   readonly joined?: boolean
+  /**
+   * Asked before each part of the frame is sent, with its bytes; parts are small then. Where it rejects within a frame, the
+   * stream is reset.
+   */
+  pace?(bytes: number): Promise<void>
 }
 
 export interface ReadOptions extends WaitOptions {

@@ -15,8 +15,6 @@ const MAX_URGENT_BYTES = 64 * 1024
 export class MeteredChannel implements Channel {
   readonly #channel: Channel
   readonly #meter: Meter
-  /** Settles when the write before has been taken. */
-  #lastWrite: Promise<void> | undefined
 
   constructor(channel: Channel, meter: Meter) {
     this.#channel = channel
@@ -57,26 +55,22 @@ export class MeteredChannel implements Channel {
   }
 
   async write(message: Uint8Array, payload?: Uint8Array, options: WriteOptions = {}): Promise<void> {
-    const before = this.#lastWrite
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#lastWrite = promise
-    try {
-      await before
-      options.signal?.throwIfAborted()
-      const bytes = frameBytes(message) + (payload?.byteLength ?? 0)
-      const signals = [this.signal, ...signalsOf(options)]
-      await this.#meter.upload.turn({ bytes, urgent: isUrgent(bytes), signals })
-      this.#meter.count('sent', bytes)
-      await this.#channel.write(message, payload, options)
-    } finally {
-      resolve()
-      if (this.#lastWrite === promise) this.#lastWrite = undefined
+    const { upload } = this.#meter
+    const frame = frameBytes(message) + (payload?.byteLength ?? 0)
+    if (!upload.isCapped) {
+      this.#meter.count('sent', frame)
+      return this.#channel.write(message, payload, options)
     }
+    const signals = [this.signal, ...signalsOf(options)]
+    const pace = async (bytes: number): Promise<void> => {
+      await upload.turn({ bytes, urgent: isUrgent(frame), signals })
+      this.#meter.count('sent', bytes)
+    }
+    return this.#channel.write(message, payload, { ...options, pace })
   }
 
-  async close(options?: WaitOptions): Promise<void> {
-    await this.#lastWrite
-    await this.#channel.close(options)
+  close(options?: WaitOptions): Promise<void> {
+    return this.#channel.close(options)
   }
 
   abort(reason: Error): void {

@@ -46,23 +46,27 @@ export class Pacer {
     this.#bucket = fullBucket(this.#rate, deps.now())
   }
 
+  get isCapped(): boolean {
+    return this.#rate.perSecond !== Number.POSITIVE_INFINITY
+  }
+
   get bytesPerSecond(): number {
     return this.#rate.perSecond
   }
 
   set bytesPerSecond(bytesPerSecond: number) {
     if (bytesPerSecond === this.#rate.perSecond) return
-    const wasFree = this.#isFree
-    if (!wasFree) this.#refill()
+    const wasCapped = this.isCapped
+    if (wasCapped) this.#refill()
     this.#rate = rateOf(bytesPerSecond)
-    if (wasFree) this.#bucket = fullBucket(this.#rate, this.#deps.now())
+    if (!wasCapped) this.#bucket = fullBucket(this.#rate, this.#deps.now())
     this.#sleep()
     this.#grant()
   }
 
   /** Resolves when it may go; undefined: at once. Rejects with the reason of the signal that aborts first. */
   turn({ bytes, urgent = false, signals }: Turn): Promise<void> | undefined {
-    if (this.#isFree) return undefined
+    if (!this.isCapped) return undefined
     this.#refill()
     const inTurn = this.#waiting.size === 0 && this.#bucket.tokens > 0
     if (inTurn || (urgent && this.#urgentBytes < this.#rate.burst)) {
@@ -74,7 +78,7 @@ export class Pacer {
 
   /** Counts what has passed without a turn, or more than its turn said. */
   spend(bytes: number, { urgent = false } = {}): void {
-    if (this.#isFree) return
+    if (!this.isCapped) return
     this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - bytes }
     if (urgent) this.#urgentBytes += bytes
   }
@@ -82,10 +86,6 @@ export class Pacer {
   /** Lets all pass, now and from now on. */
   stop(): void {
     this.bytesPerSecond = Number.POSITIVE_INFINITY
-  }
-
-  get #isFree(): boolean {
-    return this.#rate.perSecond === Number.POSITIVE_INFINITY
   }
 
   #refill(): void {
@@ -124,9 +124,9 @@ export class Pacer {
   }
 
   #grant(): void {
-    if (!this.#isFree) this.#refill()
+    if (this.isCapped) this.#refill()
     for (const waiter of this.#waiting) {
-      if (!this.#isFree && this.#bucket.tokens <= 0) break
+      if (this.isCapped && this.#bucket.tokens <= 0) break
       this.spend(waiter.bytes)
       waiter.grant()
     }
