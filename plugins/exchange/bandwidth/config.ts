@@ -45,7 +45,7 @@ export const bandwidthSchema: Schema<BandwidthConfig> = {
   monthStartDay: {
     doc: 'The day on which the volume starts anew, at 00:00 UTC: that of the contract for the line.',
     format: 'integer',
-    unit: 'the month as its day',
+    unit: 'days into the month',
     default: 1,
     min: 1,
     max: 28,
