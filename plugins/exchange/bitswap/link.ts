@@ -126,7 +126,7 @@ export class BitswapLink extends PeerLink {
     const want = asked?.want ?? (key === undefined ? undefined : this.#missed.get(key))
     if (key === undefined || !want) {
       if (key !== undefined && this.#recent.has(key)) this.#events.wasted()
-      else if (this.asks.meter.outstandingBytes > 0) this.#events.forged(this, data.byteLength)
+      else if (this.asks.size > 0) this.#events.forged(this, data.byteLength)
       else this.#unasked(this)
       return
     }
