@@ -156,19 +156,21 @@ export class Bitswap {
         RECEIVE_TIMEOUT_MS,
       ).unref()
     }
+    let room: Promise<void> | undefined
     try {
       const bytes = await channel.read({ admit })
-      clearTimeout(late)
       if (!bytes) return false
-      await this.#take(channel.peer, bytes)
-      return true
+      room = this.#take(channel.peer, bytes)
     } finally {
       clearTimeout(late)
       if (takenBytes > 0) this.#intake.give(id, takenBytes)
     }
+    await room
+    return true
   }
 
-  async #take(peer: PeerId, bytes: Uint8Array): Promise<void> {
+  /** Takes a message. What it returns is to be waited for before the next is read. */
+  #take(peer: PeerId, bytes: Uint8Array): Promise<void> | undefined {
     const { entries, full, blocks, presences } = decodeBitswap(bytes)
     if (blocks.length + presences.length > 0) {
       const link = this.#links.get(peer.toString())?.link
@@ -176,7 +178,7 @@ export class Bitswap {
       else if (blocks.length > 0) this.#unasked(peer)
     }
     discard(bytes)
-    if (entries.length > 0 || full) await this.#serve(peer)?.take({ entries, full })
+    return entries.length > 0 || full ? this.#serve(peer)?.take({ entries, full }) : undefined
   }
 
   /** Its ledger; undefined where the peer has gone. */

@@ -214,7 +214,7 @@ export class Ledger implements Asker {
     const payloadBytes = wanted.reduce((sum, { bytes }) => sum + bytes, 0)
     try {
       const [first, ...others] = wanted
-      const large = others.length === 0 && first && first.bytes > MAX_JOINED_BYTES ? first : undefined
+      const large = others.length === 0 && first && first.bytes > MAX_JOINED_BYTES ? first.payload : undefined
       const joined = large ? [] : wanted
       if (presences.length + joined.length > 0) {
         const message = encodeBitswap({
@@ -223,7 +223,7 @@ export class Ledger implements Asker {
         })
         await this.#outbound.send(message)
       }
-      if (large) await this.#outbound.send(encodeBlockHead(large.cid, large.bytes), large.payload)
+      if (large && first) await this.#outbound.send(encodeBlockHead(first.cid, large.byteLength), large)
       const statuses = [...presences.map(({ status }) => status), ...wanted.map(() => Status.OK)]
       this.#shipped({ statuses, blocks: wanted.length, payloadBytes })
     } finally {

@@ -21,6 +21,8 @@ const EMPTY_HEX = '01551220e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 const V0 = CID.parse('QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH')
 const V0_HEX = '1220bfccda787baba32b59c78450ac3d20b633360b43992c77289f9ed46d843561e6'
 
+const ENTRY = `0a280a24${EMPTY_HEX}1001`
+
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const entry = (more: Partial<BitswapEntry> = {}): BitswapEntry => {
   return { cid: EMPTY, priority: 1, cancel: false, type: WantType.BLOCK, sendDontHave: false, ...more }
@@ -32,11 +34,11 @@ const golden: Record<string, { message: Parameters<typeof encodeBitswap>[0]; hex
       entries: [entry(), entry({ cid: V0, type: WantType.HAVE, sendDontHave: true, priority: 300 })],
       full: true,
     },
-    hex: `0a59${'0a28' + `0a24${EMPTY_HEX}1001`}${'0a2b' + `0a22${V0_HEX}10ac0220012801`}1001`,
+    hex: `0a59${ENTRY}0a2b0a22${V0_HEX}10ac02200128011001`,
   },
   'a cancel': {
     message: { entries: [entry({ cancel: true, priority: 0 })] },
-    hex: `0a2a${'0a28' + `0a24${EMPTY_HEX}1801`}`,
+    hex: `0a2a0a280a24${EMPTY_HEX}1801`,
   },
   'two blocks': {
     message: {
@@ -45,7 +47,7 @@ const golden: Record<string, { message: Parameters<typeof encodeBitswap>[0]; hex
         { cid: V0, data: Buffer.from('bee') },
       ],
     },
-    hex: `1a0d0a0401551220${'1205'}${hexOf(Buffer.from('honey'))}1a0b0a0400701220${'1203'}${hexOf(Buffer.from('bee'))}`,
+    hex: '1a0d0a04015512201205686f6e65791a0b0a04007012201203626565',
   },
   'that it has the one and not the other': {
     message: {
