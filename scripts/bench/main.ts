@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { caps } from './caps.ts'
 import { idle } from './idle.ts'
 import type { BenchRow } from './row.ts'
 import { startup } from './startup.ts'
@@ -40,6 +41,14 @@ program
   .option('--runs <n>', 'runs of each; the median counts', positiveInteger, 7)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await startup(options), json))
+
+program
+  .command('caps')
+  .description('upload and download under a cap, over loopback, and a peer of the local network, which is exempt')
+  .option('--megabytes-per-second <n>', 'the cap', positiveInteger, 4)
+  .option('--seconds <n>', 'how long to measure', positiveInteger, 30)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await caps(options), json))
 
 program
   .command('idle')
