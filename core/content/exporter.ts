@@ -10,6 +10,7 @@ import { entriesOf, findEntry, tooDeep } from './directory-reader.ts'
 import { contentError } from './errors.ts'
 import { readFile } from './file-reader.ts'
 import { EntryNames } from './names.ts'
+import { PrefetchingSession } from './prefetching-session.ts'
 import type { DirectoryLink, DirectoryNode, FileNode, ShardNode, UnixfsNode } from './unixfs-node.ts'
 import { MAX_DAG_DEPTH } from './walk.ts'
 
@@ -65,6 +66,7 @@ export class Exporter {
   async *export(path: string, options: ContentOptions = {}): AsyncGenerator<ExportEntry, void, void> {
     await using opened = await this.#open(path, options.signal)
     const { cid, node } = opened
+    if (isDirectory(node)) opened.prefetch(node.links)
     const totalBytes = totalBytesOf(node)
     // Before the first entry, so that whoever passes it on can say how much there will be.
     if (totalBytes !== undefined) options.onProgress?.({ bytes: 0, blocks: 0, totalBytes })
@@ -157,7 +159,11 @@ export class Exporter {
 
   async #open(path: string, signal?: AbortSignal): Promise<Opened> {
     const target = parseContentPath(path)
-    const session = this.#blocks.session(target.root)
+    const session = new PrefetchingSession({
+      session: this.#blocks.session(target.root),
+      store: this.#store,
+      memory: this.#memory,
+    })
     try {
       const reader = new DagReader(session, this.#memory, signal)
       const cid = await this.#locate(reader, target)
@@ -168,6 +174,7 @@ export class Exporter {
         cid,
         node,
         isClosed: () => closed,
+        prefetch: links => session.prefetch(links),
         async [Symbol.asyncDispose]() {
           closed = true
           await session[Symbol.asyncDispose]()
@@ -201,6 +208,8 @@ interface Opened extends AsyncDisposable {
   readonly cid: CID
   readonly node: UnixfsNode
   isClosed(): boolean
+  /** For whoever reads all that is beneath `links`, depth first. */
+  prefetch(links: readonly DirectoryLink[]): void
 }
 
 interface Placed {

@@ -68,6 +68,7 @@ export function exchangeWith(
         async fetch(cid, { signal, makeRoom } = {}) {
           signal?.throwIfAborted()
           await makeRoom?.()
+          signal?.throwIfAborted()
           fetched.push(cid.toString())
           await onFetch(cid, signal)
           if (!source.blocks.has(cid)) throw unavailable(cid)
