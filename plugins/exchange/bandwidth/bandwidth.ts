@@ -1,5 +1,12 @@
 import type { NetworkInterfaceInfo } from 'node:os'
-import type { Channel, Health, Logger, NetworkPort, PeerId } from '../../../core/api.ts'
+import {
+  type Channel,
+  formatBytes,
+  type Health,
+  type Logger,
+  type NetworkPort,
+  type PeerId,
+} from '../../../core/api.ts'
 import type { BandwidthConfig } from './config.ts'
 import { type Level, type Limits, levelOf, limitsAnything, limitsAt } from './limits.ts'
 import { isLocalAddress } from './local-address.ts'
@@ -187,7 +194,7 @@ export class Bandwidth implements Meter {
     const until = month.until === null ? 'until a new month begins' : `until ${month.until}`
     return {
       status: 'degraded',
-      reason: `the month's ${month.budgetBytes} bytes are used up: peers outside the local network are ${stopped} ${until}`,
+      reason: `the month's ${formatBytes(month.budgetBytes ?? 0)} are used up: peers outside the local network are ${stopped} ${until}`,
     }
   }
 
