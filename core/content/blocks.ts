@@ -168,16 +168,21 @@ class Room implements Disposable {
     return this.#reservation
   }
 
-  async take(): Promise<void> {
+  async take(): Promise<() => void> {
     const { bytes, signal } = this.#options
     const { memory, storage } = this.#dependencies
     this.#hold(await memory.lease(bytes, { signal }))
-    if (this.#isOver) return
-    this.#reservation = this.#hold(await storage.reserve(bytes, { signal }))
+    if (!this.#isOver) this.#reservation = this.#hold(await storage.reserve(bytes, { signal }))
+    return () => this.#giveBack()
   }
 
   [Symbol.dispose](): void {
     this.#isOver = true
+    this.#giveBack()
+  }
+
+  #giveBack(): void {
+    this.#reservation = undefined
     for (const held of this.#held.splice(0)) held.release()
   }
 

@@ -11,13 +11,14 @@ export interface FetchOptions extends WaitOptions {
   /** Payload bytes as a link claims them, which bound what is received: the caller has room for no more. */
   readonly sizeHint?: number
   /**
-   * Takes memory and disk for the block. Called at most once, when a peer is about to be asked, and awaited before: a
-   * caller may want many blocks, of which the exchange chooses the best, and holds room for those under way alone. The
-   * caller gives the room back when the fetch has ended, however it did. A rejection fails the fetch with its reason.
+   * Takes memory and disk for the block. Called when a peer is about to be asked, and awaited before: a caller may want
+   * many blocks, of which the exchange chooses the best, and holds room for those under way alone. Resolves with what
+   * gives the room back where the peer puts the block off; it is made anew before another is asked. When the fetch has
+   * ended, however it did, the caller gives it back itself. A rejection fails the fetch with its reason.
    *
    * By default the caller has the room already.
    */
-  makeRoom?(): Promise<void>
+  makeRoom?(): Promise<() => void>
   /** True while it doesn't matter which of the caller's blocks comes first; asked again and again. By default it matters. */
   anyOrder?(): boolean
 }

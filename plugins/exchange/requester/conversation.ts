@@ -1,7 +1,15 @@
 import type { CID } from 'multiformats/cid'
 import type { Channel } from '../../../core/api.ts'
 import { exchangeError } from '../errors.ts'
-import { type Answer, decodeReply, encodeRequest, MAX_BATCH, Mode, Status } from '../wire/codec.ts'
+import {
+  type Answer,
+  decodeReply,
+  encodeRequest,
+  MAX_BATCH,
+  Mode,
+  Status,
+  type Want as WantMessage,
+} from '../wire/codec.ts'
 import type { Asked, Asks } from './asks.ts'
 import type { Link, LinkEvents } from './link.ts'
 
@@ -97,6 +105,7 @@ export class Conversation {
     if (this.#ended) return
     this.#open.delete(asked)
     asks.settle(asked, asked.mode === Mode.BLOCK ? length : 0)
+    if (status === Status.MISSING) this.#missing++
     if (asked.cancelled) {
       if (hasPayload) events.wasted()
       return
@@ -107,7 +116,6 @@ export class Conversation {
       return
     }
     if (hasPayload) events.wasted()
-    if (status === Status.MISSING) this.#missing++
     if (asked.mode === Mode.HAVE) asks.heard(asked)
     events.answered(link, asked.want, asked.mode, status, length)
   }
@@ -155,8 +163,8 @@ export class Conversation {
     }
   }
 
-  #nextWants(): { id: number; cid: CID; mode: Mode; sizeHint: number }[] {
-    const wants = []
+  #nextWants(): WantMessage[] {
+    const wants: WantMessage[] = []
     for (const asked of this.#toSend.splice(0, MAX_BATCH)) {
       if (asked.cancelled) {
         this.#open.delete(asked)
@@ -164,7 +172,9 @@ export class Conversation {
         continue
       }
       asked.sent = true
-      wants.push({ id: asked.id, cid: asked.want.cid, mode: asked.mode, sizeHint: asked.bytes })
+      const { id, want, mode, bytes } = asked
+      const patient = mode === Mode.BLOCK && want.asks.get(this.#deps.link.id)?.patient === true
+      wants.push({ id, cid: want.cid, mode, sizeHint: bytes, patient })
     }
     return wants
   }

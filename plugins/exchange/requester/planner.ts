@@ -5,8 +5,8 @@
  * them while no holder is known, now and then otherwise, so that a peer which joins late is found.
  */
 
-/** What a peer is known to be for one want. Absent: not asked. */
-export type Standing = 'asked' | 'has' | 'missing' | 'failed'
+/** What a peer is known to be for one want. Absent: not asked. `left`: has it, but others need it more for a while. */
+export type Standing = 'asked' | 'has' | 'left' | 'missing' | 'failed'
 
 /** A block asked of a peer. Milliseconds of one monotonic clock. */
 export interface Ask {
@@ -153,7 +153,12 @@ export function steal<W extends PlannedWant>(
 }
 
 export function isOverdue(ask: Ask, nowMs: number): boolean {
-  return nowMs - ask.sinceMs > Math.max(MIN_PATIENCE_MS, OVERDUE_FACTOR * (ask.dueMs - ask.sinceMs))
+  return nowMs - ask.sinceMs > patienceOf(ask)
+}
+
+/** Milliseconds that a block may take to come. */
+export function patienceOf({ sinceMs, dueMs }: Ask): number {
+  return Math.max(MIN_PATIENCE_MS, OVERDUE_FACTOR * (dueMs - sinceMs))
 }
 
 /** True where `peer` may be asked for the block itself. */

@@ -16,7 +16,7 @@ import type { Tally } from '../tally.ts'
 import { Mode, Status } from '../wire/codec.ts'
 import { Distrust } from './distrust.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
-import { assign, isHolder, type MeteredRoom, type Move, probe, steal } from './planner.ts'
+import { assign, isHolder, type MeteredRoom, type Move, patienceOf, probe, steal } from './planner.ts'
 import { byRarity, seedOf } from './rarity.ts'
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
@@ -179,11 +179,14 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   }
 
   answered(link: Link, want: Want, mode: Mode, status: Status, length: number | undefined): void {
+    const ask = want.asks.get(link.id)
     if (mode === Mode.BLOCK) this.#land(want, link.id)
     if (status === Status.OK) {
       want.standings.set(link.id, 'has')
       want.session.found(link.id)
       if (length !== undefined) this.#learnLength(link, want, length)
+    } else if (status === Status.BUSY && mode === Mode.BLOCK && ask?.patient) {
+      want.leave(link.id, this.#deps.now() + patienceOf(ask))
     } else if (status === Status.BUSY) {
       if (mode === Mode.HAVE) want.standings.delete(link.id)
       this.#putOff(want, link.id, 'busy')
@@ -351,7 +354,9 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     }
     const sinceMs = this.#deps.now()
     const { bytes } = want
-    want.asks.set(peer, { id: link.ask(want, Mode.BLOCK), bytes, sinceMs, dueMs: sinceMs + etaMs })
+    const patient = want.isPatientWith(peer)
+    const id = link.ask(want, Mode.BLOCK)
+    want.asks.set(peer, { id, bytes, patient, sinceMs, dueMs: sinceMs + etaMs })
     this.#inFlightBytes += bytes
     this.#pending.delete(want)
     this.#ready.delete(want)
@@ -449,7 +454,10 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     const { findTimeoutMs } = this.#options
     const links = this.#usableLinks()
     for (const want of [...this.#pending, ...this.#ready]) {
-      if (links.some(link => isHolder(want, link.id))) want.hopeMs = now()
+      want.takeUp(now())
+      const isHeld = (link: Link): boolean =>
+        isHolder(want, link.id) || want.standings.get(link.id) === 'left'
+      if (links.some(isHeld)) want.hopeMs = now()
       else if (now() - want.hopeMs > findTimeoutMs) {
         tally.unavailable()
         this.#finish(want)

@@ -7,6 +7,8 @@ import type { Session } from './session.ts'
 /** A block asked of a peer, and how to take that back. */
 export interface OpenAsk extends Ask {
   readonly id: number
+  /** The peer was told that another one would do. */
+  readonly patient: boolean
   /** What it counts against the bytes in flight. */
   readonly bytes: number
 }
@@ -18,6 +20,7 @@ interface WaiterOptions extends Pick<FetchOptions, 'signal' | 'makeRoom' | 'anyO
 
 interface Waiter extends WaiterOptions {
   hasRoom: boolean
+  giveRoomBack?: () => void
   resolve(bytes: Uint8Array): void
   reject(reason: unknown): void
 }
@@ -48,6 +51,8 @@ export class Want implements PlannedWant {
   readonly #putOff = new Map<string, PutOff>()
   /** When the first of them did. */
   #putOffMs: number | undefined
+  /** Until when it is left to others, once it was. */
+  #leftMs: number | undefined
   readonly #waiters = new Set<Waiter>()
 
   constructor(options: { cid: CID; sizeHint?: number; session: Session; nowMs: number }) {
@@ -84,6 +89,30 @@ export class Want implements PlannedWant {
   get hasRoom(): boolean {
     for (const waiter of this.#waiters) if (!waiter.hasRoom) return false
     return true
+  }
+
+  /** `peer`, which likely serves others that fetch the same, is told to put this off for them: but once only. */
+  isPatientWith(peer: string): boolean {
+    const { providers, sharers } = this.session
+    return this.#leftMs === undefined && sharers.size > 0 && providers.has(peer) && this.anyOrder
+  }
+
+  /** Leaves the block to others until `untilMs`, when `peer` is asked without patience. */
+  leave(peer: string, untilMs: number): void {
+    this.standings.set(peer, 'left')
+    this.#leftMs = untilMs
+    if (this.asks.size > 0) return
+    for (const waiter of this.#waiters) {
+      if (!waiter.giveRoomBack) continue
+      waiter.giveRoomBack()
+      waiter.hasRoom = false
+    }
+  }
+
+  /** Takes up what was left to others for long enough. */
+  takeUp(nowMs: number): void {
+    if (this.#leftMs === undefined || nowMs < this.#leftMs) return
+    for (const [peer, standing] of this.standings) if (standing === 'left') this.standings.set(peer, 'has')
   }
 
   /** Has those who wait make room, where they haven't. Who can't waits no longer. */
@@ -146,7 +175,7 @@ export class Want implements PlannedWant {
   async #makeRoomFor(waiter: Waiter): Promise<void> {
     if (waiter.hasRoom) return
     try {
-      await waiter.makeRoom?.()
+      waiter.giveRoomBack = await waiter.makeRoom?.()
       waiter.hasRoom = true
     } catch (error) {
       if (this.#waiters.delete(waiter)) waiter.reject(error)
@@ -194,6 +223,7 @@ export class Want implements PlannedWant {
 const ANSWERS: Record<Standing, string> = {
   asked: 'no answer',
   has: 'has it, but did not send it',
+  left: 'is busy',
   missing: 'does not have it',
   failed: 'failed',
 }

@@ -107,14 +107,14 @@ export class ServeStream implements Asker {
     this.#ship()
   }
 
-  #take({ id, cid, mode }: Want): void {
+  #take({ id, cid, mode, patient }: Want): void {
     if (this.#open.has(id)) {
       throw exchangeError('PROTOCOL_VIOLATION', `want ${id} was asked again before it was answered`)
     }
     const length = this.#host.sizeOf(cid)
     if (length === undefined) this.#miss(id, cid)
     else if (mode === Mode.HAVE) this.#answer(id, Status.OK, length)
-    else this.#queue({ asker: this, id, cid, bytes: length, state: 'queued', cancelled: false })
+    else this.#queue({ asker: this, id, cid, bytes: length, patient, state: 'queued', cancelled: false })
   }
 
   #queue(serving: StreamServing): void {

@@ -9,9 +9,10 @@ import {
   type PeerId,
   type Peers,
 } from '../../../core/api.ts'
-import { keyOfHash } from '../block-key.ts'
+import { keyOf, keyOfHash } from '../block-key.ts'
 import type { Tally } from '../tally.ts'
 import { PROTOCOL } from '../wire/codec.ts'
+import { Given } from './given.ts'
 import { ServeQueue } from './serve-queue.ts'
 import { ServeStream } from './serve-stream.ts'
 import type { Asker, ServeHost, Serving, Shipped } from './serving.ts'
@@ -56,6 +57,7 @@ export class Server implements ServeHost {
   readonly #meteredQueue: ServeQueue<Serving>
   readonly #queues: readonly ServeQueue<Serving>[]
   readonly #maxQueueReadBytes: number
+  readonly #given = new Given()
   #pumping = false
   #storageFailure: string | undefined
 
@@ -122,8 +124,12 @@ export class Server implements ServeHost {
   enqueue(serving: Serving): boolean {
     const queue = this.#queueOf(serving.asker)
     if (this.queuedWants >= MAX_QUEUED_WANTS) return false
+    const key = keyOf(serving.cid)
+    const isBusy = this.queuedWants > 0 || this.readAheadBytes > 0
+    if (serving.patient && isBusy && this.#given.isElsewhere(key, serving.asker.peer)) return false
     if (queue === this.#meteredQueue) this.#limitMetered()
     if (!this.#mayServe(queue) || !queue.add(serving)) return false
+    this.#given.add(key, serving.asker.peer)
     this.#pumpSoon()
     return true
   }

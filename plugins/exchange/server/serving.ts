@@ -8,6 +8,8 @@ export interface Serving {
   readonly cid: CID
   /** What reading it counts. */
   readonly bytes: number
+  /** Another who was sent it would do, while others wait for theirs. */
+  readonly patient?: boolean
   state: 'queued' | 'reading' | 'ready'
   cancelled: boolean
 }
@@ -37,7 +39,7 @@ export interface Shipped {
 export interface ServeHost {
   /** Payload bytes of a block that is held and may be served. */
   sizeOf(cid: CID): number | undefined
-  /** False where too much is queued already. */
+  /** False where too much is queued already, or others come first and the asker is patient. */
   enqueue(serving: Serving): boolean
   dequeue(serving: Serving): void
   /** Bytes read for `asker` that it needs no longer. */

@@ -26,6 +26,11 @@ export declare namespace Request {
         value: number;
         index: number;
     }
+    interface RequestWantsPatientFieldEvent {
+        field: '$.wants[].patient';
+        value: boolean;
+        index: number;
+    }
     interface RequestCancelsFieldEvent {
         field: '$.cancels[]';
         index: number;
@@ -33,13 +38,14 @@ export declare namespace Request {
     }
     function encode(obj: Partial<Request>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Request>): Request;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Request>): Generator<RequestWantsIdFieldEvent | RequestWantsCidFieldEvent | RequestWantsModeFieldEvent | RequestWantsSizeHintFieldEvent | RequestCancelsFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Request>): Generator<RequestWantsIdFieldEvent | RequestWantsCidFieldEvent | RequestWantsModeFieldEvent | RequestWantsSizeHintFieldEvent | RequestWantsPatientFieldEvent | RequestCancelsFieldEvent>;
 }
 export interface Want {
     id: number;
     cid: Uint8Array<ArrayBuffer>;
     mode: Mode;
     sizeHint: number;
+    patient: boolean;
 }
 export declare namespace Want {
     const codec: () => Codec<Want>;
@@ -59,9 +65,13 @@ export declare namespace Want {
         field: '$.sizeHint';
         value: number;
     }
+    interface WantPatientFieldEvent {
+        field: '$.patient';
+        value: boolean;
+    }
     function encode(obj: Partial<Want>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Want>): Want;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Want>): Generator<WantIdFieldEvent | WantCidFieldEvent | WantModeFieldEvent | WantSizeHintFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Want>): Generator<WantIdFieldEvent | WantCidFieldEvent | WantModeFieldEvent | WantSizeHintFieldEvent | WantPatientFieldEvent>;
 }
 export declare enum Mode {
     BLOCK = "BLOCK",

@@ -140,6 +140,10 @@ export var Want;
                     w.uint32(32);
                     w.uint32(obj.sizeHint);
                 }
+                if ((obj.patient != null && obj.patient !== false)) {
+                    w.uint32(40);
+                    w.bool(obj.patient);
+                }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
                 }
@@ -148,7 +152,8 @@ export var Want;
                     id: 0,
                     cid: uint8ArrayAlloc(0),
                     mode: Mode.BLOCK,
-                    sizeHint: 0
+                    sizeHint: 0,
+                    patient: false
                 };
                 const end = length == null ? reader.len : reader.pos + length;
                 while (reader.pos < end) {
@@ -168,6 +173,10 @@ export var Want;
                         }
                         case 4: {
                             obj.sizeHint = reader.uint32();
+                            break;
+                        }
+                        case 5: {
+                            obj.patient = reader.bool();
                             break;
                         }
                         default: {
@@ -207,6 +216,13 @@ export var Want;
                             yield {
                                 field: `${prefix}.sizeHint`,
                                 value: reader.uint32()
+                            };
+                            break;
+                        }
+                        case 5: {
+                            yield {
+                                field: `${prefix}.patient`,
+                                value: reader.bool()
                             };
                             break;
                         }

@@ -34,6 +34,8 @@ export interface Want {
   readonly mode: Mode
   /** Payload bytes as the requester expects them; 0 where it can't tell. */
   readonly sizeHint: number
+  /** BUSY is welcome where another peer was sent the block and somebody waits for others. */
+  readonly patient?: boolean
 }
 
 export interface RequestMessage {
@@ -49,7 +51,13 @@ export interface ReplyMessage {
 
 export function encodeRequest({ wants, cancels }: RequestMessage): Uint8Array {
   return Request.encode({
-    wants: wants.map(({ id, cid, mode, sizeHint }) => ({ id, cid: cid.bytes, mode, sizeHint })),
+    wants: wants.map(({ id, cid, mode, sizeHint, patient = false }) => ({
+      id,
+      cid: cid.bytes,
+      mode,
+      sizeHint,
+      patient,
+    })),
     cancels: [...cancels],
   })
 }
@@ -59,7 +67,16 @@ export function decodeRequest(bytes: Uint8Array): RequestMessage {
   return decoding('request', () => {
     const { wants, cancels } = Request.decode(bytes, { limits: { wants: MAX_BATCH, cancels: MAX_BATCH } })
     if (wants.length + cancels.length === 0) throw new Error('it is empty')
-    return { wants: wants.map(want => ({ ...want, cid: decodeCid(want.cid) })), cancels }
+    return {
+      wants: wants.map(({ id, cid, mode, sizeHint, patient }) => ({
+        id,
+        cid: decodeCid(cid),
+        mode,
+        sizeHint,
+        ...(patient && { patient }),
+      })),
+      cancels,
+    }
   })
 }
 

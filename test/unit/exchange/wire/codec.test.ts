@@ -23,6 +23,13 @@ const requests = {
     message: { wants: [{ id: 1, cid: EMPTY, mode: Mode.BLOCK, sizeHint: 1_048_576 }], cancels: [] },
     hex: `0a2c08011224${EMPTY_HEX}20808040`,
   },
+  'a block, with patience': {
+    message: {
+      wants: [{ id: 1, cid: EMPTY, mode: Mode.BLOCK, sizeHint: 1_048_576, patient: true }],
+      cancels: [],
+    },
+    hex: `0a2e08011224${EMPTY_HEX}208080402801`,
+  },
   'whether it has two, and no longer 3 and 300': {
     message: {
       wants: [
@@ -76,7 +83,16 @@ const uint32 = fc.integer({ min: 0, max: 0xffff_ffff })
 const cid = fc.uint8Array({ maxLength: 64 }).map(bytes => cidOf(0x55, bytes))
 
 t.test('what is encoded is decoded', async () => {
-  const want = fc.record({ id: uint32, cid, mode: fc.constantFrom(Mode.BLOCK, Mode.HAVE), sizeHint: uint32 })
+  const want = fc.record(
+    {
+      id: uint32,
+      cid,
+      mode: fc.constantFrom(Mode.BLOCK, Mode.HAVE),
+      sizeHint: uint32,
+      patient: fc.constant(true),
+    },
+    { requiredKeys: ['id', 'cid', 'mode', 'sizeHint'] },
+  )
   const request = fc
     .record({ wants: fc.array(want), cancels: fc.array(uint32) })
     .filter(({ wants, cancels }) => wants.length + cancels.length > 0)
