@@ -15,9 +15,15 @@ export class LineProcess {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** Starts `script` under this very Node. */
-  static async start(script: URL, args: readonly string[]): Promise<LineProcess> {
-    const child = spawn(process.execPath, [script.pathname, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  /** Starts `script` under this very Node, in a network namespace where one is named. */
+  static async start(
+    script: URL,
+    args: readonly string[],
+    { namespace }: { readonly namespace?: string } = {},
+  ): Promise<LineProcess> {
+    const command = [process.execPath, script.pathname, ...args]
+    const [program = '', ...rest] = namespace ? ['ip', 'netns', 'exec', namespace, ...command] : command
+    const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child, 'spawn')
     if (child.pid === undefined) throw new Error(`${script.pathname} has no pid`)
     return new LineProcess(child, child.pid)

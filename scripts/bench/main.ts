@@ -1,9 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { add } from './add.ts'
 import { caps } from './caps.ts'
 import { idle } from './idle.ts'
 import type { BenchRow } from './row.ts'
 import { startup } from './startup.ts'
+import { swarm } from './swarm.ts'
 import { transfer } from './transfer.ts'
+import { transferLatency } from './transfer-latency.ts'
+import { transferSmall } from './transfer-small.ts'
 
 function positiveInteger(text: string): number {
   const value = Number(text)
@@ -34,6 +38,40 @@ program
   .option('--runs <n>', 'runs of each; the median counts', positiveInteger, 3)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await transfer(options), json))
+
+program
+  .command('transfer-small')
+  .description(
+    'a tree of files of 4 KiB from a store on disk to a store on disk, over loopback, cold (needs root)',
+  )
+  .option('--files <n>', 'how many', positiveInteger, 10_000)
+  .option('--runs <n>', 'runs of each; the median counts', positiveInteger, 3)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await transferSmall(options), json))
+
+program
+  .command('transfer-latency')
+  .description('random bytes over a path of 100 Mbit/s and 50 ms (needs root, for a cold start)')
+  .option('--mebibytes <n>', 'how much', positiveInteger, 256)
+  .option('--runs <n>', 'runs of each; the median counts', positiveInteger, 3)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await transferLatency(options), json))
+
+program
+  .command('add')
+  .description('a file of random bytes into a store on disk')
+  .option('--mebibytes <n>', 'how much', positiveInteger, 1024)
+  .option('--runs <n>', 'runs of each; the median counts', positiveInteger, 3)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await add(options), json))
+
+program
+  .command('swarm')
+  .description('one publishes, all others pin it at once, each behind an uplink of 100 Mbit/s (needs root)')
+  .option('--nodes <n>', 'how many, with the publisher', positiveInteger, 8)
+  .option('--mebibytes <n>', 'how much', positiveInteger, 256)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await swarm(options), json))
 
 program
   .command('startup')
