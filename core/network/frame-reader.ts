@@ -116,7 +116,7 @@ export class FrameReader {
     return this.#alone(async () => {
       const length = await this.#readLength(signal)
       if (length === undefined) return undefined
-      await admit?.(length)
+      if (admit) await this.#withinFrame(() => admit(length))
       return this.#take(length, signal)
     })
   }
@@ -164,21 +164,29 @@ export class FrameReader {
     const target = { buffer: freshBytes(bytes), filled: 0 }
     target.filled = this.#unread.fill(target.buffer)
     try {
-      // Set before the stream may go on: what it hands over at once comes before what arrives later.
-      if (target.filled < bytes) this.#target = target
-      this.#deps.flow()
-      while (target.filled < bytes) {
-        if (this.#failure) throw this.#deps.closed(this.#failure)
-        if (this.#ended) throw this.#deps.closed(`it ended ${bytes - target.filled} bytes early`)
-        await this.#arrival(signal)
-      }
-    } catch (error) {
-      this.#deps.broken(error instanceof Error ? error : new Error(messageOf(error)))
-      throw error
+      await this.#withinFrame(async () => {
+        // Set before the stream may go on: what it hands over at once comes before what arrives later.
+        if (target.filled < bytes) this.#target = target
+        this.#deps.flow()
+        while (target.filled < bytes) {
+          if (this.#failure) throw this.#deps.closed(this.#failure)
+          if (this.#ended) throw this.#deps.closed(`it ended ${bytes - target.filled} bytes early`)
+          await this.#arrival(signal)
+        }
+      })
     } finally {
       this.#target = undefined
     }
     return target.buffer
+  }
+
+  async #withinFrame(read: () => Promise<void>): Promise<void> {
+    try {
+      await read()
+    } catch (error) {
+      this.#deps.broken(error instanceof Error ? error : new Error(messageOf(error)))
+      throw error
+    }
   }
 
   async #arrival(signal?: AbortSignal): Promise<void> {

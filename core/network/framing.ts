@@ -14,7 +14,7 @@ export interface WriteOptions extends WaitOptions {
 }
 
 export interface ReadOptions extends WaitOptions {
-  /** Told a message's length before memory is taken for it: what it waits for, the stream waits for. */
+  /** Told a message's length before memory is taken for it: what it waits for, the stream waits for. Throwing resets it. */
   admit?(bytes: number): Promise<void>
 }
 

@@ -14,7 +14,7 @@ import { Status } from '../wire/codec.ts'
 import type { Outbound } from './outbound.ts'
 
 /** Blocks that one peer may wait for, as over our own protocol; more are answered with a miss. */
-export const MAX_WANTED = 4096
+const MAX_WANTED = 4096
 
 /** Misses remembered of one peer, to be told when we have got the block: what Helia and Kubo keep. The oldest are forgotten. */
 export const MAX_MISSED = 1024

@@ -20,8 +20,8 @@ import type { Outbound } from './outbound.ts'
 import { Recent } from './recent.ts'
 
 /** Wants a peer may owe us, and misses it may keep for us: together what Helia and Kubo remember of one peer. */
-export const MAX_WANTS = 512
-export const MAX_MISSED = 512
+const MAX_WANTS = 512
+const MAX_MISSED = 512
 
 export interface BitswapLinkDependencies extends LinkDependencies {
   readonly outbound: Outbound

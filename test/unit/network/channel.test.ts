@@ -268,6 +268,40 @@ t.test('an aborted write that waits its turn sends nothing', async t => {
   await Promise.all([first, third])
 })
 
+t.test('a message waits for its reader to have memory, and is refused with the stream', async t => {
+  const [alice, bob] = await pair(t)
+  await alice.write(Buffer.from('first'))
+  await alice.write(Buffer.from('second'))
+  const lengths: number[] = []
+  const room = Promise.withResolvers<void>()
+  const first = bob.read({
+    admit(bytes) {
+      lengths.push(bytes)
+      return room.promise
+    },
+  })
+  t.equal(
+    await Promise.race([first, alice.write(Buffer.from('third'))]),
+    undefined,
+    'nothing before there is room',
+  )
+  room.resolve()
+  t.equal(text(await first), 'first')
+  const refused = new Error('not that much')
+  await t.rejects(bob.read({ admit: () => Promise.reject(refused) }), refused)
+  t.equal(bob.signal.aborted, true)
+  t.same(lengths, [5])
+})
+
+t.test('a payload may be the end of its message', async t => {
+  const [alice, bob] = await pair(t)
+  const payload = new Uint8Array(300).fill(7)
+  await alice.write(Buffer.from('head'), payload, { joined: true })
+  await alice.write(Buffer.from('next'), undefined, { joined: true })
+  t.same(await bob.read(), new Uint8Array([...Buffer.from('head'), ...payload]))
+  t.equal(text(await bob.read()), 'next')
+})
+
 t.test('two reads at once are a mistake of the caller', async t => {
   const [alice] = await pair(t)
   const first = alice.read()
