@@ -47,6 +47,7 @@ export interface ExchangeNode extends TestNode {
   readonly id: string
   readonly storage: Storage
   readonly blocks: Blocks
+  readonly memory: MemoryBudget
   readonly exchange: Exchange
   readonly plugin: PluginInstance
   /** What the plugin shows in the status. */
@@ -146,6 +147,7 @@ export async function startExchange(
     id: node.port.self.toString(),
     storage,
     blocks,
+    memory,
     exchange,
     plugin: instance,
     details: () => details.get('exchange')?.() as Record<string, number>,

@@ -4,19 +4,12 @@ import { CID } from 'multiformats/cid'
 import t from 'tap'
 import type { Channel } from '../../../core/api.ts'
 import { SLOT_HEADER_BYTES } from '../../../core/storage/size-classes.ts'
-import {
-  type Answer,
-  decodeReply,
-  encodeRequest,
-  MAX_WANTS,
-  Mode,
-  type ReplyMessage,
-  Status,
-} from '../../../plugins/exchange/wire/codec.ts'
+import { encodeRequest, MAX_WANTS, Mode, Status } from '../../../plugins/exchange/wire/codec.ts'
 import { glutton } from '../../chaos/exchange/glutton.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { startNode } from '../network/nodes.ts'
 import { openAt, segmentFiles } from '../storage/stores.ts'
+import { readAnswers, readReply } from './answers.ts'
 import { connect, gone, open, randomBlock, randomBlocks, startExchange, type TestBlock } from './fixture.ts'
 
 const MIB = 1024 * 1024
@@ -39,31 +32,6 @@ function ask(
     sizeHint: 0,
   }))
   return channel.write(encodeRequest({ wants, cancels }))
-}
-
-async function readReply(channel: Channel): Promise<ReplyMessage> {
-  const message = await channel.read()
-  if (!message) throw new Error('the stream ended')
-  return decodeReply(message)
-}
-
-/** Reads answers with their payloads until there are `count`. `have`: ids asked with HAVE. */
-async function readAnswers(
-  channel: Channel,
-  count: number,
-  have: readonly number[] = [],
-): Promise<Map<number, Answer & { payload?: Uint8Array }>> {
-  const answers = new Map<number, Answer & { payload?: Uint8Array }>()
-  while (answers.size < count) {
-    for (const answer of (await readReply(channel)).answers) {
-      const hasPayload = answer.status === Status.OK && !have.includes(answer.id)
-      answers.set(
-        answer.id,
-        hasPayload ? { ...answer, payload: await channel.readPayload(answer.length) } : answer,
-      )
-    }
-  }
-  return answers
 }
 
 t.test('answers blocks, lengths and misses by id', async t => {

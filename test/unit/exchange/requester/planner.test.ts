@@ -135,6 +135,43 @@ t.test('what is late is asked of one more peer', async t => {
   t.same(plan(90_000), [], 'and of no third')
 })
 
+t.test('what comes in any order is waited for until the endgame', async t => {
+  const session = new Session(idle)
+  session.found('a')
+  session.found('b')
+  const late = want({ session, anyOrder: true, asks: new Map([['a', { sinceMs: 0, dueMs: 400 }]]) })
+  const plan = (endgame: boolean): string[] =>
+    told(steal([late], [peer('a'), peer('b')], { roomBytes: ROOM, nowMs: 90_000, endgame }))
+  t.same(plan(false), [])
+  t.same(plan(true), ['b BLOCK'])
+})
+
+t.test('a sharer is asked of each block whether it has it', async t => {
+  const session = new Session(idle)
+  session.found('a')
+  session.missed('b')
+  session.found('b')
+  for (let count = 0; count < 3; count++) {
+    t.same(told(assign([want({ session })], [peer('a'), peer('b')], ROOM)), ['a BLOCK', 'b HAVE'])
+    session.missed('b')
+  }
+})
+
+t.test('what waits for a full peer does not hide what a sharer has', async t => {
+  const session = new Session(idle)
+  session.found('a')
+  session.missed('b')
+  session.found('b')
+  const waiting = Array.from({ length: 200 }, () => want({ session, standings: new Map([['b', 'missing']]) }))
+  const shared = want({ session, standings: new Map([['b', 'has']]) })
+  const moves = assign(
+    [...waiting, shared],
+    [peer('a', { roomBytes: 0, outstandingBytes: 1 }), peer('b')],
+    ROOM,
+  )
+  t.same(told(moves), ['b BLOCK'])
+})
+
 t.test('in the endgame a quicker peer takes over before it is late', async t => {
   const session = new Session(idle)
   session.found('a')
