@@ -28,6 +28,8 @@ export interface Link extends PlannedPeer {
   forget(want: Want): void
   /** The peer said it is busy: less at once, and a pause. */
   ease(): void
+  /** What it owes is late: less at once, until it delivers again. */
+  stall(): void
   /** Not usable for so long. */
   pauseFor(durationMs: number): void
   /** Ends what is going on; what was owed is told to `broken`. */

@@ -13,6 +13,7 @@ export class Meter {
   #peakBytes = 0
   #elapsedMs = 0
   #markMs = 0
+  #isStalled = false
 
   constructor(maxWindowBytes: number) {
     this.#maxWindowBytes = maxWindowBytes
@@ -40,6 +41,7 @@ export class Meter {
   settled(askedBytes: number, deliveredBytes: number): void {
     this.#outstandingBytes -= askedBytes
     this.#deliveredBytes += deliveredBytes
+    if (deliveredBytes > 0) this.#isStalled = false
   }
 
   /** The stream is gone, and with it all that was outstanding. */
@@ -68,5 +70,12 @@ export class Meter {
 
   ease(): void {
     this.#pace = slower(this.#pace, this.#maxWindowBytes)
+  }
+
+  /** What is owed is late: half the window, once until something comes again. */
+  stall(): void {
+    if (this.#isStalled) return
+    this.#isStalled = true
+    this.ease()
   }
 }

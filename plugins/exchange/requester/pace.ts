@@ -38,7 +38,7 @@ export function faster(pace: Pace, sample: Sample, maxWindowBytes: number): Pace
   return { bytesPerMs, windowBytes: clamp(Math.min(wanted, bytesPerMs * MAX_QUEUE_MS), maxWindowBytes) }
 }
 
-/** Half the window, after the peer said that it is busy. */
+/** Half the window, after the peer said that it is busy or let what it owes wait. */
 export function slower(pace: Pace, maxWindowBytes: number): Pace {
   return { ...pace, windowBytes: clamp(pace.windowBytes / 2, maxWindowBytes) }
 }

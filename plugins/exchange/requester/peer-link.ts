@@ -48,6 +48,10 @@ export abstract class PeerLink implements Link {
     this.asks.ease()
   }
 
+  stall(): void {
+    this.asks.meter.stall()
+  }
+
   pauseFor(durationMs: number): void {
     this.asks.pauseFor(durationMs)
   }

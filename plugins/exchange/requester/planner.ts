@@ -156,6 +156,13 @@ export function isOverdue(ask: Ask, nowMs: number): boolean {
   return nowMs - ask.sinceMs > patienceOf(ask)
 }
 
+/** Peers that owe one of `wants` for too long. */
+export function latePeers(wants: Iterable<PlannedWant>, nowMs: number): Set<string> {
+  const peers = new Set<string>()
+  for (const { asks } of wants) for (const [peer, ask] of asks) if (isOverdue(ask, nowMs)) peers.add(peer)
+  return peers
+}
+
 /** Milliseconds that a block may take to come. */
 export function patienceOf({ sinceMs, dueMs }: Ask): number {
   return Math.max(MIN_PATIENCE_MS, OVERDUE_FACTOR * (dueMs - sinceMs))

@@ -16,7 +16,16 @@ import type { Tally } from '../tally.ts'
 import { Mode, Status } from '../wire/codec.ts'
 import { Distrust } from './distrust.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
-import { assign, isHolder, type MeteredRoom, type Move, patienceOf, probe, steal } from './planner.ts'
+import {
+  assign,
+  isHolder,
+  latePeers,
+  type MeteredRoom,
+  type Move,
+  patienceOf,
+  probe,
+  steal,
+} from './planner.ts'
 import { byRarity, seedOf } from './rarity.ts'
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
@@ -442,6 +451,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     for (const link of this.#links.values()) {
       if (link.quietMs > this.#options.stallTimeoutMs) link.drop('stalled', 'timeout')
     }
+    for (const peer of latePeers(this.#flying, this.#deps.now())) this.#links.get(peer)?.stall()
     this.#giveUp()
     this.#speedUp()
     this.#plan()

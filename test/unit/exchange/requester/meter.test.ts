@@ -37,3 +37,22 @@ t.test('questions without blocks teach nothing', async t => {
   meter.learn(1020)
   t.equal(meter.bytesPerMs, INITIAL_PACE.bytesPerMs * 0.75 + (MIB / 20) * 0.25)
 })
+
+t.test('a stall costs half the window, once until something comes', async t => {
+  const meter = new Meter(16 * MIB)
+  for (let nowMs = 0; nowMs < 1000; nowMs += 100) {
+    const bytes = meter.roomBytes
+    meter.asked(bytes, nowMs)
+    meter.settled(bytes, bytes)
+    meter.learn(nowMs + 100)
+  }
+  const windowBytes = meter.roomBytes
+  t.ok(windowBytes >= 8 * MIB, `${windowBytes}`)
+  meter.stall()
+  meter.stall()
+  t.equal(meter.roomBytes, Math.floor(windowBytes / 2))
+  meter.asked(MIB, 1000)
+  meter.settled(MIB, MIB)
+  meter.stall()
+  t.equal(meter.roomBytes, Math.floor(windowBytes / 4))
+})

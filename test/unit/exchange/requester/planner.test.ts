@@ -4,6 +4,7 @@ import {
   type Ask,
   assign,
   isOverdue,
+  latePeers,
   MAX_ASKS,
   type Move,
   type PlannedPeer,
@@ -182,6 +183,17 @@ t.test('in the endgame a quicker peer takes over before it is late', async t => 
   t.same(plan(0, false), [])
   t.same(plan(0, true), ['b BLOCK'])
   t.same(plan(900, true), [], 'not what is about to arrive')
+})
+
+t.test('who owes for too long is late', async t => {
+  const owed = want({
+    asks: new Map([
+      ['a', { sinceMs: 0, dueMs: 400 }],
+      ['b', { sinceMs: 1000, dueMs: 1400 }],
+    ]),
+  })
+  t.same([...latePeers([owed], 1200)], [])
+  t.same([...latePeers([owed], 1201)], ['a'])
 })
 
 t.test('patience grows with the estimate', async t => {
