@@ -128,6 +128,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
 
   const stopping = Promise.withResolvers<void>()
   addCoreRoutes(control, {
+    access: core.control.access,
     content,
     pins,
     network: corePort,

@@ -2,11 +2,14 @@ import type { CID } from 'multiformats/cid'
 import { discard } from '../owned-bytes.ts'
 import type { MemoryBudget } from '../resources/byte-budget.ts'
 import type { BlockStore } from '../storage/storage.ts'
-import { cidOf } from './hashes.ts'
+import { cidOf, cidOfMany } from './hashes.ts'
 import type { Hold } from './holds.ts'
 
 /** Puts that share one flush; bytes are bounded by the memory budget. */
 const MAX_WRITES_IN_FLIGHT = 256
+
+/** From here on hashing takes longer than handing it to another thread. */
+const MIN_BYTES_APART = 128 * 1024
 
 export interface BlockWriterDependencies {
   readonly store: BlockStore
@@ -46,9 +49,9 @@ export class BlockWriter {
         this.#onRoom = resolve
       })
     }
+    const cid = bytes.length < MIN_BYTES_APART ? cidOf(codec, bytes) : await cidOfMany(codec, bytes)
     const lease = await this.#memory.lease(bytes.length, { signal: this.#signal })
     this.#signal.throwIfAborted()
-    const cid = cidOf(codec, bytes)
     this.#hold.add(cid.multihash.bytes)
     const write = this.#store
       .put(cid, bytes)

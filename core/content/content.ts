@@ -8,6 +8,8 @@ export type ImportEntry =
       readonly type: 'file'
       readonly path: string
       readonly bytes: AsyncIterable<Uint8Array>
+      /** The pieces are the importer's, each with a buffer of its own: it may keep them, and empty them. */
+      readonly givesBytes?: boolean
     })
   | (EntryAttributes & { readonly type: 'directory'; readonly path: string })
   | (EntryAttributes & { readonly type: 'symlink'; readonly path: string; readonly target: string })

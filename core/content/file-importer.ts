@@ -2,7 +2,7 @@ import * as dagPb from '@ipld/dag-pb'
 import * as raw from 'multiformats/codecs/raw'
 import { freshBytes } from '../owned-bytes.ts'
 import type { BlockWriter } from './block-writer.ts'
-import type { EntryAttributes } from './content.ts'
+import type { EntryAttributes, ImportEntry } from './content.ts'
 import type { ImportProfile } from './profile.ts'
 import { encodeFile, encodeSmallFile, type MadeLink } from './unixfs-node.ts'
 
@@ -12,14 +12,16 @@ export interface Imported extends MadeLink {
   readonly size: number
 }
 
+type FileEntry = ImportEntry & { readonly type: 'file' }
+
 export interface FileImporterOptions {
   readonly profile: ImportProfile
   onChunk(bytes: number): void
 }
 
 /**
- * Imports one file after another. Each byte is copied once, from the stream into its chunk; beside what the writer has
- * in flight, memory holds two chunks and, for each level of the tree, the links of one node.
+ * Imports one file after another. Each byte is copied once, from the stream into its chunk, unless a piece of the stream
+ * is a chunk that was given away; beside what the writer has in flight, memory holds two chunks and, for each level of the tree, the links of one node.
  */
 export class FileImporter {
   readonly #options: FileImporterOptions
@@ -32,10 +34,12 @@ export class FileImporter {
     this.#writer = writer
   }
 
-  async import(source: AsyncIterable<Uint8Array>, attributes: EntryAttributes): Promise<Imported> {
+  async import(file: FileEntry): Promise<Imported> {
+    const { mode, mtimeMs } = file
+    const attributes = { mode, mtimeMs }
     const layout = new BalancedLayout(this.#options.profile, attributes, this.#writer)
     let first: Uint8Array | undefined
-    for await (const chunk of this.#chunksOf(source)) {
+    for await (const chunk of this.#chunksOf(file)) {
       this.#options.onChunk(chunk.length)
       // Whether the first chunk is the whole file is known only when there is another.
       if (layout.isEmpty && !first) {
@@ -62,10 +66,14 @@ export class FileImporter {
     return { cid: await this.#writer.write(dagPb.code, node), size: bytes.length, totalBytes: node.length }
   }
 
-  async *#chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  async *#chunksOf({ bytes, givesBytes }: FileEntry): AsyncGenerator<Uint8Array, void, void> {
     const { chunkBytes } = this.#options.profile
     let filled = 0
-    for await (const piece of source) {
+    for await (const piece of bytes) {
+      if (givesBytes && filled === 0 && piece.length === chunkBytes) {
+        yield piece
+        continue
+      }
       for (let taken = 0; taken < piece.length; ) {
         this.#chunk ??= freshBytes(chunkBytes)
         const part = piece.subarray(taken, taken + chunkBytes - filled)

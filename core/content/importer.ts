@@ -52,7 +52,7 @@ export async function importEntries(
 
   const importLeaf = async (entry: ImportEntry & { type: 'file' | 'symlink' }): Promise<MadeLink> => {
     if (entry.type === 'symlink') return importSymlink(entry, writer)
-    const file = await fileImporter.import(entry.bytes, entry)
+    const file = await fileImporter.import(entry)
     files += 1
     size += file.size
     return file

@@ -6,6 +6,9 @@ export const controlError = defineErrors({
   TREE_INVALID: 'Send a whole, uncompressed tar archive.',
   TREE_ENTRY_REFUSED:
     'Leave the entry out, or rename it: only relative paths of files, directories and symlinks are taken.',
+  FILE_NOT_SHARED: 'Send the bytes of the file instead; skep does so by itself.',
+  INPUT_UNREADABLE: 'Check the disk that the file is on.',
+  INPUT_CHANGED: 'Repeat the command when nothing writes to the file.',
   CLIENT_GONE: 'Nothing to do: whoever asked has left.',
   NODE_STOPPING: 'Start the node again, then repeat the command.',
   SOCKET_PATH_TOO_LONG: 'Choose a shorter path with --socket or SKEP_SOCKET.',
@@ -37,6 +40,8 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   NOT_A_DIRECTORY: 422,
   NAME_UNSAFE: 422,
   BLOCK_TOO_LARGE: 413,
+  FILE_NOT_SHARED: 409,
+  INPUT_CHANGED: 409,
   CLIENT_GONE: 499,
   DIAL_FAILED: 502,
   NODE_STOPPING: 503,

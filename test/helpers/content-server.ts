@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { contentRoutes } from '../../core/control/routes/content.ts'
+import { fileRoutes } from '../../core/control/routes/files.ts'
 import { pinRoutes } from '../../core/control/routes/pins.ts'
 import { createControl } from '../../core/control/server.ts'
 import { silentLogger } from '../../core/logger.ts'
@@ -13,15 +14,23 @@ export interface ContentServer extends TestNode {
   readonly socketPath: string
 }
 
+/** Ways to add content. */
+type Way = 'stream' | 'file'
+
 /** A control socket with real content behind it, in memory and without a network. Goes with the test. */
-export async function startContentServer(t: Test, options: TestNodeOptions = {}): Promise<ContentServer> {
+export async function startContentServer(
+  t: Test,
+  options: TestNodeOptions & { readonly ways?: readonly Way[] } = {},
+): Promise<ContentServer> {
+  const { ways = ['stream', 'file'] } = options
   const directory = await temporaryDirectory(t)
   const socketPath = join(directory, 'skep.sock')
   const node = createTestNode(options)
   const { content, pins, storage } = node
   await pins.start()
   const control = createControl({ socketPath }, { log: silentLogger })
-  control.routes(contentRoutes({ content }))
+  if (ways.includes('stream')) control.routes(contentRoutes({ content }))
+  if (ways.includes('file')) control.routes(fileRoutes({ content }))
   control.routes(pinRoutes({ content, pins }))
   await control.listen()
   t.teardown(async () => {

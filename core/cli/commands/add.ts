@@ -3,7 +3,10 @@ import { realpath, stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { Progress } from '../../content/content.ts'
 import { printable } from '../../control/printable.ts'
+import type { SharedFile } from '../../control/shared-file.ts'
+import { isSkepError } from '../../errors.ts'
 import type { Client, Upload } from '../client.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'
@@ -29,6 +32,8 @@ interface Added {
 interface Source {
   readonly label: string
   readonly upload: Upload
+  /** A file that the node may be able to read itself. */
+  readonly file?: SharedFile
   /** Of a single file. */
   readonly attributes?: { readonly mode?: number; readonly mtimeMs?: number }
   /** Content bytes, where they are known beforehand. */
@@ -92,19 +97,21 @@ function pathsOrStdin(paths: readonly string[]): readonly string[] {
 
 async function add(
   client: Client,
-  { upload, attributes }: Source,
+  { upload, file, attributes }: Source,
   { pin, name }: Options,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<Added> {
-  return client.operate<Added>({
-    method: 'POST',
-    path: 'content',
-    query: { pin, name, ...attributes },
-    body: upload,
-    signal,
-    onProgress: ({ bytes }) => onBytes(bytes),
-  })
+  const operation = { method: 'POST', signal, onProgress: ({ bytes }: Progress) => onBytes(bytes) } as const
+  const options = { pin, name, ...attributes }
+  if (file) {
+    try {
+      return await client.operate<Added>({ ...operation, path: 'content/file', body: { file, ...options } })
+    } catch (error) {
+      if (!isSkepError(error, 'FILE_NOT_SHARED') && !isSkepError(error, 'ROUTE_NOT_FOUND')) throw error
+    }
+  }
+  return client.operate<Added>({ ...operation, path: 'content', query: options, body: upload })
 }
 
 async function sourceOf(path: string, options: Options): Promise<Source> {
@@ -118,7 +125,9 @@ async function sourceOf(path: string, options: Options): Promise<Source> {
     throw cliError('INPUT_UNSUPPORTED', `${printable(path)} is neither file, directory nor pipe`)
   const place = await readable(path, path => realpath(path))
   if (stats.isDirectory()) return directorySource(place, label, options)
-  return fileSource(label, stats, readFileBytes(place, stats), attributes(stats, options))
+  const { sharedFileOf } = await import('../../control/shared-file.ts')
+  const file = sharedFileOf(place, await readable(place, path => stat(path, { bigint: true })))
+  return { ...fileSource(label, stats, readFileBytes(place, stats), attributes(stats, options)), file }
 }
 
 /**

@@ -3,14 +3,17 @@ import type { Content } from '../../content/content.ts'
 import type { NetworkPort } from '../../network/network-port.ts'
 import type { Pins } from '../../services/pins.ts'
 import type { NodeState } from '../../state/node-state.ts'
+import type { ControlAccess } from '../access.ts'
 import type { Control } from '../control.ts'
 import { contentRoutes } from './content.ts'
+import { fileRoutes } from './files.ts'
 import { nodeRoutes } from './node.ts'
 import { peerRoutes } from './peers.ts'
 import { pinRoutes } from './pins.ts'
 
 /** What the routes of the core are made of. */
 export interface CoreServices {
+  readonly access: ControlAccess
   readonly content: Content
   readonly pins: Pins
   readonly network: Pick<NetworkPort, 'dial' | 'ping'>
@@ -24,6 +27,7 @@ export interface CoreServices {
 export function addCoreRoutes(control: Control, services: CoreServices): void {
   control.routes(nodeRoutes(services))
   control.routes(contentRoutes(services))
+  if (services.access === 'owner') control.routes(fileRoutes(services))
   control.routes(pinRoutes(services))
   control.routes(peerRoutes(services))
 }
