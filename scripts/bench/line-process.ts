@@ -15,13 +15,16 @@ export class LineProcess {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** Starts `script` under this very Node, in a network namespace where one is named. */
+  /** Starts `script` under this very Node, with `nodeFlags`, in a network namespace where one is named. */
   static async start(
     script: URL,
     args: readonly string[],
-    { namespace }: { readonly namespace?: string } = {},
+    {
+      namespace,
+      nodeFlags = [],
+    }: { readonly namespace?: string; readonly nodeFlags?: readonly string[] } = {},
   ): Promise<LineProcess> {
-    const command = [process.execPath, script.pathname, ...args]
+    const command = [process.execPath, ...nodeFlags, script.pathname, ...args]
     const [program = '', ...rest] = namespace ? ['ip', 'netns', 'exec', namespace, ...command] : command
     const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child, 'spawn')

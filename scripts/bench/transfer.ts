@@ -1,11 +1,13 @@
-import { randomFillSync } from 'node:crypto'
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { SkepProcess } from '../../test/helpers/skep-process.ts'
+import { HEAP_FLAGS } from '../../core/cli/heap-flags.ts'
+import { addressOf, withHeliaPair } from './contenders/helia.ts'
+import { pin, withSkepPair } from './contenders/skep.ts'
 import { LineProcess } from './line-process.ts'
 import { dropPageCache, measure, type Usage } from './process-sample.ts'
+import { writeRandomFile } from './random-files.ts'
 import { type BenchRow, benchRow, median } from './row.ts'
+import { takeTurns, withDirectory } from './turns.ts'
 
 const MIB = 1024 * 1024
 const MB = 1e6
@@ -16,95 +18,92 @@ export interface TransferOptions {
   readonly runs: number
 }
 
-/** One way to move a file from one store on disk to another, in two processes over loopback. */
-type Contender = (file: string, directory: string) => Promise<Usage>
-
-const contenders: Readonly<Record<'skep' | 'helia' | 'raw-tls', Contender>> = {
-  async skep(file, directory) {
-    const quiet = [
-      '--set',
-      'plugins.monitoring.port=0',
-      '--set',
-      'plugins.discovery.mdns.enabled=false',
-      '--log-level',
-      'warn',
-    ]
-    const local = ['--set', 'network.listen=/ip4/127.0.0.1/tcp/0', ...quiet]
-    const sender = await SkepProcess.start(join(directory, 'sender'), local)
-    const receiver = await SkepProcess.start(join(directory, 'receiver'), local)
-    try {
-      const { cid } = await sender.json<{ cid: string }>(['add', file])
-      await receiver.json(['connect', sender.ready.addresses[0] ?? ''])
-      dropPageCache()
-      return await measure([receiver.pid, sender.pid], async () => {
-        await receiver.json(['pin', 'add', cid])
-      })
-    } finally {
-      await Promise.all([sender.end(), receiver.end()])
-    }
-  },
-
-  async helia(file, directory) {
-    const script = new URL('./peers/helia.ts', import.meta.url)
-    const sender = await LineProcess.start(script, [join(directory, 'sender')])
-    const receiver = await LineProcess.start(script, [join(directory, 'receiver')])
-    try {
-      const { cid } = await sender.ask<{ cid: string }>({ op: 'add', path: file })
-      const { address } = await sender.ask<{ address: string }>({ op: 'address' })
-      await receiver.ask({ op: 'connect', address })
-      dropPageCache()
-      return await measure([receiver.pid, sender.pid], async () => {
-        await receiver.ask({ op: 'fetch', cid })
-      })
-    } finally {
-      await Promise.all([sender.stop(), receiver.stop()])
-    }
-  },
-
-  async 'raw-tls'(file, directory) {
-    const script = new URL('./peers/raw-tls.ts', import.meta.url)
-    const sender = await LineProcess.start(script, [])
-    const receiver = await LineProcess.start(script, [])
-    try {
-      const { port } = await sender.ask<{ port: number }>({ op: 'serve', path: file })
-      dropPageCache()
-      return await measure([receiver.pid, sender.pid], async () => {
-        await receiver.ask({ op: 'fetch', port, path: join(directory, 'received') })
-      })
-    } finally {
-      await Promise.all([sender.stop(), receiver.stop()])
-    }
-  },
-}
-
 /**
- * Random bytes from one node's store on disk to another's, page cache emptied before, the clock stopped when the receiver
- * has flushed (Helia doesn't flush; that is in its favour). Contenders take turns, and each figure is the median of its runs.
- *
- * The skep figure includes starting the command that asks for the pin, about a quarter of a second of CPU and time not
- * counted as the node's own CPU.
+ * Random bytes from one store on disk to another, in two processes over loopback, page cache emptied before, the clock
+ * stopped when the receiver has flushed. Helia doesn't flush: `helia` is as it is, `helia-synced` with a sync behind it.
+ * `lane` is the cost of the work itself and `raw-tls` that of moving a file. Contenders take turns, and each figure is the
+ * median of its runs.
  */
-export async function transfer({ mebibytes, runs }: TransferOptions): Promise<BenchRow[]> {
-  const directory = mkdtempSync(join(process.env.SKEP_BENCH_DIRECTORY ?? tmpdir(), 'skep-transfer-'))
-  const usages: Record<keyof typeof contenders, Usage[]> = { skep: [], helia: [], 'raw-tls': [] }
-  try {
+export function transfer({ mebibytes, runs }: TransferOptions): Promise<BenchRow[]> {
+  return withDirectory('transfer', async directory => {
     const file = join(directory, 'random')
     writeRandomFile(file, mebibytes)
-    for (let run = 0; run < runs; run++) {
-      for (const name of Object.keys(contenders) as (keyof typeof contenders)[]) {
-        const place = mkdtempSync(join(directory, `${name}-`))
-        usages[name].push(await contenders[name](file, place))
-        rmSync(place, { recursive: true })
-      }
-    }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-  return rowsOf(usages, mebibytes * MIB)
+    const usages = await takeTurns(
+      {
+        skep: place => skep(file, place),
+        lane: place => lane(file, place),
+        'raw-tls': place => rawTls(file, place),
+        helia: place => helia(file, place),
+        'helia-synced': place => helia(file, place, { synced: true }),
+      },
+      { runs, directory },
+    )
+    return rowsOf(usages, mebibytes * MIB)
+  })
 }
 
+function skep(file: string, directory: string): Promise<Usage> {
+  return withSkepPair(directory, async ({ sender, receiver }) => {
+    const { cid } = await sender.json<{ cid: string }>(['add', file])
+    await receiver.json(['connect', sender.ready.addresses[0] ?? ''])
+    dropPageCache()
+    return await measure([receiver.pid, sender.pid], () => pin(receiver, cid))
+  })
+}
+
+function helia(file: string, directory: string, { synced = false } = {}): Promise<Usage> {
+  return withHeliaPair(directory, async ({ sender, receiver }) => {
+    const { cid } = await sender.ask<{ cid: string }>({ op: 'add', path: file })
+    await receiver.ask({ op: 'connect', address: await addressOf(sender) })
+    dropPageCache()
+    return await measure([receiver.pid, sender.pid], async () => {
+      await receiver.ask({ op: 'fetch', cid })
+      if (synced) execFileSync('sync', ['--file-system', directory])
+    })
+  })
+}
+
+function lane(file: string, directory: string): Promise<Usage> {
+  return withPair('lane', directory, async ({ sender, receiver }) => {
+    await sender.ask({ op: 'add', path: file })
+    const { port } = await sender.ask<{ port: number }>({ op: 'serve' })
+    dropPageCache()
+    return await measure([receiver.pid, sender.pid], async () => {
+      await receiver.ask({ op: 'fetch', port })
+    })
+  })
+}
+
+function rawTls(file: string, directory: string): Promise<Usage> {
+  return withPair('raw-tls', directory, async ({ sender, receiver }) => {
+    const { port } = await sender.ask<{ port: number }>({ op: 'serve', path: file })
+    dropPageCache()
+    return await measure([receiver.pid, sender.pid], async () => {
+      await receiver.ask({ op: 'fetch', port, path: join(directory, 'received') })
+    })
+  })
+}
+
+/** Two processes of one peer, with the young generation that our nodes have: it suits their buffers, too. */
+async function withPair<T>(
+  name: 'lane' | 'raw-tls',
+  directory: string,
+  work: (pair: { readonly sender: LineProcess; readonly receiver: LineProcess }) => Promise<T>,
+): Promise<T> {
+  const script = new URL(`./peers/${name}.ts`, import.meta.url)
+  const sender = await LineProcess.start(script, [join(directory, 'sender')], { nodeFlags: HEAP_FLAGS })
+  const receiver = await LineProcess.start(script, [join(directory, 'receiver')], { nodeFlags: HEAP_FLAGS })
+  try {
+    return await work({ sender, receiver })
+  } finally {
+    await Promise.all([sender.stop(), receiver.stop()])
+  }
+}
+
+const PEERS = ['lane', 'helia', 'helia-synced', 'raw-tls'] as const
+
 function rowsOf(
-  usages: Readonly<Record<keyof typeof contenders, readonly Usage[]>>,
+  usages: Readonly<Record<'skep' | (typeof PEERS)[number], readonly Usage[]>>,
   bytes: number,
 ): BenchRow[] {
   const metrics = [
@@ -114,7 +113,7 @@ function rowsOf(
   ]
   return metrics.flatMap(({ metric, unit, of, limited }) => {
     const limit = limited ? median(usages['raw-tls'].map(of)) : undefined
-    return (['helia', 'raw-tls'] as const).map(name =>
+    return PEERS.map(name =>
       benchRow({
         bench: 'transfer',
         metric,
@@ -125,11 +124,4 @@ function rowsOf(
       }),
     )
   })
-}
-
-function writeRandomFile(path: string, mebibytes: number): void {
-  const file = openSync(path, 'w')
-  const chunk = Buffer.allocUnsafe(MIB)
-  for (let written = 0; written < mebibytes; written++) writeSync(file, randomFillSync(chunk))
-  closeSync(file)
 }

@@ -1,15 +1,16 @@
 /**
  * The cost of the work itself: blocks from one store on disk through one TLS 1.3 socket, SHA-256, to another store, synced.
- * The stores are the node's own. No libp2p, no wants, no pins: what is asked is sent in the order in which it was stored.
+ * The stores are the node's own. No libp2p, no wants, no pins: what was added is sent in that order.
  */
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
-import type { AddressInfo, OnReadOpts, Socket } from 'node:net'
-import { connect, createServer, type TLSSocket } from 'node:tls'
+import type { AddressInfo, OnReadOpts } from 'node:net'
+import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create as createDigest } from 'multiformats/hashes/digest'
+import { sha256 } from 'multiformats/hashes/sha2'
 import { cidOf } from '../../../core/content/hashes.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { discard, freshBytes } from '../../../core/owned-bytes.ts'
@@ -20,13 +21,12 @@ import { selfSignedCertificate } from './self-signed-certificate.ts'
 const [directory] = process.argv.slice(2)
 if (!directory) throw new Error('usage: lane.ts DIRECTORY')
 
-const SHA2_256 = 0x12
 const GIB = 1024 ** 3
 const BLOCK_BYTES = 1024 * 1024
 /** Length as an unsigned 32 bit number, then the SHA-256. */
 const HEADER_BYTES = 4 + 32
-const READ_AHEAD = Number(process.env.LANE_READ_AHEAD ?? 4)
-const WRITES_IN_FLIGHT = Number(process.env.LANE_WRITES ?? 24)
+const READ_AHEAD_BLOCKS = 4
+const MAX_WRITES_IN_FLIGHT = 24
 
 const { blocks, close } = await openStorage(
   { directory, maxBytes: 64 * GIB, minFreeDiskBytes: 0, mapBytes: GIB },
@@ -34,99 +34,96 @@ const { blocks, close } = await openStorage(
 )
 const cids: CID[] = []
 
-function cidFrom(digest: Uint8Array): CID {
-  return CID.createV1(raw.code, createDigest(SHA2_256, digest))
-}
-
-function headerOf(cid: CID, bytes: Uint8Array): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES)
-  header.writeUInt32LE(bytes.length)
-  header.set(cid.multihash.digest, 4)
-  return header
+async function* readAhead(): AsyncGenerator<{ cid: CID; bytes: Uint8Array }> {
+  const reads: { cid: CID; bytes: Promise<Uint8Array> }[] = []
+  for (const cid of cids) {
+    reads.push({ cid, bytes: blocks.get(cid) })
+    if (reads.length < READ_AHEAD_BLOCKS) continue
+    const next = reads.shift()
+    if (next) yield { cid: next.cid, bytes: await next.bytes }
+  }
+  for (const { cid, bytes } of reads) yield { cid, bytes: await bytes }
 }
 
 async function send(socket: TLSSocket): Promise<void> {
-  const reads: Promise<Uint8Array>[] = []
-  for (const [at, cid] of cids.entries()) {
-    for (let ahead = at + reads.length; reads.length < READ_AHEAD && ahead < cids.length; ahead++)
-      reads.push(blocks.get(cids[ahead] as CID))
-    const bytes = (await reads.shift()) as Uint8Array
-    if (process.env.LANE_CORK) socket.cork()
-    socket.write(headerOf(cid, bytes))
-    const more = socket.write(bytes, () => {
-      if (!process.env.LANE_KEEP) discard(bytes)
-    })
-    if (process.env.LANE_CORK) socket.uncork()
-    if (!more) await once(socket, 'drain')
+  for await (const { cid, bytes } of readAhead()) {
+    const header = Buffer.alloc(HEADER_BYTES)
+    header.writeUInt32LE(bytes.length)
+    header.set(cid.multihash.digest, 4)
+    socket.write(header)
+    if (!socket.write(bytes, () => discard(bytes))) await once(socket, 'drain')
   }
   socket.end()
 }
 
+/** Puts what arrives straight into the block it belongs to. */
 class Receiver {
+  readonly #onBlock: () => void
   readonly #header = Buffer.alloc(HEADER_BYTES)
+  readonly #writes = new Set<Promise<void>>()
   #target: Uint8Array = this.#header
   #filled = 0
-  #writes = new Set<Promise<void>>()
   bytes = 0
-  socket: Socket | undefined
 
-  get options(): OnReadOpts {
-    return {
-      buffer: () => this.#target.subarray(this.#filled),
-      callback: read => this.#onRead(read),
-    }
+  constructor(onBlock: () => void) {
+    this.#onBlock = onBlock
   }
 
-  #onRead(read: number): boolean {
-    this.#filled += read
-    if (this.#filled < this.#target.length) return true
-    this.#filled = 0
-    if (this.#target === this.#header) {
-      this.#target = freshBytes(this.#header.readUInt32LE())
+  readonly onread: OnReadOpts = {
+    buffer: () => this.#target.subarray(this.#filled),
+    callback: bytes => {
+      this.#filled += bytes
+      if (this.#filled === this.#target.length) this.#next()
       return true
-    }
-    const bytes = this.#target
-    this.#target = this.#header
-    this.#accept(bytes)
-    return this.#writes.size < WRITES_IN_FLIGHT
+    },
+  }
+
+  /** Resolves when no more than `limit` blocks are being written. */
+  async drained(limit: number): Promise<void> {
+    while (this.#writes.size > limit) await Promise.race(this.#writes)
+  }
+
+  get full(): boolean {
+    return this.#writes.size >= MAX_WRITES_IN_FLIGHT
+  }
+
+  #next(): void {
+    this.#filled = 0
+    const isHeader = this.#target === this.#header
+    if (!isHeader) this.#accept(this.#target)
+    this.#target = isHeader ? freshBytes(this.#header.readUInt32LE()) : this.#header
   }
 
   #accept(bytes: Uint8Array): void {
-    this.bytes += bytes.length
     const digest = hash('sha256', bytes, 'buffer')
     if (digest.compare(this.#header, 4) !== 0) throw new Error('wrong bytes')
-    const write = blocks.put(cidFrom(digest), bytes).then(() => {
+    const cid = CID.createV1(raw.code, createDigest(sha256.code, digest))
+    this.bytes += bytes.length
+    const write = blocks.put(cid, bytes).then(() => {
       discard(bytes)
       this.#writes.delete(write)
-      if (this.#writes.size === WRITES_IN_FLIGHT - 1) this.socket?.resume()
     })
     this.#writes.add(write)
-  }
-
-  async settled(): Promise<void> {
-    await Promise.all(this.#writes)
+    this.#onBlock()
   }
 }
 
 await answerLines({
   async add({ path }: { path: string }) {
     await using file = await open(path)
-    const writes: Promise<void>[] = []
     for (;;) {
       const bytes = freshBytes(BLOCK_BYTES)
       const { bytesRead } = await file.read(bytes)
       if (bytesRead === 0) break
-      const cid = cidOf(raw.code, bytes.subarray(0, bytesRead))
+      const block = bytes.subarray(0, bytesRead)
+      const cid = cidOf(raw.code, block)
+      await blocks.put(cid, block)
       cids.push(cid)
-      writes.push(blocks.put(cid, bytes.subarray(0, bytesRead)))
-      if (writes.length === WRITES_IN_FLIGHT) await Promise.all(writes.splice(0))
     }
-    await Promise.all(writes)
     return { blocks: cids.length }
   },
   async serve() {
-    const certificate = await selfSignedCertificate()
-    const server = createServer({ ...certificate, minVersion: 'TLSv1.3' }, socket => {
+    const server = createServer({ ...(await selfSignedCertificate()), minVersion: 'TLSv1.3' }, socket => {
       send(socket).then(() => server.close(), console.error)
     })
     server.listen(0, '127.0.0.1')
@@ -134,16 +131,15 @@ await answerLines({
     return { port: (server.address() as AddressInfo).port }
   },
   async fetch({ port }: { port: number }) {
-    const receiver = new Receiver()
-    const socket = connect({
-      port,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      onread: receiver.options,
-    } as never)
-    receiver.socket = socket
+    const receiver = new Receiver(() => {
+      if (!receiver.full || socket.isPaused()) return
+      socket.pause()
+      receiver.drained(MAX_WRITES_IN_FLIGHT / 2).then(() => socket.resume(), console.error)
+    })
+    const options = { port, host: '127.0.0.1', rejectUnauthorized: false, onread: receiver.onread }
+    const socket = connect(options as ConnectionOptions)
     await once(socket, 'close')
-    await receiver.settled()
+    await receiver.drained(0)
     return { bytes: receiver.bytes }
   },
 })
