@@ -39,6 +39,9 @@ export interface UploadLimits {
   isMetered(channel: Channel): boolean
 }
 
+/** What may wait for its turn, half of it for one peer alone: 100 Mbit/s take 20 s for it. Another holder is quicker; BUSY beyond. */
+const MAX_QUEUED_BYTES = 256 * 1024 * 1024
+
 /** Wants of all peers that may wait for their turn, some hundred bytes each; BUSY beyond. */
 const MAX_QUEUED_WANTS = 16_384
 
@@ -67,6 +70,8 @@ export class Server implements ServeHost {
     this.#maxQueueReadBytes = isSplit ? maxReadAheadBytes / 2 : maxReadAheadBytes
     this.#queue = new ServeQueue(this.#maxQueueReadBytes)
     this.#meteredQueue = isSplit ? new ServeQueue(this.#maxQueueReadBytes) : this.#queue
+    const limits = { queuedBytes: MAX_QUEUED_BYTES, readAheadBytes: this.#maxQueueReadBytes }
+    for (const queue of [this.#queue, this.#meteredQueue]) queue.limit(limits)
     this.#queues = isSplit ? [this.#queue, this.#meteredQueue] : [this.#queue]
   }
 

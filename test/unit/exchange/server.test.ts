@@ -114,7 +114,7 @@ t.test('a block that came to be held is offered once, to whom asked', async t =>
 t.test('more wants than a stream may have are answered BUSY', async t => {
   const holder = await startExchange(t)
   const node = await startNode(t)
-  const block = randomBlock(MIB)
+  const block = randomBlock(10_000)
   await holder.hold([block])
   await connect(node, holder)
   const channel = await open(node, holder)
@@ -133,6 +133,32 @@ t.test('more wants than a stream may have are answered BUSY', async t => {
   await asking
   t.ok(Math.min(...busy) > MAX_WANTS, 'those that came last')
   channel.abort(new Error('enough'))
+})
+
+t.test('more bytes than a peer may have waiting are answered BUSY, and others are still taken', async t => {
+  const holder = await startExchange(t)
+  const [greedy, modest] = [await startNode(t), await startNode(t)]
+  const block = randomBlock(MIB)
+  await holder.hold([block])
+  for (const node of [greedy, modest]) await connect(node, holder)
+  const channel = await open(greedy, holder)
+  await glutton(
+    channel,
+    Array.from({ length: 256 }, () => block),
+  )
+  await eventually('the queue to be full', () => (holder.details().queuedWants ?? 0) > 64 || undefined)
+  const other = await open(modest, holder)
+  await ask(other, [{ id: 1, block }])
+  t.equal((await readAnswers(other, 1)).get(1)?.status, Status.OK)
+  let busy = 0
+  for (let answered = 0; answered < 256; ) {
+    for (const { status, length } of (await readReply(channel)).answers) {
+      answered++
+      if (status === Status.BUSY) busy++
+      else await channel.readPayload(length)
+    }
+  }
+  t.equal(busy, 128)
 })
 
 t.test('a reader that is slow keeps nobody waiting, and holds no more than its share', async t => {
