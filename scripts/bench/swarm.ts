@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Client, createClient } from '../../core/cli/client.ts'
 import { SkepProcess } from '../../test/helpers/skep-process.ts'
@@ -38,6 +39,7 @@ export async function swarm({ nodes, mebibytes }: SwarmOptions): Promise<BenchRo
   if (nodes < 2 || nodes > 200) throw new RangeError(`${nodes} nodes: expected 2 to 200`)
   const bytes = mebibytes * MIB
   return withDirectory('swarm', async directory => {
+    using _ = removedOnExit(directory)
     using network = new SwarmNetwork({ hosts: nodes, uplinkMegabits: UPLINK_MEGABITS })
     const idealSeconds = bytes / (await uplinkBytesPerSecond(network.hosts))
     const file = join(directory, 'random')
@@ -72,6 +74,13 @@ export async function swarm({ nodes, mebibytes }: SwarmOptions): Promise<BenchRo
       ),
     ]
   })
+}
+
+/** For an interrupt, which ends the process in the midst of it. */
+function removedOnExit(directory: string): Disposable {
+  const remove = (): void => rmSync(directory, { recursive: true, force: true })
+  process.on('exit', remove)
+  return { [Symbol.dispose]: () => void process.off('exit', remove) }
 }
 
 /** Payload that one TLS connection carries from the first host to the second. */
