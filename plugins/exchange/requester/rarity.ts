@@ -29,7 +29,7 @@ export function byRarity<W extends PlannedWant>(
   const ranked: { readonly want: W; readonly rank: number; readonly tie: number }[] = []
   const rivals = peers.map(({ id }) => ({ id, seed: seedOf(id) }))
   for (const want of wants) {
-    if (!want.anyOrder || want.session.lacking.size === 0) {
+    if (want.session.lacking.size === 0 || !want.anyOrder) {
       ordered.push(want)
       continue
     }

@@ -244,8 +244,13 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     if (this.#echoes.size > MAX_ECHOES && oldest !== undefined) this.#echoes.delete(oldest)
   }
 
+  /** While no peer has room there is nothing to plan: what else is new the next tick sees to. */
   progressed(): void {
-    this.#plan()
+    for (const { outstandingBytes, roomBytes } of this.#links.values()) {
+      if (outstandingBytes > 0 && roomBytes <= 0) continue
+      this.#plan()
+      return
+    }
   }
 
   unsupported(link: Link, owed: ReadonlySet<Want>, reason: string): void {
