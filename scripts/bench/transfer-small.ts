@@ -10,6 +10,8 @@ const FILE_BYTES = 4096
 const FILES_PER_DIRECTORY = 100
 const MB = 1e6
 
+const PEERS = ['helia', 'helia-pin'] as const
+
 export interface TransferSmallOptions {
   readonly files: number
   readonly runs: number
@@ -17,15 +19,19 @@ export interface TransferSmallOptions {
 
 /**
  * A tree of small files of random bytes from one node's store on disk to another's: over loopback, page caches emptied
- * before, ours pinned and flushed at the end. Helia flushes nothing and is given its fastest way to have a whole tree: many
- * blocks asked for at a time, and no pin.
+ * before, ours pinned and flushed at the end. Helia flushes nothing. `helia-pin` is its own way to keep a tree, which asks
+ * for one block at a time; `helia` is the fastest that can be made of its parts: many blocks at a time, and no pin.
  */
 export function transferSmall({ files, runs }: TransferSmallOptions): Promise<BenchRow[]> {
   return withDirectory('transfer-small', async directory => {
     const tree = join(directory, 'tree')
     writeRandomTree(tree, { files, fileBytes: FILE_BYTES, filesPerDirectory: FILES_PER_DIRECTORY })
     const usages = await takeTurns(
-      { skep: place => skep(tree, place), helia: place => helia(tree, place) },
+      {
+        skep: place => skep(tree, place),
+        helia: place => helia('fetchTree', tree, place),
+        'helia-pin': place => helia('pin', tree, place),
+      },
       { runs, directory },
     )
     return rowsOf(usages, files)
@@ -41,30 +47,35 @@ function skep(tree: string, directory: string): Promise<Usage> {
   })
 }
 
-function helia(tree: string, directory: string): Promise<Usage> {
+function helia(op: 'fetchTree' | 'pin', tree: string, directory: string): Promise<Usage> {
   return withHeliaPair(directory, async ({ sender, receiver }) => {
     const { cid } = await sender.ask<{ cid: string }>({ op: 'addTree', path: tree })
     await receiver.ask({ op: 'connect', address: await addressOf(sender) })
     dropPageCache()
     return await measure([receiver.pid, sender.pid], async () => {
-      await receiver.ask({ op: 'fetchTree', cid })
+      await receiver.ask({ op, cid })
     })
   })
 }
 
-function rowsOf(usages: Readonly<Record<'skep' | 'helia', readonly Usage[]>>, files: number): BenchRow[] {
+function rowsOf(
+  usages: Readonly<Record<'skep' | (typeof PEERS)[number], readonly Usage[]>>,
+  files: number,
+): BenchRow[] {
   const metrics = [
     { metric: 'throughput', unit: 'files/s', of: ({ seconds }: Usage) => files / seconds },
     { metric: 'cpu', unit: 'ms/file', of: ({ cpuSeconds }: Usage) => (cpuSeconds * 1000) / files },
     { metric: 'memory', unit: 'MB', of: ({ peakAnonymousBytes }: Usage) => peakAnonymousBytes / MB },
   ]
-  return metrics.map(({ metric, unit, of }) =>
-    benchRow({
-      bench: 'transfer-small',
-      metric,
-      ours: median(usages.skep.map(of)),
-      peer: { name: 'helia', value: median(usages.helia.map(of)) },
-      unit,
-    }),
+  return metrics.flatMap(({ metric, unit, of }) =>
+    PEERS.map(name =>
+      benchRow({
+        bench: 'transfer-small',
+        metric,
+        ours: median(usages.skep.map(of)),
+        peer: { name, value: median(usages[name].map(of)) },
+        unit,
+      }),
+    ),
   )
 }

@@ -63,6 +63,10 @@ await answerLines({
     for await (const chunk of files.cat(CID.parse(cid))) bytes += chunk.byteLength
     return { bytes }
   },
+  async pin({ cid }: { cid: string }) {
+    for await (const _ of helia.pins.add(CID.parse(cid)));
+    return {}
+  },
   async fetchTree({ cid }: { cid: string }) {
     let waiting = [CID.parse(cid)]
     while (waiting.length > 0) {

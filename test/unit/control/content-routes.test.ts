@@ -1,9 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CID } from 'multiformats/cid'
 import t from 'tap'
 import { createClient } from '../../../core/cli/client.ts'
+import type { ImportEntry } from '../../../core/content/content.ts'
 import { encodeTar } from '../../../core/control/tar.ts'
+import {
+  aborted,
+  createTestNode,
+  entriesFrom,
+  exchangeWith,
+  pattern,
+  streamOf,
+  turnsUntil,
+} from '../../helpers/content-node.ts'
 import { startContentServer } from '../../helpers/content-server.ts'
 
 const MIB = 1024 * 1024
@@ -151,6 +162,34 @@ t.test('an upload that breaks off leaves no pin', async t => {
     })
   }
   t.same([...pins.list()], [])
+})
+
+t.test('a client that leaves ends what was fetched for it', async t => {
+  const source = createTestNode()
+  const entries = Array.from({ length: 3 }, (_, at): ImportEntry => {
+    return { type: 'file', path: `many/${at}`, bytes: streamOf(pattern(3 * MIB, at + 1)) }
+  })
+  const { cid } = await source.content.add(entriesFrom(entries))
+  for (const [route, path] of [
+    ['content/cat', `${cid}/many/0`],
+    ['content/export', `${cid}`],
+  ] as const) {
+    const { blocks, client, memory } = await start(t)
+    const stop = new AbortController()
+    let asked = 0
+    // The first few come; the client leaves while it waits for the others.
+    const exchange = exchangeWith(source.storage, (_, signal) => {
+      asked += 1
+      if (asked > 4) stop.abort(new Error('enough'))
+      return asked > 4 ? aborted(signal) : undefined
+    })
+    blocks.attachExchange(exchange)
+    await t.rejects(bytesOf(client.download(route, { query: { path }, signal: stop.signal })), /enough/)
+    await turnsUntil(() => exchange.open === 0 && memory.usedBytes === 0)
+    const { length } = exchange.fetched
+    for (let turn = 0; turn < 50; turn++) await nextTurn()
+    t.equal(exchange.fetched.length, length, `${route} asks for nothing more`)
+  }
 })
 
 t.test('progress is told while a file is added', async t => {
