@@ -12,7 +12,7 @@ export {
   type ImportEntry,
   type ListEntry,
 } from './content/content.ts'
-export { isHashAllowed, MAX_BLOCK_BYTES, multihashOf, verifyBlock } from './content/hashes.ts'
+export { isHashAllowed, MAX_BLOCK_BYTES, multihashOf, verifyBlock, verifyLargeBlock } from './content/hashes.ts'
 export { Control } from './control/control.ts'
 export { defineErrors, isSkepError, messageOf, SkepError } from './errors.ts'
 export { Events, type EvidenceKind, type NodeEvents } from './events.ts'

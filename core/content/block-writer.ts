@@ -2,14 +2,11 @@ import type { CID } from 'multiformats/cid'
 import { discard } from '../owned-bytes.ts'
 import type { MemoryBudget } from '../resources/byte-budget.ts'
 import type { BlockStore } from '../storage/storage.ts'
-import { cidOf, cidOfMany } from './hashes.ts'
+import { cidOfLarge } from './hashes.ts'
 import type { Hold } from './holds.ts'
 
 /** Puts that share one flush; bytes are bounded by the memory budget. */
 const MAX_WRITES_IN_FLIGHT = 256
-
-/** From here on hashing takes longer than handing it to another thread. */
-const MIN_BYTES_APART = 128 * 1024
 
 export interface BlockWriterDependencies {
   readonly store: BlockStore
@@ -18,7 +15,7 @@ export interface BlockWriterDependencies {
   readonly hold: Hold
 }
 
-/** Hashes and stores the blocks of one import, many at a time. One caller at a time. */
+/** Hashes and stores the blocks of one import, many at a time. */
 export class BlockWriter {
   readonly #store: BlockStore
   readonly #memory: MemoryBudget
@@ -26,7 +23,6 @@ export class BlockWriter {
   readonly #signal: AbortSignal
   readonly #failure = new AbortController()
   readonly #writes = new Set<Promise<void>>()
-  #onRoom: (() => void) | undefined
 
   constructor(options: { readonly signal?: AbortSignal }, { store, memory, hold }: BlockWriterDependencies) {
     this.#store = store
@@ -44,12 +40,8 @@ export class BlockWriter {
    * @throws SkepError STORAGE_FULL, STORAGE_FAILED, perhaps of an earlier block
    */
   async write(codec: number, bytes: Uint8Array, { discards = false } = {}): Promise<CID> {
-    if (this.#writes.size >= MAX_WRITES_IN_FLIGHT) {
-      await new Promise<void>(resolve => {
-        this.#onRoom = resolve
-      })
-    }
-    const cid = bytes.length < MIN_BYTES_APART ? cidOf(codec, bytes) : await cidOfMany(codec, bytes)
+    while (this.#writes.size >= MAX_WRITES_IN_FLIGHT) await Promise.race(this.#writes)
+    const cid = await cidOfLarge(codec, bytes)
     const lease = await this.#memory.lease(bytes.length, { signal: this.#signal })
     this.#signal.throwIfAborted()
     this.#hold.add(cid.multihash.bytes)
@@ -60,7 +52,6 @@ export class BlockWriter {
         if (discards) discard(bytes)
         lease.release()
         this.#writes.delete(write)
-        this.#onRoom?.()
       })
     this.#writes.add(write)
     return cid

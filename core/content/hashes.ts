@@ -3,6 +3,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { blake3 } from '@noble/hashes/blake3.js'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
+import { Turnstile } from '../storage/turnstile.ts'
 
 /** The largest block that is made, fetched or served: what Bitswap peers accept. https://specs.ipfs.tech/bitswap-protocol/#block-sizes */
 export const MAX_BLOCK_BYTES = 2 * 1024 * 1024
@@ -14,11 +15,12 @@ const MAX_IDENTITY_BYTES = 128
 export const IDENTITY = 0x00
 
 const SHA2_256 = 0x12
+const SHA2_512 = 0x13
 
 /** Whole digests only: a truncated one is cheaper to forge. */
 const digests = new Map<number, { readonly bytes: number; readonly of: (input: Uint8Array) => Uint8Array }>([
   [SHA2_256, { bytes: 32, of: input => hash('sha256', input, 'buffer') }],
-  [0x13, { bytes: 64, of: input => hash('sha512', input, 'buffer') }],
+  [SHA2_512, { bytes: 64, of: input => hash('sha512', input, 'buffer') }],
   [0xb220, { bytes: 32, of: input => blake2b(input, { dkLen: 32 }) }],
   [0x1e, { bytes: 32, of: input => blake3(input) }],
 ])
@@ -43,16 +45,39 @@ export function verifyBlock(cid: CID, bytes: Uint8Array): boolean {
   return actual !== undefined && Buffer.compare(actual, digest) === 0
 }
 
-/**
- * {@link cidOf}, hashed on a thread of libuv's pool: the event loop is free meanwhile, for a copy of `bytes`. On the whole that
- * takes no more CPU where they are many.
- */
-export async function cidOfMany(codec: number, bytes: Uint8Array): Promise<CID> {
-  const digest = await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
-  return CID.createV1(codec, createDigest(SHA2_256, new Uint8Array(digest)))
-}
-
 /** The CIDv1 of `bytes` under sha2-256. */
 export function cidOf(codec: number, bytes: Uint8Array): CID {
   return CID.createV1(codec, createDigest(SHA2_256, hash('sha256', bytes, 'buffer')))
+}
+
+/** {@link cidOf}, with a large block hashed on another thread. */
+export async function cidOfLarge(codec: number, bytes: Uint8Array): Promise<CID> {
+  if (bytes.byteLength < ASIDE_MIN_BYTES) return cidOf(codec, bytes)
+  return CID.createV1(codec, createDigest(SHA2_256, await digestAside('SHA-256', bytes)))
+}
+
+/** {@link verifyBlock}, with a large block hashed on another thread: the event loop is free meanwhile. */
+export async function verifyLargeBlock(cid: CID, bytes: Uint8Array): Promise<boolean> {
+  const algorithm = ASIDE.get(cid.multihash.code)
+  const isSmall = bytes.byteLength < ASIDE_MIN_BYTES || bytes.byteLength > MAX_BLOCK_BYTES
+  if (isSmall || !algorithm || !isHashAllowed(cid)) return verifyBlock(cid, bytes)
+  return Buffer.compare(await digestAside(algorithm, bytes), cid.multihash.digest) === 0
+}
+
+/** What Node hashes on libuv's pool, for a copy of the bytes. */
+const ASIDE = new Map([
+  [SHA2_256, 'SHA-256'],
+  [SHA2_512, 'SHA-512'],
+])
+
+/** Below this the way to another thread costs more than the hash. */
+const ASIDE_MIN_BYTES = 128 * 1024
+
+/** Threads of libuv's pool of four that hashing may hold: reads, writes and commits need the others. */
+const asideTurns = new Turnstile(2)
+
+function digestAside(algorithm: string, bytes: Uint8Array): Promise<Uint8Array> {
+  return asideTurns.pass(
+    async () => new Uint8Array(await webcrypto.subtle.digest(algorithm, bytes as Uint8Array<ArrayBuffer>)),
+  )
 }

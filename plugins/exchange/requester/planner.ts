@@ -115,7 +115,7 @@ export function probe<W extends PlannedWant>(wants: Iterable<W>, peers: readonly
   const table = new Table<W>(peers, 0)
   for (const want of wants) {
     if (table.seated === 0) break
-    table.probe(want)
+    if (table.hasStrangers(want.session)) table.probe(want)
   }
   return table.moves
 }
@@ -188,6 +188,7 @@ interface Seat {
 class Table<W extends PlannedWant> {
   readonly moves: Move<W>[] = []
   readonly #seats: Seat[]
+  readonly #strangers = new Map<PlannedSession, boolean>()
   #roomBytes: number
   #meteredRoomBytes: number
   #openSeats: number
@@ -247,6 +248,15 @@ class Table<W extends PlannedWant> {
       seat.kept = true
       if (seat.roomWants > 0) this.#openSeats--
     }
+  }
+
+  /** Some peer isn't taken for a holder of all that the session wants. */
+  hasStrangers(session: PlannedSession): boolean {
+    const known = this.#strangers.get(session)
+    if (known !== undefined) return known
+    const has = this.#seats.some(({ peer }) => !session.providers.has(peer.id))
+    this.#strangers.set(session, has)
+    return has
   }
 
   /** Asks peers whether they have it. True where a holder is known already. */

@@ -25,6 +25,7 @@ export function byRarity<W extends PlannedWant>(
   peers: readonly PlannedPeer[],
   self: number,
 ): Iterable<W> {
+  if (peers.length < 2) return wants
   const ordered: W[] = []
   const ranked: { readonly want: W; readonly rank: number; readonly tie: number }[] = []
   const rivals = peers.map(({ id }) => ({ id, seed: seedOf(id) }))

@@ -1,13 +1,14 @@
 import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import {
+  discard,
   type Exchange,
   type FetchOptions,
   isHashAllowed,
   type Logger,
   MAX_BLOCK_BYTES,
   type Peers,
-  verifyBlock,
+  verifyLargeBlock,
 } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import type { ExchangeConfig } from '../config.ts'
@@ -173,11 +174,22 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   }
 
   delivered(link: Link, want: Want, bytes: Uint8Array): void {
-    if (verifyBlock(want.cid, bytes)) this.verified(link, want, bytes)
-    else this.#refuse(link, want, bytes.byteLength)
+    void this.#verify(link, want, bytes)
+  }
+
+  async #verify(link: Link, want: Want, bytes: Uint8Array): Promise<void> {
+    const { byteLength } = bytes
+    if (await verifyLargeBlock(want.cid, bytes)) this.verified(link, want, bytes)
+    else this.#refuse(link, want, byteLength)
   }
 
   verified(link: Link, want: Want, bytes: Uint8Array): void {
+    if (this.#wants.get(want.key) !== want) {
+      // Delivered by another peer, or given up, while it was hashed.
+      this.wasted()
+      discard(bytes)
+      return
+    }
     this.#land(want, link.id)
     want.session.found(link.id)
     want.session.received(bytes.byteLength)
@@ -326,7 +338,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   #moves(links: readonly Link[]): Move<Want>[] {
     const ranked = (wants: Iterable<Want>): Iterable<Want> => byRarity(wants, links, this.#seed)
     const room = [this.#roomBytes, this.#meteredRoom(links)] as const
-    if (this.#preparing.size === 0) return assign(ranked([...this.#ready, ...this.#pending]), links, ...room)
+    if (this.#preparing.size === 0) return assign(ranked(chain(this.#ready, this.#pending)), links, ...room)
     return [...assign(ranked(this.#ready), links, ...room), ...probe(this.#pending, links)]
   }
 
@@ -514,4 +526,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
+}
+
+function* chain<T>(...parts: readonly Iterable<T>[]): Generator<T> {
+  for (const part of parts) yield* part
 }

@@ -2,7 +2,6 @@
  * The cost of the work itself: blocks from one store on disk through one TLS 1.3 socket, SHA-256, to another store, synced.
  * The stores are the node's own. No libp2p, no wants, no pins: what was added is sent in that order.
  */
-import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import type { AddressInfo, OnReadOpts } from 'node:net'
@@ -11,7 +10,7 @@ import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import { sha256 } from 'multiformats/hashes/sha2'
-import { cidOf } from '../../../core/content/hashes.ts'
+import { cidOf, verifyLargeBlock } from '../../../core/content/hashes.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { discard, freshBytes } from '../../../core/owned-bytes.ts'
 import { openStorage } from '../../../core/storage/open.ts'
@@ -59,7 +58,7 @@ async function send(socket: TLSSocket): Promise<void> {
 /** Puts what arrives straight into the block it belongs to. */
 class Receiver {
   readonly #onBlock: () => void
-  readonly #header = Buffer.alloc(HEADER_BYTES)
+  readonly #header = new Uint8Array(HEADER_BYTES)
   readonly #writes = new Set<Promise<void>>()
   #target: Uint8Array = this.#header
   #filled = 0
@@ -91,20 +90,21 @@ class Receiver {
     this.#filled = 0
     const isHeader = this.#target === this.#header
     if (!isHeader) this.#accept(this.#target)
-    this.#target = isHeader ? freshBytes(this.#header.readUInt32LE()) : this.#header
+    this.#target = isHeader ? freshBytes(new DataView(this.#header.buffer).getUint32(0, true)) : this.#header
   }
 
   #accept(bytes: Uint8Array): void {
-    const digest = hash('sha256', bytes, 'buffer')
-    if (digest.compare(this.#header, 4) !== 0) throw new Error('wrong bytes')
-    const cid = CID.createV1(raw.code, createDigest(sha256.code, digest))
+    const cid = CID.createV1(raw.code, createDigest(sha256.code, this.#header.slice(4)))
     this.bytes += bytes.length
-    const write = blocks.put(cid, bytes).then(() => {
-      discard(bytes)
-      this.#writes.delete(write)
-    })
+    const write = this.#keep(cid, bytes).finally(() => this.#writes.delete(write))
     this.#writes.add(write)
     this.#onBlock()
+  }
+
+  async #keep(cid: CID, bytes: Uint8Array): Promise<void> {
+    if (!(await verifyLargeBlock(cid, bytes))) throw new Error('wrong bytes')
+    await blocks.put(cid, bytes)
+    discard(bytes)
   }
 }
 
