@@ -3,17 +3,34 @@ import { storageError } from './errors.ts'
 import { IndexRoom } from './index-room.ts'
 import { type Allowance, Quota } from './quota.ts'
 import { diskBytesOf, indexBytesOf, MAX_BLOCK_BYTES, MAX_HASH_BYTES } from './size-classes.ts'
-import type { BlockEntry, BlockStore, Evictor, Reservation, StorageStats, WaitOptions } from './storage.ts'
+import type {
+  BlockCheck,
+  BlockEntry,
+  BlockStore,
+  Evictor,
+  Reservation,
+  StorageStats,
+  WaitOptions,
+} from './storage.ts'
+
+export interface ShelfReadOptions {
+  /** Hears once of a block that was damaged and is gone, and of the disk bytes that came free with it. */
+  onDamaged(freedBytes: number): void
+  /** What it refuses is damaged. */
+  readonly isGood?: BlockCheck | undefined
+  /** Past the page cache. */
+  readonly isUncached?: boolean
+}
 
 /** Where blocks lie: on disk or in memory. Knows neither quota nor evictor. */
 export interface BlockShelf {
   /** Payload bytes of a held block. */
   sizeOf(hash: Uint8Array): number | undefined
   /**
-   * The caller owns the bytes. `onFreed` hears of disk bytes that came free because a block was damaged.
+   * The caller owns the bytes.
    * @throws SkepError BLOCK_NOT_FOUND, BLOCK_CORRUPT, STORAGE_FAILED
    */
-  read(hash: Uint8Array, onFreed: (bytes: number) => void): Promise<Uint8Array>
+  read(hash: Uint8Array, options: ShelfReadOptions): Promise<Uint8Array>
   /** Resolves when the block, which was not held, is durable. */
   write(hash: Uint8Array, bytes: Uint8Array): Promise<void>
   /** Resolves with the disk bytes that are free again. */
@@ -45,6 +62,8 @@ export class QuotaBlockStore implements BlockStore {
   readonly #puts = new Map<string, Promise<void>>()
   readonly #deletes = new Map<string, Promise<unknown>>()
   readonly #listeners = new Set<(hash: Uint8Array) => void>()
+  readonly #damageListeners = new Set<(hash: Uint8Array) => void>()
+  #check: BlockCheck | undefined
 
   constructor(options: BlockStoreOptions, shelf: BlockShelf) {
     this.#shelf = shelf
@@ -72,12 +91,17 @@ export class QuotaBlockStore implements BlockStore {
     if (inlined) return new Uint8Array(inlined)
     const hash = cid.multihash.bytes
     if (this.#heldSize(hash) === undefined) throw storageError('BLOCK_NOT_FOUND', `block ${cid} is not held`)
-    const bytes = await untilAborted(
-      this.#shelf.read(hash, freedBytes => this.#quota.free(freedBytes)),
-      signal,
-    )
+    const bytes = await untilAborted(this.#read(hash, { isGood: this.#check }), signal)
     this.#quota.evictor?.read(hash)
     return bytes
+  }
+
+  async inspect(hash: Uint8Array, isGood: BlockCheck, { signal }: WaitOptions = {}): Promise<Uint8Array> {
+    signal?.throwIfAborted()
+    if (this.#heldSize(hash) === undefined) {
+      throw storageError('BLOCK_NOT_FOUND', `block ${Buffer.from(hash).toString('hex')} is not held`)
+    }
+    return untilAborted(this.#read(hash, { isGood, isUncached: true }), signal)
   }
 
   async put(cid: CID, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
@@ -128,6 +152,19 @@ export class QuotaBlockStore implements BlockStore {
     return this.#quota.attachEvictor(evictor)
   }
 
+  attachCheck(isGood: BlockCheck): () => void {
+    if (this.#check) throw new Error('a check is attached already: detach it first')
+    this.#check = isGood
+    return () => {
+      if (this.#check === isGood) this.#check = undefined
+    }
+  }
+
+  onDamaged(listener: (hash: Uint8Array) => void): () => void {
+    this.#damageListeners.add(listener)
+    return () => this.#damageListeners.delete(listener)
+  }
+
   onStored(listener: (hash: Uint8Array) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -137,6 +174,16 @@ export class QuotaBlockStore implements BlockStore {
     const { usedBytes, reservedBytes, maxBytes } = this.#quota
     const { blocks, freeDiskBytes } = this.#shelf
     return { blocks, usedBytes, reservedBytes, maxBytes, freeDiskBytes }
+  }
+
+  #read(hash: Uint8Array, options: Omit<ShelfReadOptions, 'onDamaged'>): Promise<Uint8Array> {
+    return this.#shelf.read(hash, {
+      ...options,
+      onDamaged: freedBytes => {
+        this.#quota.free(freedBytes)
+        for (const listener of this.#damageListeners) listener(hash)
+      },
+    })
   }
 
   async #store(hash: Uint8Array, bytes: Uint8Array, { signal, reservation }: PutOptions): Promise<void> {

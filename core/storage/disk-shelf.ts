@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { isSkepError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { type BlockIndex, type Counters, type NewBlock, sameEntry } from './block-index.ts'
-import type { BlockShelf } from './block-store.ts'
+import type { BlockShelf, ShelfReadOptions } from './block-store.ts'
 import { diskError, systemCodeOf } from './disk-error.ts'
 import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
 import type { DiskRoom } from './disk-room.ts'
@@ -94,17 +94,18 @@ export class DiskShelf implements BlockShelf {
     return this.#dependencies.index.list(options)
   }
 
-  async read(hash: Uint8Array, onFreed: (bytes: number) => void): Promise<Uint8Array> {
+  async read(hash: Uint8Array, options: ShelfReadOptions): Promise<Uint8Array> {
     const { index } = this.#dependencies
     for (;;) {
       const entry = index.entry(hash)
       if (!entry) throw storageError('BLOCK_NOT_FOUND', `block ${hex(hash)} is not held`)
-      const { bytes, cause } = await this.#load(hash, entry)
-      if (bytes?.length === entry.length && crc32(bytes) === entry.crc) return bytes
+      const { bytes, cause } = await this.#load(hash, entry, options)
+      const isWhole = bytes?.length === entry.length && crc32(bytes) === entry.crc
+      if (isWhole && (await (options.isGood?.(hash, bytes) ?? true))) return bytes
       const now = index.entry(hash)
       // Deleted while it was read, and the slot is another block's by now: look again.
       if (!now || !sameEntry(now, entry)) continue
-      await this.#quarantine(hash, entry, onFreed)
+      await this.#quarantine(hash, entry, options)
       throw storageError('BLOCK_CORRUPT', `block ${hex(hash)} is damaged on disk`, { cause })
     }
   }
@@ -163,13 +164,17 @@ export class DiskShelf implements BlockShelf {
   async #load(
     hash: Uint8Array,
     { slot, length }: IndexEntry,
+    { isUncached }: ShelfReadOptions,
   ): Promise<{ bytes?: Uint8Array; cause?: unknown }> {
     const { index, files } = this.#dependencies
     if (!slot) return { bytes: index.inlineBytes(hash) }
     const segment = this.#segments.get(slot.segment)
     if (!segment) return { cause: new Error(`segment ${slot.segment} has no record`) }
     try {
-      return { bytes: await files.readPayload(segment, slot.position, length) }
+      const read = isUncached
+        ? files.readPayloadUncached(segment, slot.position, length)
+        : files.readPayload(segment, slot.position, length)
+      return { bytes: await read }
     } catch (cause) {
       // A sector that can't be read or a file that is gone is this block's damage; anything else says nothing of it.
       if (['EIO', 'ENOENT'].includes(systemCodeOf(cause))) return { cause }
@@ -177,15 +182,15 @@ export class DiskShelf implements BlockShelf {
     }
   }
 
-  async #quarantine(hash: Uint8Array, entry: IndexEntry, onFreed: (bytes: number) => void): Promise<void> {
+  async #quarantine(hash: Uint8Array, entry: IndexEntry, { onDamaged }: ShelfReadOptions): Promise<void> {
     const { index, log } = this.#dependencies
     const { slot } = entry
     const freedBytes = await index.store.write(batch => index.quarantine(batch, hash, entry))
     if (freedBytes === undefined) return
     if (slot) this.#segments.quarantine(slot)
     this.#counters = index.counters()
-    onFreed(freedBytes)
     log.error({ block: hex(hash), slot }, 'block is damaged on disk: it no longer counts as held')
+    onDamaged(freedBytes)
   }
 
   async #fill(segment: Segment, slot: Slot, block: Omit<NewBlock, 'slot'>, bytes: Uint8Array): Promise<void> {

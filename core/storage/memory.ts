@@ -37,10 +37,17 @@ function createMemoryShelf(index: MemoryStore): BlockShelf {
       return bucket.size()
     },
     sizeOf: hash => bucket.get(hash)?.length,
-    async read(hash) {
+    async read(hash, { isGood, onDamaged }) {
       const bytes = bucket.get(hash)
       if (!bytes) throw storageError('BLOCK_NOT_FOUND', 'the block was deleted')
-      return bytes
+      if (await (isGood?.(hash, bytes) ?? true)) return bytes
+      const wasHeld = await index.write(batch => {
+        const isHeld = bucket.has(hash)
+        batch.delete(bucket, hash)
+        return isHeld
+      })
+      if (wasHeld) onDamaged(diskBytesOf(bytes.length))
+      throw storageError('BLOCK_CORRUPT', 'the block is not what its hash says')
     },
     write: (hash, bytes) => index.write(batch => batch.put(bucket, hash, bytes)),
     remove: hashes =>

@@ -5,6 +5,7 @@ import { freshBytes } from '../owned-bytes.ts'
 import { syncDirectory } from './directory.ts'
 import { SLOT_BYTES, SLOT_HEADER_BYTES } from './size-classes.ts'
 import type { Segment } from './slots.ts'
+import { UncachedReader } from './uncached-reader.ts'
 
 /** Open files at a time; the one used least recently is closed first. Well below the usual 1,024 a process. */
 const MAX_OPEN_SEGMENTS = 128
@@ -27,6 +28,7 @@ type FileOf = Pick<Segment, 'id' | 'slotBytes'>
 export class SegmentFiles {
   readonly #directory: string
   readonly #open = new Map<number, OpenSegment>()
+  readonly #uncached = new UncachedReader()
 
   constructor(directory: string) {
     this.#directory = directory
@@ -51,6 +53,13 @@ export class SegmentFiles {
   /** The payload in a slot; shorter than `length` where the file ends before. */
   readPayload(segment: FileOf, position: number, length: number): Promise<Uint8Array> {
     return this.#read(segment, position * segment.slotBytes + SLOT_HEADER_BYTES, length)
+  }
+
+  /** As {@link readPayload}, past the page cache where the file system can do that. */
+  async readPayloadUncached(segment: FileOf, position: number, length: number): Promise<Uint8Array> {
+    const offset = position * segment.slotBytes + SLOT_HEADER_BYTES
+    const bytes = await this.#uncached.read(this.#path(segment), offset, length)
+    return bytes ?? this.#read(segment, offset, length)
   }
 
   readHeader(segment: FileOf, position: number): Promise<Uint8Array> {

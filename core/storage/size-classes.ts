@@ -11,7 +11,7 @@ export const SLOT_HEADER_BYTES = 128
 export const MAX_HASH_BYTES = 104
 
 /** Slots start and end on pages, so that writing one never reads or rewrites its neighbour. */
-const PAGE_BYTES = 4096
+export const PAGE_BYTES = 4096
 
 /** Big enough that a file system sees few files, small enough that segments empty out and go back to it. */
 export const SEGMENT_BYTES = 64 * 1024 * 1024

@@ -85,6 +85,14 @@ export interface BlockStore {
    * @throws SkepError STORAGE_FULL (quota or disk), BLOCK_TOO_LARGE, STORAGE_FAILED
    */
   put(cid: CID, bytes: Uint8Array, options?: WaitOptions & { reservation?: Reservation }): Promise<void>
+  /**
+   * The block as the disk has it, for whoever looks for damage: `get` past the page cache, where the file system can do
+   * that, and without telling the evictor. Blocks under 32 KiB lie in the index and come as the kernel has them. What
+   * `isGood` refuses is damaged, too.
+   *
+   * @throws SkepError as `get`
+   */
+  inspect(hash: Uint8Array, isGood: BlockCheck, options?: WaitOptions): Promise<Uint8Array>
   /** Frees blocks; absent ones are ignored. Resolves with the disk bytes freed. Doesn't ask about pins: the caller has. */
   delete(hashes: readonly Uint8Array[]): Promise<number>
   /** All blocks in key order, from `after` on (exclusive); at most `limit`. */
@@ -96,10 +104,20 @@ export interface BlockStore {
   reserve(bytes: number, options?: WaitOptions): Promise<Reservation>
   /** Who makes room. One at a time; returns the function that detaches it. */
   attachEvictor(evictor: Evictor): () => void
+  /** Who judges what `get` has read, before it gives it out. One at a time; returns the function that detaches it. */
+  attachCheck(isGood: BlockCheck): () => void
+  /**
+   * Tells of each block that was found damaged, whoever read it, and counts as absent since. `listener` must not throw.
+   * Returns the function that ends it.
+   */
+  onDamaged(listener: (hash: Uint8Array) => void): () => void
   /** Tells of each block that came to be held, by its multihash. `listener` must not throw. Returns the function that ends it. */
   onStored(listener: (hash: Uint8Array) => void): () => void
   stats(): StorageStats
 }
+
+/** True where `bytes` are what `hash` names. Must leave them as they are. */
+export type BlockCheck = (hash: Uint8Array, bytes: Uint8Array) => boolean | Promise<boolean>
 
 /** Makes room and learns what is used. Told about each read and write after the fact; must not throw. */
 export interface Evictor {

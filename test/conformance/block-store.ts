@@ -46,6 +46,74 @@ export async function identityBlocks(t: Test, { blocks }: Storage): Promise<void
   t.match(blocks.stats(), { blocks: 0, usedBytes: 0 }, 'never stored')
 }
 
+export async function inspects(t: Test, { blocks }: Storage): Promise<void> {
+  const held = [0, 100, 31 * 1024, 32_768, 36_736, 36_737, MIB, 2 * MIB].map(size => block(size))
+  await Promise.all(held.map(({ cid, bytes }) => blocks.put(cid, bytes)))
+  const read: Uint8Array[] = []
+  t.teardown(blocks.attachEvictor(listener({ read: hash => read.push(hash) })))
+  const damaged: Uint8Array[] = []
+  const stopListening = blocks.onDamaged(hash => damaged.push(hash))
+  for (const { cid, bytes } of held) {
+    const hash = cid.multihash.bytes
+    const seen: Uint8Array[] = []
+    const got = await blocks.inspect(hash, (...given) => seen.push(...given) > 0)
+    same([got, ...seen], [bytes, hash, bytes])
+    t.equal(got.byteLength, got.buffer.byteLength, 'a buffer of its own')
+  }
+  t.same(read, [], 'the evictor hears nothing of it')
+
+  const { blocks: count, usedBytes } = blocks.stats()
+  const [, small, , , large] = held
+  if (!small || !large) throw new Error('blocks of both kinds')
+  for (const { cid, bytes } of [small, large]) {
+    const hash = cid.multihash.bytes
+    const outcomes = await Promise.allSettled([1, 2, 3].map(() => blocks.inspect(hash, async () => false)))
+    for (const { status } of outcomes) t.equal(status, 'rejected')
+    t.match(outcomes, [{ reason: { code: 'BLOCK_CORRUPT' } }])
+    t.notOk(blocks.has(cid), 'what is refused counts as absent')
+    await t.rejects(blocks.get(cid), { code: 'BLOCK_NOT_FOUND' })
+    await t.rejects(
+      blocks.inspect(hash, () => true),
+      { code: 'BLOCK_NOT_FOUND' },
+    )
+    same(damaged.splice(0), [hash])
+    stopListening()
+    await blocks.put(cid, bytes)
+    same([await blocks.inspect(hash, () => true)], [bytes])
+    blocks.onDamaged(hash => damaged.push(hash))
+  }
+  t.equal(blocks.stats().blocks, count)
+  t.ok(blocks.stats().usedBytes >= usedBytes, 'a bad slot stays taken')
+
+  const gone = new AbortController()
+  gone.abort(new Error('no more'))
+  await t.rejects(
+    blocks.inspect(small.cid.multihash.bytes, () => true, { signal: gone.signal }),
+    /no more/,
+  )
+}
+
+export async function checks(t: Test, { blocks }: Storage): Promise<void> {
+  const [good, bad] = [block(100), block(40_000)]
+  for (const { cid, bytes } of [good, bad]) await blocks.put(cid, bytes)
+  const isGood = (hash: Uint8Array, bytes: Uint8Array): boolean =>
+    compare(hash, good.cid.multihash.bytes) === 0 && compare(bytes, good.bytes) === 0
+  const detach = blocks.attachCheck(isGood)
+  t.throws(() => blocks.attachCheck(() => true), /already/)
+  const damaged: Uint8Array[] = []
+  t.teardown(blocks.onDamaged(hash => damaged.push(hash)))
+  same([await blocks.get(good.cid)], [good.bytes])
+  await t.rejects(blocks.get(bad.cid), { code: 'BLOCK_CORRUPT' })
+  t.notOk(blocks.has(bad.cid))
+  same(damaged, [bad.cid.multihash.bytes])
+  detach()
+  detach()
+  await blocks.put(bad.cid, bad.bytes)
+  same([await blocks.get(bad.cid)], [bad.bytes])
+  t.teardown(blocks.attachCheck(async () => true))
+  same([await blocks.get(bad.cid)], [bad.bytes])
+}
+
 export async function concurrentPuts(t: Test, { blocks }: Storage): Promise<void> {
   const { cid, bytes } = block(50_000)
   const stored: Uint8Array[] = []

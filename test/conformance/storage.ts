@@ -4,10 +4,12 @@ import type { Storage } from '../../core/storage/storage.ts'
 import {
   aborts,
   block,
+  checks,
   concurrentPuts,
   deletes,
   evicts,
   identityBlocks,
+  inspects,
   keptBlocks,
   lists,
   quota,
@@ -70,6 +72,8 @@ export async function storageConformance(t: Test, { open }: StorageUnderTest): P
   await using('blocks: puts of one hash at a time write once', 8 * MIB, concurrentPuts)
   await using('blocks: delete', 8 * MIB, deletes)
   await using('blocks: a list in pages', 8 * MIB, lists)
+  await using('blocks: what is inspected', 8 * MIB, inspects)
+  await using('blocks: a check of what is read', 8 * MIB, checks)
   await using('quota: hard', MIB, quota)
   await using('quota: reservations', MIB, reservations)
   await using('quota: the evictor makes room', MIB, evicts)

@@ -154,6 +154,39 @@ t.test('a damaged inline block', async t => {
   t.equal(Buffer.compare(await blocks.get(cid), bytes), 0)
 })
 
+t.test('an inspection finds what a read finds, and what no checksum tells', async t => {
+  const directory = t.testdir()
+  const { blocks } = await openAt(t, directory)
+  const [flipped, forged, deleted, good] = [block(LARGE), block(LARGE), block(LARGE), block(LARGE)]
+  for (const { cid, bytes } of [flipped, forged, deleted, good]) await blocks.put(cid, bytes)
+  const [file] = segmentFiles(directory)
+  if (!file) throw new Error('a segment')
+  flip(file, SLOT_HEADER_BYTES + 777)
+  const damaged: Uint8Array[] = []
+  blocks.onDamaged(hash => damaged.push(hash))
+  const hashOf = ({ cid }: typeof good) => cid.multihash.bytes
+
+  await t.rejects(
+    blocks.inspect(hashOf(flipped), () => true),
+    { code: 'BLOCK_CORRUPT' },
+  )
+  await t.rejects(
+    blocks.inspect(hashOf(forged), () => false),
+    { code: 'BLOCK_CORRUPT' },
+  )
+  // While it is looked at, the block is deleted: there is nothing to take out.
+  await t.rejects(
+    blocks.inspect(hashOf(deleted), async hash => {
+      await blocks.delete([hash])
+      return false
+    }),
+    { code: 'BLOCK_NOT_FOUND' },
+  )
+  t.same(damaged, [hashOf(flipped), hashOf(forged)])
+  t.equal(Buffer.compare(await blocks.inspect(hashOf(good), () => true), good.bytes), 0)
+  t.match(blocks.stats(), { blocks: 1, usedBytes: 3 * SLOT }, 'bad slots stay taken')
+})
+
 t.test('slots are used again, and empty segments given back', async t => {
   const directory = t.testdir()
   const { blocks } = await openAt(t, directory)
