@@ -21,7 +21,7 @@ export interface FileImporterOptions {
 
 /**
  * Imports one file after another. Each byte is copied once, from the stream into its chunk, unless a piece of the stream
- * is a chunk that was given away; beside what the writer has in flight, memory holds two chunks and, for each level of the tree, the links of one node.
+ * is a chunk that was given away; beside what the writer has in flight, memory holds three chunks and, for each level of the tree, the links of one node.
  */
 export class FileImporter {
   readonly #options: FileImporterOptions
@@ -39,18 +39,29 @@ export class FileImporter {
     const attributes = { mode, mtimeMs }
     const layout = new BalancedLayout(this.#options.profile, attributes, this.#writer)
     let first: Uint8Array | undefined
+    let newest: Promise<Imported> | undefined
+    // One is hashed while the one before is written.
+    const add = async (chunk: Uint8Array): Promise<void> => {
+      const before = newest
+      newest = this.#leaf(chunk)
+      // Awaited in its turn; until then a failure isn't unhandled.
+      newest.catch(() => undefined)
+      if (before) await layout.add(await before)
+    }
     for await (const chunk of this.#chunksOf(file)) {
       this.#options.onChunk(chunk.length)
       // Whether the first chunk is the whole file is known only when there is another.
-      if (layout.isEmpty && !first) {
+      if (!newest && !first) {
         first = chunk
         continue
       }
-      if (first) await layout.add(await this.#leaf(first))
+      if (first) await add(first)
       first = undefined
-      await layout.add(await this.#leaf(chunk))
+      await add(chunk)
     }
-    return layout.isEmpty ? this.#single(first ?? new Uint8Array(), attributes) : layout.finish()
+    if (!newest) return this.#single(first ?? new Uint8Array(), attributes)
+    await layout.add(await newest)
+    return layout.finish()
   }
 
   async #leaf(chunk: Uint8Array): Promise<Imported> {
@@ -103,10 +114,6 @@ class BalancedLayout {
     this.#profile = profile
     this.#attributes = attributes
     this.#writer = writer
-  }
-
-  get isEmpty(): boolean {
-    return this.#levels.length === 0
   }
 
   async add(part: Imported, level = 0): Promise<void> {

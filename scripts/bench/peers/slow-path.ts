@@ -1,7 +1,7 @@
 /**
  * A long thin path to a TCP port on this host, for kernels without netem: what enters leaves in order, at the rate of the
- * link, and half a round trip later; each direction by itself. A sender is held back once twice what such a link holds
- * in flight waits here, as a router's buffer would fill.
+ * link, and half a round trip later; each direction by itself, and all connections on one link. A sender is held back
+ * once twice what such a link holds in flight waits here, as a router's buffer would fill.
  *
  * Both ends speak TCP to this process, whose acknowledgements come at once. So what is shown is how a protocol above TCP
  * copes with the path, for all contenders alike; TCP's own slow start isn't.
@@ -16,6 +16,12 @@ interface Path {
   readonly bytesPerSecond: number
 }
 
+/** One direction, shared by all connections. */
+interface Link {
+  /** When what has entered so far will have been sent. */
+  freeMs: number
+}
+
 /** Small enough that the delay of the last byte of a piece is about that of its first. */
 const PIECE_BYTES = 16 * 1024
 
@@ -24,9 +30,16 @@ const BUFFER_PRODUCTS = 2
 
 await answerLines({
   async open(path: Path) {
-    const server = createServer({ allowHalfOpen: true }, socket => {
+    const there: Link = { freeMs: 0 }
+    const back: Link = { freeMs: 0 }
+    const server = createServer({ allowHalfOpen: true }, near => {
       // What the handshake of the way beyond would take.
-      setTimeout(() => join(socket, path), path.roundTripMs)
+      setTimeout(() => {
+        const far = connect({ port: path.port, host: '127.0.0.1', allowHalfOpen: true })
+        for (const socket of [near, far]) socket.setNoDelay(true).unref()
+        convey(near, far, there, path)
+        convey(far, near, back, path)
+      }, path.roundTripMs)
     })
     server.listen(0, '127.0.0.1').unref()
     await once(server, 'listening')
@@ -34,19 +47,11 @@ await answerLines({
   },
 })
 
-function join(near: Socket, path: Path): void {
-  const far = connect({ port: path.port, host: '127.0.0.1', allowHalfOpen: true })
-  for (const socket of [near, far]) socket.setNoDelay(true).unref()
-  convey(near, far, path)
-  convey(far, near, path)
-}
-
-function convey(from: Socket, to: Socket, { roundTripMs, bytesPerSecond }: Path): void {
+function convey(from: Socket, to: Socket, link: Link, { roundTripMs, bytesPerSecond }: Path): void {
   const bytesPerMs = bytesPerSecond / 1000
   const maxBytes = BUFFER_PRODUCTS * bytesPerMs * roundTripMs
   const waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = []
   let waitingBytes = 0
-  let linkFreeMs = 0
   let ended = false
   let timer: NodeJS.Timeout | undefined
 
@@ -66,8 +71,8 @@ function convey(from: Socket, to: Socket, { roundTripMs, bytesPerSecond }: Path)
   from.on('data', data => {
     for (let at = 0; at < data.length; at += PIECE_BYTES) {
       const bytes = data.subarray(at, at + PIECE_BYTES)
-      linkFreeMs = Math.max(linkFreeMs, performance.now()) + bytes.length / bytesPerMs
-      waiting.push({ bytes, dueMs: linkFreeMs + roundTripMs / 2 })
+      link.freeMs = Math.max(link.freeMs, performance.now()) + bytes.length / bytesPerMs
+      waiting.push({ bytes, dueMs: link.freeMs + roundTripMs / 2 })
       waitingBytes += bytes.length
     }
     if (waitingBytes >= maxBytes) from.pause()
