@@ -1,4 +1,4 @@
-import { constants, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EntryAttributes } from '../content/content.ts'
@@ -9,6 +9,12 @@ import { cliError } from './errors.ts'
 
 /** Large enough that system calls don't count, small enough for a Pi Zero. */
 const READ_BYTES = 256 * 1024
+
+/** Up to here a file is read at once. */
+const SMALL_FILE_BYTES = 64 * 1024
+
+/** Not to wait for a writer, should a pipe have taken the name meanwhile. */
+const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 const PERMISSION_BITS = 0o7777
 
@@ -70,10 +76,13 @@ export async function* readFileBytes(
   path: string,
   expected: Pick<Stats, 'size' | 'mtimeMs'>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const handle = await readable(path, () =>
-    // Not to wait for a writer, should a pipe have taken the name meanwhile.
-    open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-  )
+  if (expected.size <= SMALL_FILE_BYTES) {
+    const { bytes, mtimeMs } = await readable(path, async path => readSmallFile(path, expected.size))
+    if (bytes.length !== expected.size || mtimeMs !== expected.mtimeMs) throw changed(path, expected)
+    if (bytes.length > 0) yield bytes
+    return
+  }
+  const handle = await readable(path, path => open(path, FILE_FLAGS))
   try {
     let total = 0
     for (;;) {
@@ -86,15 +95,29 @@ export async function* readFileBytes(
       yield buffer.subarray(0, bytesRead)
     }
     const { mtimeMs } = await handle.stat()
-    if (total !== expected.size || mtimeMs !== expected.mtimeMs) {
-      throw cliError(
-        'INPUT_CHANGED',
-        `${printable(path)} changed while it was read: it had ${expected.size} bytes`,
-      )
-    }
+    if (total !== expected.size || mtimeMs !== expected.mtimeMs) throw changed(path, expected)
   } finally {
     await handle.close()
   }
+}
+
+/** What is there now, up to one byte more than `expectedBytes`. Without leaving the thread: the way would take longer. */
+function readSmallFile(path: string, expectedBytes: number): { bytes: Uint8Array; mtimeMs: number } {
+  const file = openSync(path, FILE_FLAGS)
+  try {
+    const buffer = Buffer.allocUnsafeSlow(expectedBytes + 1)
+    let filled = 0
+    for (let read = -1; read !== 0 && filled < buffer.length; filled += read) {
+      read = readSync(file, buffer, filled, buffer.length - filled, filled)
+    }
+    return { bytes: buffer.subarray(0, filled), mtimeMs: fstatSync(file).mtimeMs }
+  } finally {
+    closeSync(file)
+  }
+}
+
+function changed(path: string, { size }: Pick<Stats, 'size'>): Error {
+  return cliError('INPUT_CHANGED', `${printable(path)} changed while it was read: it had ${size} bytes`)
 }
 
 export function attributes(stats: Stats, { preserveMode, preserveMtime }: ReadOptions): EntryAttributes {

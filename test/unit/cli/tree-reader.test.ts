@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type ReadOptions, readFileBytes, readTree, treeBytes } from '../../../core/cli/tree-reader.ts'
@@ -77,6 +77,24 @@ t.test('a file that changes while it is read', async t => {
   }
   writeFileSync(file, content)
   t.equal(await sizeOf(readFileBytes(file, statSync(file))), content.length)
+})
+
+t.test('a small file that has changed since it was looked at', async t => {
+  const file = join(t.testdir({ file: 'honey' }), 'file')
+  const before = statSync(file)
+  t.equal(await sizeOf(readFileBytes(file, before)), 5)
+  const changed = (what: string) =>
+    t.rejects(sizeOf(readFileBytes(file, before)), { code: 'INPUT_CHANGED', message: /file changed/ }, what)
+  for (const content of ['honeycomb', 'hon', '']) {
+    writeFileSync(file, content)
+    await changed(`'${content}'`)
+  }
+  writeFileSync(file, 'honey')
+  utimesSync(file, 1, 1)
+  await changed('touched')
+  rmSync(file)
+  execFileSync('ln', ['-s', '/etc/hostname', file])
+  await t.rejects(sizeOf(readFileBytes(file, before)), { code: 'INPUT_UNREADABLE' }, 'a symlink in its place')
 })
 
 t.test('what can not be read is named', async t => {
