@@ -1,5 +1,5 @@
+import { execFileSync } from 'node:child_process'
 import { hash, randomFillSync } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withHelia } from './contenders/helia.ts'
 import { startSkep } from './contenders/skep.ts'
@@ -62,9 +62,10 @@ export function add({ mebibytes, runs }: AddOptions): Promise<BenchRow[]> {
   })
 }
 
-/** Reads the file once before `work`, so that all find it where the first one left it. */
+/** Flushes what others left and reads the file once before `work`, so that all find the same. */
 function inCache<T>(file: string, work: () => Promise<T>): Promise<T> {
-  readFileSync(file)
+  execFileSync('sync')
+  execFileSync('cat', [file], { stdio: 'ignore' })
   return work()
 }
 
