@@ -52,6 +52,12 @@ export class PinLedger {
     return this.#counts.has(hash)
   }
 
+  hashes({ after, limit }: { after?: Uint8Array; limit?: number }): Uint8Array[] {
+    // A key with a zero byte behind it is the next one possible.
+    const from = after && Buffer.concat([after, Buffer.of(0)])
+    return [...this.#counts.keys({ from, limit })]
+  }
+
   hasRoot(cid: CID): boolean {
     return this.#roots.has(nodeKey(cid))
   }

@@ -133,6 +133,10 @@ class NodePins implements PinKeeper {
     return this.#recounting.size > 0 || this.#holds.has(hash) || this.#ledger.holds(hash)
   }
 
+  hashes(options: { after?: Uint8Array; limit?: number } = {}): Uint8Array[] {
+    return this.#ledger.hashes(options)
+  }
+
   hold(): Hold {
     return this.#holds.open()
   }

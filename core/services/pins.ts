@@ -32,6 +32,8 @@ export interface Pins {
   counts(): Readonly<Record<Pin['state'], number>>
   /** True where any pin holds the block: the cache leaves it alone. */
   holds(hash: Uint8Array): boolean
+  /** Multihashes that pins hold, in order, from `after` on (exclusive); at most `limit`. */
+  hashes(options?: { after?: Uint8Array; limit?: number }): Uint8Array[]
 }
 
 export const Pins: Token<Pins> = token('pins')

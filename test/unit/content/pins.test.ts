@@ -27,6 +27,21 @@ const MIB = 1024 * 1024
 const tiny = { ...UNIXFS_V1_2025, chunkBytes: 16, maxLinks: 3 }
 const text = (cid: CID): string => Buffer.from(nodeKey(cid)).toString('hex')
 
+t.test('what pins hold comes in pages', async t => {
+  const node = createTestNode({ profile: tiny })
+  await node.content.add(fileOf(pattern(100)), { pin: false })
+  t.same(node.pins.hashes(), [])
+  await node.content.add(fileOf(pattern(200, 7)))
+  const held = node.storage.blocks.list().flatMap(({ hash }) => (node.pins.holds(hash) ? [hash] : []))
+  t.ok(held.length > 15)
+  const pages: Uint8Array[] = []
+  for (let page = node.pins.hashes({ limit: 4 }); page.length > 0; ) {
+    pages.push(...page)
+    page = node.pins.hashes({ limit: 4, after: page.at(-1) as Uint8Array })
+  }
+  t.same(pages, held)
+})
+
 interface Dag {
   /** Children come before parents; the last is the root of most. */
   readonly cids: readonly CID[]
