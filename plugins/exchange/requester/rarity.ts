@@ -20,18 +20,20 @@ export function seedOf(peer: string): number {
 }
 
 /** `self`: the {@link seedOf} this node. Wants whose order matters, and those that nobody else fetches, stay as they are. */
-export function byRarity<W extends PlannedWant>(
+export function* byRarity<W extends PlannedWant>(
   wants: Iterable<W>,
   peers: readonly PlannedPeer[],
   self: number,
-): Iterable<W> {
-  if (peers.length < 2) return wants
-  const ordered: W[] = []
+): Generator<W> {
+  if (peers.length < 2) {
+    yield* wants
+    return
+  }
   const ranked: { readonly want: W; readonly rank: number; readonly tie: number }[] = []
   const rivals = peers.map(({ id }) => ({ id, seed: seedOf(id) }))
   for (const want of wants) {
     if (want.session.lacking.size === 0 || !want.anyOrder) {
-      ordered.push(want)
+      yield want
       continue
     }
     const score = scoreOf(self, want)
@@ -51,9 +53,8 @@ export function byRarity<W extends PlannedWant>(
     const tie = better === 0 ? -score : best
     ranked.push({ want, rank: holders * RANKS + Math.min(better, RANKS - 1), tie })
   }
-  if (ranked.length === 0) return ordered
   ranked.sort((a, b) => a.rank - b.rank || a.tie - b.tie)
-  return [...ordered, ...ranked.map(({ want }) => want)]
+  for (const { want } of ranked) yield want
 }
 
 /** 32 bits that look random and are the same on every node. The finalizer of MurmurHash3. */

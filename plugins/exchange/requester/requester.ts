@@ -15,35 +15,17 @@ import type { ExchangeConfig } from '../config.ts'
 import { exchangeError } from '../errors.ts'
 import type { Tally } from '../tally.ts'
 import { Mode, Status } from '../wire/codec.ts'
-import { Distrust } from './distrust.ts'
+import { Echoes } from './echoes.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
-import {
-  assign,
-  isHolder,
-  latePeers,
-  type MeteredRoom,
-  type Move,
-  patienceOf,
-  probe,
-  steal,
-} from './planner.ts'
+import { type DownloadLimits, LinkTable } from './link-table.ts'
+import { assign, isHolder, latePeers, type Move, patienceOf, probe, steal } from './planner.ts'
 import { byRarity, seedOf } from './rarity.ts'
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
 import { Want } from './want.ts'
+import { WantBook } from './want-book.ts'
 
 export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes' | 'bandwidth' | 'bitswap'>
-
-/** What of bandwidth the requester has to heed. */
-export interface DownloadLimits {
-  /** False where metered peers are nothing special. */
-  readonly isLimited: boolean
-  /** Metered peers may be asked for blocks. */
-  readonly fetches: boolean
-  /** Bytes that metered peers together may owe. */
-  readonly downloadWindowBytes: number
-  meters(peer: PeerId): boolean
-}
 
 export interface RequesterDependencies {
   /** Ways to ask a peer, the best first; one that it doesn't speak is followed by the next. */
@@ -61,17 +43,11 @@ export interface RequesterDependencies {
 /** Blocks all sessions together may wait for: each costs some hundred bytes until it is answered. */
 const MAX_WANTED = 65_536
 
-/** Blocks that some peer lacked and may tell of when it has them, remembered after they came from another. */
-const MAX_ECHOES = 1_024
-
 /** How often late, lost and hopeless wants are looked for. */
 const TICK_MS = 100
 
 /** Streams that carried nothing for so long are closed. */
 const LINK_IDLE_MS = 30_000
-
-/** A peer that speaks no protocol of ours may be asked again after this: its plugin may have started by then. */
-const UNSUPPORTED_PAUSE_MS = 60_000
 
 const IDENTITY = 0x00
 
@@ -79,20 +55,10 @@ const IDENTITY = 0x00
 export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #options: RequesterOptions
   readonly #deps: RequesterDependencies
-  readonly #distrust: Distrust
-  readonly #links = new Map<string, Link>()
-  readonly #wants = new Map<string, Want>()
   readonly #seed: number
-  /** Wants that no peer is asked to send, in the order in which they came. */
-  readonly #pending = new Set<Want>()
-  /** Those of them for which room is being made. */
-  readonly #preparing = new Set<Want>()
-  /** Those that have room or were asked for before: they come before all others. */
-  readonly #ready = new Set<Want>()
-  readonly #flying = new Set<Want>()
-  /** Sessions of blocks that peers lacked, by key, oldest first: who gets them likely fetches the same. */
-  readonly #echoes = new Map<string, Session>()
-  #inFlightBytes = 0
+  readonly #links: LinkTable
+  readonly #wants = new WantBook()
+  readonly #echoes = new Echoes()
   #planning: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout | undefined
   #stopped = false
@@ -101,7 +67,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     this.#options = options
     this.#deps = deps
     this.#seed = seedOf(deps.self.toString())
-    this.#distrust = new Distrust({ durationMs: options.distrustMs }, { now: deps.now })
+    const { links: kinds, bandwidth, now } = deps
+    this.#links = new LinkTable(options, { kinds, events: this, bandwidth, now })
   }
 
   get wantsOutstanding(): number {
@@ -109,11 +76,11 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   }
 
   get bytesInFlight(): number {
-    return this.#inFlightBytes
+    return this.#wants.inFlightBytes
   }
 
   get distrustedPeers(): number {
-    return this.#distrust.size
+    return this.#links.distrusted
   }
 
   session(_root: CID): Session {
@@ -122,16 +89,12 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   /** A peer to ask from now on. */
   connected(peer: PeerId): void {
-    const id = peer.toString()
-    if (this.#stopped || this.#links.has(id)) return
-    this.#link(peer, 0)
-    this.#plan()
+    if (!this.#stopped && this.#links.add(peer)) this.#plan()
   }
 
   disconnected(peer: PeerId): void {
-    const link = this.#links.get(peer.toString())
+    const link = this.#links.remove(peer.toString())
     if (!link) return
-    this.#links.delete(link.id)
     link.drop('disconnected')
     this.#plan()
   }
@@ -145,9 +108,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       this.#finish(want)
       want.reject(exchangeError('EXCHANGE_STOPPED', `the exchange stopped before ${want.cid} arrived`))
     }
-    const links = [...this.#links.values()]
-    this.#links.clear()
-    for (const link of links) link.drop('stopping')
+    for (const { id } of [...this.#links.values()]) this.#links.remove(id)?.drop('stopping')
   }
 
   async fetch(session: Session, cid: CID, options: FetchOptions): Promise<Uint8Array> {
@@ -179,6 +140,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   async #verify(link: Link, want: Want, bytes: Uint8Array): Promise<void> {
     const { byteLength } = bytes
+    // It has arrived: while it is hashed the next may be asked for.
+    this.#land(want, link.id)
     if (await verifyLargeBlock(want.cid, bytes)) this.verified(link, want, bytes)
     else this.#refuse(link, want, byteLength)
   }
@@ -216,9 +179,9 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       if (mode === Mode.BLOCK) this.#putOff(want, link.id, 'missing')
       else want.standings.set(link.id, 'missing')
       want.session.missed(link.id)
-      this.#listenFor(want)
+      this.#echoes.add(want.key, want.session)
     }
-    if (mode === Mode.BLOCK) this.#askAgain([want])
+    if (mode === Mode.BLOCK) this.#wants.askAgain([want])
   }
 
   #learnLength(link: Link, want: Want, length: number): void {
@@ -248,35 +211,18 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     }
   }
 
-  /** What a peer gets tells about its next blocks even when this one has come from another. */
-  #listenFor({ key, session }: Want): void {
-    this.#echoes.delete(key)
-    this.#echoes.set(key, session)
-    const [oldest] = this.#echoes.keys()
-    if (this.#echoes.size > MAX_ECHOES && oldest !== undefined) this.#echoes.delete(oldest)
-  }
-
   /** While no peer has room there is nothing to plan: what else is new the next tick sees to. */
   progressed(): void {
-    for (const { outstandingBytes, roomBytes } of this.#links.values()) {
-      if (outstandingBytes > 0 && roomBytes <= 0) continue
-      this.#plan()
-      return
-    }
+    if (this.#links.hasRoom) this.#plan()
   }
 
   unsupported(link: Link, owed: ReadonlySet<Want>, reason: string): void {
-    const { links } = this.#deps
-    const next = links.findIndex(({ protocol }) => protocol === link.protocol) + 1
-    const isKnown = this.#links.get(link.id) === link
-    if (next < links.length) {
-      if (isKnown) this.#link(link.peer, next)
+    if (this.#links.follow(link)) {
       this.#release(link, owed, () => false, reason)
-    } else {
-      if (isKnown) this.#link(link.peer, 0).pauseFor(UNSUPPORTED_PAUSE_MS)
-      const spoken = links.map(({ protocol }) => protocol).join(' or ')
-      this.#release(link, owed, want => owed.has(want), `does not speak ${spoken}`)
+      return
     }
+    const spoken = this.#deps.links.map(({ protocol }) => protocol).join(' or ')
+    this.#release(link, owed, want => owed.has(want), `does not speak ${spoken}`)
   }
 
   broken(link: Link, owed: ReadonlySet<Want>, reason: string, fault: Fault | undefined): void {
@@ -301,16 +247,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       want.session.forget(link.id)
     }
     for (const want of owed) this.#land(want, link.id)
-    this.#askAgain([...owed])
+    this.#wants.askAgain(owed)
     this.#plan()
-  }
-
-  #link(peer: PeerId, kind: number): Link {
-    const { links, now } = this.#deps
-    const link = links[kind]?.link(peer, this.#options, { events: this, now })
-    if (!link) throw new TypeError(`there is no link of kind ${kind}`)
-    this.#links.set(link.id, link)
-    return link
   }
 
   #want(session: Session, cid: CID, sizeHint: number | undefined): Want {
@@ -318,8 +256,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       throw exchangeError('TOO_MANY_WANTS', `${MAX_WANTED} blocks are wanted already; ${cid} was not fetched`)
     }
     const want = new Want({ cid, sizeHint, session, nowMs: this.#deps.now() })
-    this.#wants.set(want.key, want)
-    this.#pending.add(want)
+    this.#wants.add(want)
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
     this.#plan()
     return want
@@ -327,42 +264,24 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   /** Plans once for all that happens in this turn of the event loop. */
   #plan(): void {
-    if (this.#stopped || this.#pending.size + this.#ready.size === 0) return
+    if (this.#stopped || this.#wants.pending.size + this.#wants.ready.size === 0) return
     this.#planning ??= setImmediate(() => {
       this.#planning = undefined
-      for (const move of this.#moves(this.#usableLinks())) this.#carryOut(move)
+      for (const move of this.#moves(this.#links.usable())) this.#carryOut(move)
     })
   }
 
   /** While room is made for some, others are only looked for: they would be given the same places. */
   #moves(links: readonly Link[]): Move<Want>[] {
+    const { pending, preparing, ready } = this.#wants
     const ranked = (wants: Iterable<Want>): Iterable<Want> => byRarity(wants, links, this.#seed)
-    const room = [this.#roomBytes, this.#meteredRoom(links)] as const
-    if (this.#preparing.size === 0) return assign(ranked(chain(this.#ready, this.#pending)), links, ...room)
-    return [...assign(ranked(this.#ready), links, ...room), ...probe(this.#pending, links)]
+    const room = [this.#roomBytes, this.#links.meteredRoom(links)] as const
+    if (preparing.size === 0) return assign(ranked(this.#wants.askable()), links, ...room)
+    return [...assign(ranked(ready), links, ...room), ...probe(pending, links)]
   }
 
   get #roomBytes(): number {
-    return this.#options.maxBytesInFlight - this.#inFlightBytes
-  }
-
-  #usableLinks(): Link[] {
-    const { bandwidth } = this.#deps
-    return [...this.#links.values()].filter(
-      link =>
-        link.usable && !this.#distrust.has(link.id) && (bandwidth.fetches || !bandwidth.meters(link.peer)),
-    )
-  }
-
-  #meteredRoom(usable: readonly Link[]): MeteredRoom | undefined {
-    const { bandwidth } = this.#deps
-    if (!bandwidth.isLimited) return undefined
-    let roomBytes = bandwidth.downloadWindowBytes
-    for (const link of this.#links.values()) {
-      if (link.outstandingBytes > 0 && bandwidth.meters(link.peer)) roomBytes -= link.outstandingBytes
-    }
-    const metered = usable.filter(({ peer }) => bandwidth.meters(peer))
-    return { roomBytes, peers: new Set(metered.map(({ id }) => id)) }
+    return this.#options.maxBytesInFlight - this.#wants.inFlightBytes
   }
 
   #carryOut(move: Move<Want>): void {
@@ -382,24 +301,17 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     const { bytes } = want
     const patient = want.isPatientWith(peer)
     const id = link.ask(want, Mode.BLOCK)
-    want.asks.set(peer, { id, bytes, patient, sinceMs, dueMs: sinceMs + etaMs })
-    this.#inFlightBytes += bytes
-    this.#pending.delete(want)
-    this.#ready.delete(want)
-    this.#flying.add(want)
+    this.#wants.asked(want, peer, { id, bytes, patient, sinceMs, dueMs: sinceMs + etaMs })
   }
 
   /** Has room made for a block before it is asked for. */
   async #prepare(move: Move<Want>): Promise<void> {
     const { want } = move
-    this.#pending.delete(want)
-    this.#ready.delete(want)
-    this.#preparing.add(want)
+    this.#wants.prepare(want)
     await want.makeRoom()
-    if (!this.#preparing.delete(want)) return
+    if (!this.#wants.prepared(want)) return
     if (want.waiting) {
       want.hopeMs = this.#deps.now()
-      this.#ready.add(want)
       if (this.#isGood(move)) this.#carryOut(move)
     } else this.#finish(want)
     this.#plan()
@@ -408,33 +320,21 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   /** A move that was planned some time ago. */
   #isGood({ want, peer }: Move<Want>): boolean {
     const link = this.#links.get(peer)
-    if (!link || !this.#usableLinks().includes(link) || !isHolder(want, peer)) return false
+    if (!link || !this.#links.usable().includes(link) || !isHolder(want, peer)) return false
     return link.outstandingBytes === 0 || link.roomBytes >= want.bytes
   }
 
-  /** `peer` owes this block no longer. */
   #land(want: Want, peer: string): void {
-    const ask = want.asks.get(peer)
-    if (!ask) return
-    want.asks.delete(peer)
-    want.hopeMs = this.#deps.now()
-    this.#inFlightBytes -= ask.bytes
+    this.#wants.landed(want, peer, this.#deps.now())
   }
 
   #putOff(want: Want, peer: string, answer: 'busy' | 'missing'): void {
     want.putOff(peer, answer, { nowMs: this.#deps.now(), patienceMs: this.#options.findTimeoutMs })
   }
 
-  /** Puts wants that nobody is asked for any more before all others: they have waited longest. */
-  #askAgain(wants: readonly Want[]): void {
-    for (const want of wants) if (want.asks.size === 0 && this.#flying.delete(want)) this.#ready.add(want)
-  }
-
   /** Forgets a want that is settled or abandoned, and takes back what was asked. */
   #finish(want: Want): void {
-    if (this.#wants.get(want.key) !== want) return
-    this.#wants.delete(want.key)
-    for (const place of [this.#pending, this.#preparing, this.#ready, this.#flying]) place.delete(want)
+    if (!this.#wants.remove(want)) return
     for (const [peer, { id }] of [...want.asks]) {
       this.#land(want, peer)
       this.#links.get(peer)?.cancel(id)
@@ -452,7 +352,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     this.#distrustFor(link, `${bytes} bytes sent for ${want.cid} have another hash`)
     want.refuse(link.id, reason)
     this.#land(want, link.id)
-    this.#askAgain([want])
+    this.#wants.askAgain([want])
     link.drop(reason)
     this.#plan()
   }
@@ -460,7 +360,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   #distrustFor(link: Link, detail: string): void {
     const { peers, tally } = this.#deps
     tally.invalid()
-    this.#distrust.add(link.id)
+    this.#links.distrust(link.id)
     peers.report(link.peer, 'invalid-block', detail)
   }
 
@@ -468,7 +368,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     for (const link of this.#links.values()) {
       if (link.quietMs > this.#options.stallTimeoutMs) link.drop('stalled', 'timeout')
     }
-    for (const peer of latePeers(this.#flying, this.#deps.now())) this.#links.get(peer)?.stall()
+    for (const peer of latePeers(this.#wants.flying, this.#deps.now())) this.#links.get(peer)?.stall()
     this.#giveUp()
     this.#speedUp()
     this.#plan()
@@ -479,8 +379,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   #giveUp(): void {
     const { now, tally } = this.#deps
     const { findTimeoutMs } = this.#options
-    const links = this.#usableLinks()
-    for (const want of [...this.#pending, ...this.#ready]) {
+    const links = this.#links.usable()
+    for (const want of [...this.#wants.askable()]) {
       want.takeUp(now())
       const isHeld = (link: Link): boolean =>
         isHolder(want, link.id) || want.standings.get(link.id) === 'left'
@@ -495,22 +395,17 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   #explain(want: Want): string {
     const answers = want.answers()
-    const { bandwidth } = this.#deps
-    for (const [id, { peer }] of this.#links) {
-      if (this.#distrust.has(id) && !answers.has(id)) answers.set(id, 'not asked, it sent wrong bytes before')
-      if (!bandwidth.fetches && bandwidth.meters(peer))
-        answers.set(id, "not asked, the month's volume is used up")
-    }
+    this.#links.explain(answers)
     return unavailableMessage(want.cid, this.#options.findTimeoutMs, answers)
   }
 
   #speedUp(): void {
-    const links = this.#usableLinks()
-    const moves = steal(this.#flying, links, {
+    const links = this.#links.usable()
+    const moves = steal(this.#wants.flying, links, {
       roomBytes: this.#roomBytes,
-      metered: this.#meteredRoom(links),
+      metered: this.#links.meteredRoom(links),
       nowMs: this.#deps.now(),
-      endgame: this.#pending.size + this.#preparing.size + this.#ready.size === 0,
+      endgame: this.#wants.isAsked,
     })
     for (const move of moves) {
       if (move.mode === 'BLOCK') this.#deps.tally.stolen()
@@ -526,8 +421,4 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
-}
-
-function* chain<T>(...parts: readonly Iterable<T>[]): Generator<T> {
-  for (const part of parts) yield* part
 }
