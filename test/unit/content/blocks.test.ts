@@ -172,6 +172,34 @@ t.test('a fetch waits for memory and holds no more than its turn', async t => {
   t.equal(most, 3_000)
 })
 
+t.test('room is taken when the exchange asks, and given back while a peer puts the block off', async t => {
+  const source = await storageWith(bytes)
+  const node = createTestNode()
+  const held: number[] = []
+  node.blocks.attachExchange({
+    session: () => ({
+      async fetch(wanted, { makeRoom } = {}) {
+        const note = () => held.push(node.memory.usedBytes, node.storage.blocks.stats().reservedBytes)
+        note()
+        const giveBack = await makeRoom?.()
+        note()
+        giveBack?.()
+        note()
+        await makeRoom?.()
+        return source.blocks.get(wanted)
+      },
+      async [Symbol.asyncDispose]() {},
+    }),
+  })
+  await using session = node.blocks.session(cid)
+  t.same(await session.get(cid, { sizeHint: 1000 }), bytes)
+  const reservedBytes = held[3] ?? 0
+  t.ok(reservedBytes >= 1000)
+  t.same(held, [0, 0, 1000, reservedBytes, 0, 0])
+  t.equal(node.memory.usedBytes, 0)
+  t.equal(node.storage.blocks.stats().reservedBytes, 0)
+})
+
 t.test('no room on disk: refused before anything is asked for', async t => {
   const node = createTestNode({ maxBytes: MIB })
   const exchange = exchangeWith(await storageWith(bytes))
