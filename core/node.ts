@@ -90,7 +90,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
       },
       {
         privateKey: await loadIdentity(dataDirectory),
-        datastore: createDatastore(storage.index, 'datastore'),
+        datastore: createDatastore(storage.bookkeeping, 'datastore'),
         peers,
         log,
         metrics: metrics.factory('network'),

@@ -1,5 +1,6 @@
 import { CONTROL_ACCESS, type ControlAccess } from '../control/access.ts'
 import { LOG_LEVELS, type LogLevel } from '../logger.ts'
+import { BOOKKEEPING_PERIOD_MS } from '../storage/bookkeeping.ts'
 import { PROFILES, type Profile } from './profiles.ts'
 import type { Schema } from './schema.ts'
 
@@ -18,6 +19,7 @@ export interface CoreConfig {
     readonly maxBytes: number
     readonly minFreeDiskBytes: number
     readonly mapBytes: number
+    readonly bookkeepingPeriodMs: number
     readonly requireMarker: boolean
   }
   readonly network: {
@@ -69,6 +71,15 @@ export const coreSchema: Schema<CoreConfig> = {
       default: 16 * GiB,
       min: 1 * MiB,
       max: 16 * TiB,
+    },
+    bookkeepingPeriodMs: {
+      doc:
+        'How often what may be lost is saved, all of it in one write: peers met and where they are, what was written to the ' +
+        'card. Longer is less wear; a crash or power cut forgets what came since.',
+      format: 'duration',
+      default: BOOKKEEPING_PERIOD_MS,
+      min: 1 * SECOND,
+      max: 24 * 60 * MINUTE,
     },
     requireMarker: {
       doc:

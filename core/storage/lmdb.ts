@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
-import { messageOf } from '../errors.ts'
+import { isSkepError, messageOf } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
 import { storageError } from './errors.ts'
 import { causeOfFailedCommit, codeOf, EIO, isFull } from './lmdb-error.ts'
@@ -17,6 +17,8 @@ export interface LmdbOptions {
 export interface LmdbDependencies {
   /** Called once, when the disk failed under a commit: nothing written from then on could be trusted. */
   onFatal(error: Error): void
+  /** Called after each commit that had something to write: all of it has flushed, or some of it could not be written. */
+  onCommit?(outcome: 'flushed' | 'failed'): void
 }
 
 type Table = Database<Uint8Array, Uint8Array>
@@ -143,30 +145,34 @@ export class LmdbStore implements KeyValueStore {
 
   async #commit(changes: readonly Change[]): Promise<void> {
     const failures = new Map<Change, unknown>()
+    let hasPuts = false
     try {
       if (this.#failure) throw this.#failure
       await this.#root.transaction(() => {
         for (const change of changes) {
           try {
-            this.#apply(change)
+            hasPuts = this.#apply(change) > 0 || hasPuts
           } catch (error) {
             failures.set(change, this.#translate(error))
           }
         }
       })
     } catch (error) {
+      this.#dependencies.onCommit?.('failed')
       const failure = await this.#commitFailure(error)
       for (const change of changes) change.reject(failures.get(change) ?? failure)
       return
     }
+    const isRefused = [...failures.values()].some(failure => isSkepError(failure, 'STORAGE_FULL'))
+    if (isRefused || hasPuts) this.#dependencies.onCommit?.(isRefused ? 'failed' : 'flushed')
     for (const change of changes) {
       if (failures.has(change)) change.reject(failures.get(change))
       else change.resolve()
     }
   }
 
-  /** Runs one change in a nested transaction, so that it alone is undone where it throws. */
-  #apply(change: Change): void {
+  /** Runs one change in a nested transaction, so that it alone is undone where it throws. Returns the bytes that it puts, about. */
+  #apply(change: Change): number {
     const usedBytes = this.#roomBytes < 0 ? this.#usedBytes() : 0
     let putBytes = 0
     let open = true
@@ -190,6 +196,7 @@ export class LmdbStore implements KeyValueStore {
         })
         this.#checkRoom(putBytes, usedBytes)
       })
+      return putBytes
     } finally {
       open = false
     }

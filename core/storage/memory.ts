@@ -1,4 +1,6 @@
+import { silentLogger } from '../logger.ts'
 import { type BlockShelf, QuotaBlockStore } from './block-store.ts'
+import { BOOKKEEPING_PERIOD_MS, Bookkeeping } from './bookkeeping.ts'
 import { storageError } from './errors.ts'
 import { MemoryStore } from './memory-store.ts'
 import { diskBytesOf } from './size-classes.ts'
@@ -12,15 +14,22 @@ export interface MemoryStorageOptions {
 export function createMemoryStorage({ maxBytes }: MemoryStorageOptions): Storage {
   const index = new MemoryStore('index')
   const vault = new MemoryStore('vault')
+  const bookkeeping = new Bookkeeping(
+    { periodMs: BOOKKEEPING_PERIOD_MS },
+    { store: index, log: silentLogger },
+  )
   return {
     index,
     vault,
+    bookkeeping,
     blocks: new QuotaBlockStore({ maxBytes }, createMemoryShelf(index)),
     async probe({ signal } = {}) {
       signal?.throwIfAborted()
       await index.write(() => undefined)
+      return { flushedMsAgo: 0 }
     },
     async close() {
+      await bookkeeping.close()
       await Promise.all([index.close(), vault.close()])
     },
   }

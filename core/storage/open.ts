@@ -4,12 +4,13 @@ import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { BlockIndex } from './block-index.ts'
 import { QuotaBlockStore } from './block-store.ts'
+import { BOOKKEEPING_PERIOD_MS, Bookkeeping } from './bookkeeping.ts'
 import { syncDirectory } from './directory.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { DiskRoom } from './disk-room.ts'
 import { DiskShelf } from './disk-shelf.ts'
 import { storageError } from './errors.ts'
-import { LmdbStore } from './lmdb.ts'
+import { type LmdbDependencies, LmdbStore } from './lmdb.ts'
 import { lockDirectory } from './lock.ts'
 import { formatOf, migrate } from './migrations.ts'
 import { finishRebuild } from './rebuild.ts'
@@ -19,6 +20,7 @@ import { slotBytesOf } from './size-classes.ts'
 import { countBits } from './slots.ts'
 import type { Storage } from './storage.ts'
 import { Vault } from './vault.ts'
+import { WriteProof } from './write-proof.ts'
 
 export interface StorageOptions {
   /** Made where it isn't there. */
@@ -29,6 +31,8 @@ export interface StorageOptions {
   readonly minFreeDiskBytes: number
   /** Bound of the index: metadata and blocks under 32 KiB. */
   readonly mapBytes: number
+  /** How often bookkeeping is saved. Default: {@link BOOKKEEPING_PERIOD_MS}. */
+  readonly bookkeepingPeriodMs?: number
 }
 
 export interface StorageDependencies {
@@ -61,7 +65,9 @@ export async function openStorage(
 ): Promise<Storage> {
   const { directory } = options
   const { log, nowMs = () => performance.now() } = dependencies
+  const proof = new WriteProof({ directory }, { nowMs })
   const onFatal = (error: Error): void => {
+    proof.failed()
     log.fatal({ err: error }, 'the disk failed: nothing more is written')
     dependencies.onFatal?.(error)
   }
@@ -71,7 +77,7 @@ export async function openStorage(
     undo.defer(() => lock.release())
     await finishRebuild(directory)
 
-    const index = await openIndex(options, { log, onFatal })
+    const index = await openIndex(options, { log, onFatal, onCommit: outcome => proof[outcome]() })
     undo.defer(() => index.close())
     const files = new SegmentFiles(join(directory, 'segments'))
     const blockIndex = new BlockIndex(index)
@@ -102,13 +108,20 @@ export async function openStorage(
     })
     undo.defer(() => shelf.close())
 
+    const bookkeeping = new Bookkeeping(
+      { periodMs: options.bookkeepingPeriodMs ?? BOOKKEEPING_PERIOD_MS },
+      { store: index, log },
+    )
+    undo.defer(() => bookkeeping.close())
+
     let closing: Promise<void> | undefined
     const held = undo.move()
     return {
       index,
       vault,
+      bookkeeping,
       blocks: new QuotaBlockStore({ maxBytes: options.maxBytes }, shelf),
-      probe: ({ signal } = {}) => probe(index, signal),
+      probe: probeOptions => proof.probe(index, probeOptions),
       close() {
         closing ??= held.disposeAsync()
         return closing
@@ -119,11 +132,11 @@ export async function openStorage(
 
 async function openIndex(
   { directory, mapBytes }: StorageOptions,
-  { log, onFatal }: { log: Logger; onFatal(error: Error): void },
+  { log, ...hooks }: { readonly log: Logger } & LmdbDependencies,
 ): Promise<LmdbStore> {
   const path = join(directory, 'index')
   await mkdir(path, { recursive: true, mode: 0o700 })
-  const index = new LmdbStore({ directory: path, environment: 'index', mapBytes }, { onFatal })
+  const index = new LmdbStore({ directory: path, environment: 'index', mapBytes }, hooks)
   try {
     const segments = await new SegmentFiles(join(directory, 'segments')).list()
     if (formatOf(index, 'index') === undefined && segments.length > 0) {
@@ -164,19 +177,6 @@ async function tidySegments(
     if (known.has(id)) continue
     if (id < index.nextSegment()) await files.remove({ id, slotBytes: slotBytesOf(sizeClass) })
     else log.warn({ segment: id }, 'segment is unknown to the index: `skep storage rebuild` would take it in')
-  }
-}
-
-const PROBE_KEY = Buffer.from('probe')
-
-async function probe(index: LmdbStore, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted()
-  const meta = index.bucket('meta')
-  const value = crypto.getRandomValues(new Uint8Array(8))
-  await index.write(batch => batch.put(meta, PROBE_KEY, value))
-  signal?.throwIfAborted()
-  if (Buffer.compare(meta.get(PROBE_KEY) ?? new Uint8Array(), value) !== 0) {
-    throw storageError('STORAGE_FAILED', 'a value that was written reads differently')
   }
 }
 

@@ -137,15 +137,30 @@ export interface StorageStats {
   readonly freeDiskBytes: number
 }
 
+/** What a probe of the storage rests on. */
+export interface StorageProof {
+  /** How long ago the last write flushed; 0 where the probe wrote. */
+  readonly flushedMsAgo: number
+}
+
 /** All that a node keeps on disk. */
 export interface Storage {
   /** What can be made again: index, metadata, small blocks, caches. */
   readonly index: KeyValueStore
   /** What can't: pins. Small, with rolling snapshots. */
   readonly vault: KeyValueStore
+  /**
+   * Buckets of the index for what may be lost, and changes all day: peers met, volumes counted, things used. All changes share
+   * one transaction a period, so that a card isn't worn by them: `write` resolves before its changes are on disk, and a crash
+   * loses those of the last period. A bucket is written to either here or through `index`, not both.
+   */
+  readonly bookkeeping: KeyValueStore
   readonly blocks: BlockStore
-  /** A round trip: writes a value, flushes it, reads it back. Throws where the store doesn't work. */
-  probe(options?: WaitOptions): Promise<void>
+  /**
+   * Shows that the store works, or throws: it is writable, a value reads back, and a write has flushed within `maxAgeMs`. The
+   * last real one will do, where nothing has failed since; else a value is written and flushed. Default: 0, a write each time.
+   */
+  probe(options?: WaitOptions & { readonly maxAgeMs?: number }): Promise<StorageProof>
   /** Flushes and closes. Idempotent. */
   close(): Promise<void>
 }

@@ -67,7 +67,7 @@ export const schema: Schema<DiscoveryConfig> = {
       max: 10_000,
     },
     savePeriodMs: {
-      doc: 'How often changes to the remembered peers are saved. Longer is less wear; a crash forgets more.',
+      doc: 'How often changes to the remembered peers join what the storage saves together (`storage.bookkeepingPeriodMs`).',
       format: 'duration',
       default: 60_000,
       min: 100,

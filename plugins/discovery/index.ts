@@ -21,7 +21,7 @@ export default definePlugin<DiscoveryConfig, DiscoveryMetrics>({
       network,
       peers: use(container, Peers),
       events: use(container, Events),
-      store: use(container, Storage).index,
+      store: use(container, Storage).bookkeeping,
       metrics,
       log,
       nowMs: () => performance.now(),

@@ -6,6 +6,7 @@ export interface MonitoringConfig {
   readonly cacheMs: number
   readonly probeTimeoutMs: number
   readonly maxLoopLagMs: number
+  readonly writeProofMs: number
   readonly maxConnections: number
   readonly requestTimeoutMs: number
 }
@@ -41,6 +42,13 @@ export const schema: Schema<MonitoringConfig> = {
     default: 1000,
     min: 1,
     max: 60_000,
+  },
+  writeProofMs: {
+    doc: 'How old the last write to disk may be for the storage probe to take it as proof. Only where nothing was written for so long, or a write failed since, the probe writes itself: asking often wears no card.',
+    format: 'duration',
+    default: 15 * 60_000,
+    min: 0,
+    max: 86_400_000,
   },
   maxConnections: {
     doc: 'Connections at a time; further ones are hung up on.',

@@ -1,4 +1,5 @@
 import type { Health, NetworkPort, NodeState, Storage } from '../../core/api.ts'
+import type { MonitoringConfig } from './config.ts'
 import type { LoopLag } from './loop-lag.ts'
 
 /** What a probe saw. */
@@ -23,15 +24,19 @@ export interface ProbeDependencies {
 const MAX_PINGS = 3
 
 export function createProbes(
-  { maxLoopLagMs }: { readonly maxLoopLagMs: number },
+  { maxLoopLagMs, writeProofMs }: Pick<MonitoringConfig, 'maxLoopLagMs' | 'writeProofMs'>,
   { storage, network, state, loopLag, random }: ProbeDependencies,
 ): Probe[] {
   return [
     {
       name: 'storage',
       async run(signal) {
-        await storage.probe({ signal })
-        return { status: 'ok', detail: 'wrote, flushed and read back' }
+        const { flushedMsAgo } = await storage.probe({ signal, maxAgeMs: writeProofMs })
+        const wrote =
+          flushedMsAgo === 0
+            ? 'wrote, flushed'
+            : `last write flushed ${Math.ceil(flushedMsAgo / 1000)} s ago, writable`
+        return { status: 'ok', detail: `${wrote} and read back` }
       },
     },
     {

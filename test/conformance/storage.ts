@@ -34,7 +34,7 @@ export async function storageConformance(t: Test, { open }: StorageUnderTest): P
       await body(t, storage)
     })
 
-  for (const environment of ['index', 'vault'] as const) {
+  for (const environment of ['index', 'vault', 'bookkeeping'] as const) {
     await using(`${environment}: transactions`, MIB, async (t, storage) => {
       await transactions(t, storage[environment])
     })
@@ -91,7 +91,7 @@ export async function storageConformance(t: Test, { open }: StorageUnderTest): P
     await t.rejects(storage.blocks.get(cid), { code: 'STORAGE_CLOSED' })
     await t.rejects(storage.blocks.put(block(5).cid, bytes), { code: 'STORAGE_CLOSED' })
     t.throws(() => bucket.get(Buffer.of(1)), { code: 'STORAGE_CLOSED' })
-    for (const environment of ['index', 'vault'] as const) {
+    for (const environment of ['index', 'vault', 'bookkeeping'] as const) {
       for (const name of ['demo/things', 'demo/new']) {
         t.throws(
           () => storage[environment].bucket(name),

@@ -7,19 +7,21 @@ import { openAt } from './stores.ts'
 
 const { interfaceDatastoreTests } = await import('interface-datastore-tests')
 
-t.test('a bucket is an interface-datastore', async t => {
-  const { index } = await openAt(t, t.testdir())
-  const bucket = index.bucket('datastore')
-  await runMochaSuite(t, () =>
-    interfaceDatastoreTests({
-      setup: () => createDatastore(index, 'datastore'),
-      teardown: () =>
-        index.write(batch => {
-          for (const key of bucket.keys()) batch.delete(bucket, key)
-        }),
-    }),
-  )
-})
+for (const name of ['index', 'bookkeeping'] as const) {
+  t.test(`a bucket of the ${name} is an interface-datastore`, async t => {
+    const { [name]: store } = await openAt(t, t.testdir())
+    const bucket = store.bucket('datastore')
+    await runMochaSuite(t, () =>
+      interfaceDatastoreTests({
+        setup: () => createDatastore(store, 'datastore'),
+        teardown: () =>
+          store.write(batch => {
+            for (const key of bucket.keys()) batch.delete(bucket, key)
+          }),
+      }),
+    )
+  })
+}
 
 t.test('prefixes', async t => {
   const { index } = createMemoryStorage({ maxBytes: 0 })
