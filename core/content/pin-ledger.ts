@@ -22,6 +22,25 @@ const PAST_ROWS = 0xff_ff
 /** The value of keys that say all there is to say. */
 const PRESENT = Uint8Array.of(1)
 
+/** Hears of each change of the ledger while it is made, within its transaction. */
+export interface LedgerObserver {
+  /** A node gained an owner, or lost one: the root or the row of links at `key`. */
+  owned(table: OwnerTable, key: Uint8Array, cid: CID, change: 1 | -1): void
+  /** The count that is kept of a node changed. */
+  counted(cid: CID, change: number): void
+  /** Something it was told of was not written after all. */
+  undone(): void
+}
+
+/** Tables whose entries own nodes. */
+export type OwnerTable = 'pin-roots' | 'pin-links'
+
+/** A root or a row of links that gains or loses what it owns. */
+interface Owner {
+  readonly table: OwnerTable
+  readonly key: Uint8Array
+}
+
 /**
  * Who owns which block. Each change is one transaction and leaves the ledger true:
  *
@@ -39,6 +58,7 @@ export class PinLedger {
   readonly #counts: Bucket
   readonly #links: Bucket
   readonly #queue: Bucket
+  #observer: LedgerObserver | undefined
 
   constructor(index: KeyValueStore) {
     this.#index = index
@@ -82,21 +102,30 @@ export class PinLedger {
       yield* decodeRow(bytes)
   }
 
+  /** One observer at a time; returns the function that ends it. */
+  observe(observer: LedgerObserver): () => void {
+    if (this.#observer) throw new Error('the ledger has an observer already')
+    this.#observer = observer
+    return () => {
+      this.#observer = undefined
+    }
+  }
+
   addRoot(cid: CID): Promise<void> {
-    return this.#index.write(batch => {
+    return this.#write(batch => {
       const key = nodeKey(cid)
       if (this.#roots.has(key)) return
       batch.put(this.#roots, key, PRESENT)
-      this.#increment(batch, cid)
+      this.#increment(batch, { table: 'pin-roots', key }, cid)
     })
   }
 
   removeRoot(cid: CID): Promise<void> {
-    return this.#index.write(batch => {
+    return this.#write(batch => {
       const key = nodeKey(cid)
       if (!this.#roots.has(key)) return
       batch.delete(this.#roots, key)
-      this.#decrement(batch, cid)
+      this.#decrement(batch, { table: 'pin-roots', key }, cid)
     })
   }
 
@@ -106,11 +135,11 @@ export class PinLedger {
     for (let row = 0; row * LINKS_PER_ROW < links.length; row++) {
       const part = links.slice(row * LINKS_PER_ROW, (row + 1) * LINKS_PER_ROW)
       const isLast = (row + 1) * LINKS_PER_ROW >= links.length
-      await this.#index.write(batch => {
+      await this.#write(batch => {
         const at = rowKey(key, row)
         if (!this.#links.has(at)) {
           batch.put(this.#links, at, encodeRow(part))
-          for (const link of part) this.#increment(batch, link.cid)
+          for (const link of part) this.#increment(batch, { table: 'pin-links', key: at }, link.cid)
         }
         if (isLast) this.#mark(batch, cid, { isExpanded: true })
       })
@@ -119,12 +148,39 @@ export class PinLedger {
 
   /** All beneath a node is held. */
   complete(cid: CID): Promise<void> {
-    return this.#index.write(batch => this.#mark(batch, cid, { isComplete: true }))
+    return this.#write(batch => this.#mark(batch, cid, { isComplete: true }))
   }
 
   /** Something beneath a node is no longer held. */
   reopen(cid: CID): Promise<void> {
-    return this.#index.write(batch => this.#mark(batch, cid, { isComplete: false }))
+    return this.#write(batch => this.#mark(batch, cid, { isComplete: false }))
+  }
+
+  /**
+   * Corrects the count of a node by `change`, and whether it is to be released. How far a count is off doesn't change
+   * with what is pinned and unpinned meanwhile.
+   */
+  repair(cid: CID, change: number): Promise<void> {
+    return this.#write(batch => {
+      const key = nodeKey(cid)
+      this.#change(batch, cid, node => {
+        const count = Math.max(0, (node?.count ?? 0) + change)
+        const hasLinks = this.#rowsOf(key).length > 0
+        if (count === 0 && hasLinks) batch.put(this.#queue, key, PRESENT)
+        else batch.delete(this.#queue, key)
+        if (count === 0 && !hasLinks) return undefined
+        return { codec: cid.code, isExpanded: false, isComplete: false, ...node, count }
+      })
+    })
+  }
+
+  /** Replaces the links of an expanded node. What is beneath it has to be looked at again. */
+  async relink(cid: CID, links: readonly DagLink[]): Promise<void> {
+    await this.#write(batch => {
+      for (const at of this.#rowsOf(nodeKey(cid))) this.#dropRow(batch, at)
+      this.#mark(batch, cid, { isExpanded: false, isComplete: false })
+    })
+    await this.expand(cid, links)
   }
 
   /** True where a release is to go on. */
@@ -134,7 +190,7 @@ export class PinLedger {
 
   /** Uncounts a slice of what released nodes link to. */
   release(): Promise<void> {
-    return this.#index.write(batch => {
+    return this.#write(batch => {
       let left = LINKS_PER_RELEASE
       for (const key of this.#queue.keys()) {
         left -= this.#releaseNode(batch, key, left)
@@ -151,22 +207,37 @@ export class PinLedger {
     let work = 1
     for (const at of this.#rowsOf(key)) {
       if (work >= maxLinks) return work
-      for (const link of decodeRow(this.#links.get(at) ?? new Uint8Array())) {
-        this.#decrement(batch, link.cid)
-        work += 1
-      }
-      batch.delete(this.#links, at)
+      work += this.#dropRow(batch, at)
     }
     batch.delete(this.#queue, key)
     this.#change(batch, cid, () => undefined)
     return work
   }
 
+  /** Uncounts the ends of a row of links and deletes it. Returns how many there were. */
+  #dropRow(batch: WriteBatch, key: Uint8Array): number {
+    let links = 0
+    for (const { cid } of decodeRow(this.#links.get(key) ?? new Uint8Array())) {
+      this.#decrement(batch, { table: 'pin-links', key }, cid)
+      links += 1
+    }
+    batch.delete(this.#links, key)
+    return links
+  }
+
+  #write(change: (batch: WriteBatch) => void): Promise<void> {
+    return this.#index.write(change).catch(error => {
+      this.#observer?.undone()
+      throw error
+    })
+  }
+
   #rowsOf(key: Uint8Array): Uint8Array[] {
     return [...this.#links.keys({ from: rowKey(key, 0), to: rowKey(key, PAST_ROWS) })]
   }
 
-  #increment(batch: WriteBatch, cid: CID): void {
+  #increment(batch: WriteBatch, { table, key }: Owner, cid: CID): void {
+    this.#observer?.owned(table, key, cid, 1)
     this.#change(batch, cid, node => {
       // Its release, if it was on its way, is off.
       if (node?.count === 0) batch.delete(this.#queue, nodeKey(cid))
@@ -179,7 +250,8 @@ export class PinLedger {
     })
   }
 
-  #decrement(batch: WriteBatch, cid: CID): void {
+  #decrement(batch: WriteBatch, owner: Owner, cid: CID): void {
+    this.#observer?.owned(owner.table, owner.key, cid, -1)
     this.#change(batch, cid, node => {
       if (!node) return undefined
       const count = node.count - 1
@@ -199,7 +271,10 @@ export class PinLedger {
     const hash = cid.multihash.bytes
     const nodes = decodeCounts(this.#counts.get(hash))
     const others = nodes.filter(({ codec }) => codec !== cid.code)
-    const changed = change(nodes.find(({ codec }) => codec === cid.code))
+    const node = nodes.find(({ codec }) => codec === cid.code)
+    const changed = change(node)
+    const added = (changed?.count ?? 0) - (node?.count ?? 0)
+    if (added !== 0) this.#observer?.counted(cid, added)
     const left = changed ? [...others, changed] : others
     if (left.length > 0) batch.put(this.#counts, hash, encodeCounts(left))
     else if (nodes.length > 0) batch.delete(this.#counts, hash)

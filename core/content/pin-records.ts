@@ -68,6 +68,12 @@ export function rowKey(key: Uint8Array, row: number): Uint8Array {
   return Buffer.concat([key, Uint8Array.of(row >>> 8, row & 0xff)])
 }
 
+/** Whose links lie at the key of a row, and which row it is. */
+export function nodeOfRow(key: Uint8Array): { node: Uint8Array; row: number } {
+  const [high = 0, low = 0] = key.subarray(-2)
+  return { node: key.subarray(0, -2), row: (high << 8) | low }
+}
+
 /** CIDv1 and total bytes (0: unknown) of each link. */
 export function encodeRow(links: readonly DagLink[]): Uint8Array {
   return Buffer.concat(

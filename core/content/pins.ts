@@ -13,6 +13,7 @@ import { type Hold, Holds } from './holds.ts'
 import { PinCheck } from './pin-check.ts'
 import { PinLedger } from './pin-ledger.ts'
 import { cidOfKey, decodePin, encodePin, nodeKey } from './pin-records.ts'
+import { type PinVerifyOptions, type PinVerifyReport, verifyPins } from './pin-verification.ts'
 import { PinWalk } from './pin-walk.ts'
 import { Turns } from './turns.ts'
 import type { DagLink } from './walk.ts'
@@ -34,6 +35,11 @@ export interface PinsSettings {
 export interface PinKeeper extends Pins {
   /** Keeps what is told to it from eviction, until it is released: for content that isn't pinned yet. */
   hold(): Hold
+  /**
+   * Looks whether every count is right, beside whatever is pinned and unpinned meanwhile, and puts right what isn't where
+   * `repair` says so. One at a time.
+   */
+  verify(options: PinVerifyOptions): Promise<PinVerifyReport>
   /**
    * Brings the index in line with the vault, and goes on in the background with pins and releases that a stop or a kill
    * had cut short.
@@ -71,6 +77,7 @@ class NodePins implements PinKeeper {
   readonly #pinning = new Set<string>()
   #releasing: Promise<void> | undefined
   #resuming: Promise<void> | undefined
+  #verifying: Promise<unknown> = Promise.resolve()
 
   constructor({ storage, blocks, events, log, now = Date.now }: PinsDependencies, settings: PinsSettings) {
     this.#storage = storage
@@ -110,9 +117,9 @@ class NodePins implements PinKeeper {
     await this.#turns.take(nodeKey(cid), { signal: this.#untilStop(signal), preempts: removed }, async () => {
       if (!this.get(cid)) throw notPinned()
       await this.#forget(cid)
-      this.#events.emit('content:unpinned', { cid })
     })
-    await this.#releaseAll()
+    // Only then can the blocks go: who hears of it looks for them.
+    await this.#releaseAll().finally(() => this.#events.emit('content:unpinned', { cid }))
   }
 
   get(cid: CID): Pin | undefined {
@@ -141,6 +148,23 @@ class NodePins implements PinKeeper {
     return this.#holds.open()
   }
 
+  verify(options: PinVerifyOptions): Promise<PinVerifyReport> {
+    const signal = this.#untilStop(options.signal)
+    const turn = this.#verifying.then(() =>
+      verifyPins(
+        { ...options, signal },
+        {
+          storage: this.#storage,
+          ledger: this.#ledger,
+          reopen: pin => this.#save({ ...pin, state: 'pinning' }),
+          releaseAll: () => this.#releaseAll(),
+        },
+      ),
+    )
+    this.#verifying = turn.catch(() => undefined)
+    return turn
+  }
+
   async start(): Promise<void> {
     const unfinished: Pin[] = []
     const changes: Promise<void>[] = []
@@ -167,6 +191,7 @@ class NodePins implements PinKeeper {
     await this.#resuming
     await this.#turns.idle()
     await this.#releasing
+    await this.#verifying
   }
 
   /** What was damaged on disk counts as absent: a pin that lost blocks to that is made whole again. */

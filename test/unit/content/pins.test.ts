@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as dagCbor from '@ipld/dag-cbor'
-import * as dagPb from '@ipld/dag-pb'
 import fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
@@ -22,6 +21,7 @@ import {
   turnsUntil,
   unavailable,
 } from '../../helpers/content-node.ts'
+import { arbitraryDag, type Dag, makeDag } from '../../helpers/dag.ts'
 
 const MIB = 1024 * 1024
 const tiny = { ...UNIXFS_V1_2025, chunkBytes: 16, maxLinks: 3 }
@@ -41,33 +41,6 @@ t.test('what pins hold comes in pages', async t => {
   }
   t.same(pages, held)
 })
-
-interface Dag {
-  /** Children come before parents; the last is the root of most. */
-  readonly cids: readonly CID[]
-  readonly storage: Storage
-}
-
-/** A DAG whose node `at` links to earlier ones: leaves are raw, others dag-cbor and dag-pb in turn. */
-async function makeDag(links: readonly (readonly number[])[]): Promise<Dag> {
-  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
-  const cids: CID[] = []
-  for (const [at, targets] of links.entries()) {
-    const ends = targets.map(target => cids[target]).filter(end => end !== undefined)
-    const [codec, bytes] = encodeNode(at, ends)
-    const cid = cidOf(codec, bytes)
-    await storage.blocks.put(cid, bytes)
-    cids.push(cid)
-  }
-  return { cids, storage }
-}
-
-function encodeNode(at: number, ends: readonly CID[]): readonly [codec: number, bytes: Uint8Array] {
-  if (ends.length === 0) return [raw.code, Uint8Array.of(at, at >>> 8)]
-  if (at % 2 === 0) return [dagCbor.code, dagCbor.encode({ at, ends: [...ends, ends[0]] })]
-  const Links = ends.map(Hash => ({ Name: '', Tsize: 10, Hash }))
-  return [dagPb.code, dagPb.encode({ Data: Uint8Array.of(at, at >>> 8), Links })]
-}
 
 /** Counts as the definition says: pinned parents, each once, and 1 for a pin. */
 async function naiveCounts({ storage }: Dag, roots: Iterable<CID>): Promise<Record<string, number>> {
@@ -95,9 +68,6 @@ function assertEmpty(t: Test, { storage }: TestNode): void {
     t.equal(storage.index.bucket(name).size(), 0, name)
   }
 }
-
-const arbitraryLinks = fc.array(fc.uniqueArray(fc.nat(30), { maxLength: 6 }), { minLength: 1, maxLength: 25 })
-const arbitraryDag = arbitraryLinks.map(links => links.map((ends, at) => ends.filter(end => end < at)))
 
 t.test('property: counts are what a recount gives, whatever is pinned and unpinned', async t => {
   await fc.assert(

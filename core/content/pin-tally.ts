@@ -1,0 +1,74 @@
+/** Sums, by node, of how often it is owned less how often it is counted: 0 where the ledger is right. */
+export interface PinTally {
+  add(node: Uint8Array, change: number): void
+}
+
+const BUCKETS = 65_536
+
+/** By the last bytes of the multihash, which are as good as random. */
+function bucketOf(node: Uint8Array): number {
+  return mixed(node) >>> 16
+}
+
+/** The codec, which is in the last bytes of a node's key, is mixed in. */
+function mixed(node: Uint8Array): number {
+  let state = 0x811c9dc5
+  for (let at = Math.max(0, node.length - 12); at < node.length; at++) {
+    state = Math.imul(state ^ (node[at] ?? 0), 0x01000193)
+  }
+  state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d)
+  return (state ^ (state >>> 13)) >>> 0
+}
+
+/**
+ * A tally of any number of nodes in half a megabyte. Each bucket has the sum of its nodes' changes, and the same sum
+ * weighted by what the node's key hashes to, so that two wrong counts don't hide each other.
+ */
+export class SketchTally implements PinTally {
+  readonly #sums = new Int32Array(BUCKETS)
+  readonly #weighted = new Int32Array(BUCKETS)
+
+  add(node: Uint8Array, change: number): void {
+    const weight = mixed(node)
+    const bucket = weight >>> 16
+    this.#sums[bucket] = (this.#sums[bucket] ?? 0) + change
+    this.#weighted[bucket] = (this.#weighted[bucket] ?? 0) + Math.imul(change, weight | 1)
+  }
+
+  /** Buckets with a node whose sum isn't 0. */
+  wrong(): number[] {
+    const wrong: number[] = []
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      if (this.#sums[bucket] !== 0 || this.#weighted[bucket] !== 0) wrong.push(bucket)
+    }
+    return wrong
+  }
+}
+
+/** A tally of each node in some buckets. */
+export class ExactTally implements PinTally {
+  readonly #buckets: ReadonlySet<number>
+  readonly #sums = new Map<string, number>()
+
+  constructor(buckets: Iterable<number>) {
+    this.#buckets = new Set(buckets)
+  }
+
+  add(node: Uint8Array, change: number): void {
+    if (!this.#buckets.has(bucketOf(node))) return
+    const key = Buffer.from(node.buffer, node.byteOffset, node.byteLength).toString('latin1')
+    const sum = (this.#sums.get(key) ?? 0) + change
+    if (sum === 0) this.#sums.delete(key)
+    else this.#sums.set(key, sum)
+  }
+
+  /** Nodes whose sum isn't 0, by key. */
+  *wrong(): Generator<readonly [node: Uint8Array, change: number], void, void> {
+    for (const [key, change] of this.#sums) yield [Buffer.from(key, 'latin1'), change]
+  }
+}
+
+/** How many buckets an exact tally may have at a time, so that it holds about `maxNodes` of `nodes`. */
+export function bucketsWithin(maxNodes: number, nodes: number): number {
+  return Math.max(1, Math.floor((maxNodes * BUCKETS) / Math.max(1, nodes)))
+}
