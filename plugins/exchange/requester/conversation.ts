@@ -145,7 +145,7 @@ export class Conversation {
   #flush(): void {
     if (this.#sending) return
     this.#sending = true
-    queueMicrotask(() => void this.#send())
+    setImmediate(() => void this.#send())
   }
 
   async #send(): Promise<void> {
