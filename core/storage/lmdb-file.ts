@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import {
   closeSync,
   existsSync,
   fstatSync,
   openSync,
   readSync,
+  rmSync,
   statfsSync,
   statSync,
+  symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { storageError } from './errors.ts'
@@ -16,6 +20,8 @@ export const LMDB_PAGE_BYTES = 4096
 export const LMDB_DATA_FILE = 'data.mdb'
 const LOCK_FILE = 'lock.mdb'
 
+/** Holds files in memory, on every Linux: shm_overview(7). */
+const MEMORY_DIRECTORY = '/dev/shm'
 /** More than LMDB's lock file takes for its 126 readers. */
 const LOCK_FILE_BYTES = 3 * LMDB_PAGE_BYTES
 /** What a new environment writes before its first commit, with room to spare. */
@@ -29,11 +35,11 @@ const NO_ROOT = 0xffff_ffff_ffff_ffffn
 
 /**
  * Makes sure that LMDB can open the environment in `directory`, since it doesn't fail but crash where a data file is
- * none, or where the disk has no room for the lock file that it maps.
+ * none, or where there is no room for the lock file that it maps. To be disposed of when LMDB has opened.
  *
  * @throws SkepError STORAGE_UNREADABLE, STORAGE_FULL
  */
-export function prepareEnvironment(directory: string): void {
+export function prepareEnvironment(directory: string): Disposable {
   const problem = problemOf(join(directory, LMDB_DATA_FILE))
   if (problem) throw storageError('STORAGE_UNREADABLE', `${join(directory, LMDB_DATA_FILE)} ${problem}`)
   if (isEmpty(join(directory, LMDB_DATA_FILE))) {
@@ -42,10 +48,42 @@ export function prepareEnvironment(directory: string): void {
       throw storageError('STORAGE_FULL', `no room on disk for ${directory}`)
   }
   const lock = join(directory, LOCK_FILE)
+  // A crash in the middle of a start may have left the link.
+  rmSync(lock, { force: true })
+  const inMemory = lockInMemory(lock)
+  if (inMemory) return inMemory
   try {
-    if (isEmpty(lock)) writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 })
+    writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 })
   } catch (cause) {
     throw storageError('STORAGE_FULL', `no room on disk for ${lock}`, { cause })
+  }
+  return { [Symbol.dispose]() {} }
+}
+
+/**
+ * Has LMDB find its lock file in memory, without a name. LMDB notes there who reads, through a map: on disk every read makes
+ * a page dirty, which the kernel writes back twice a minute, journal and all, some 50 MB a day of a node that only reads.
+ * One process holds the directory (`lock.ts`), so nobody else looks for the file. Undefined where there is no such place.
+ */
+function lockInMemory(lock: string): Disposable | undefined {
+  const file = join(MEMORY_DIRECTORY, `skep-${randomUUID()}`)
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(file, 'wx+', 0o600)
+    // Takes the memory now: where there is none, a write here fails, and one through the map would kill the process.
+    writeSync(descriptor, Buffer.alloc(LOCK_FILE_BYTES))
+    symlinkSync(`/proc/self/fd/${descriptor}`, lock)
+  } catch {
+    if (descriptor !== undefined) closeSync(descriptor)
+    return undefined
+  } finally {
+    rmSync(file, { force: true })
+  }
+  return {
+    [Symbol.dispose]() {
+      rmSync(lock, { force: true })
+      closeSync(descriptor)
+    },
   }
 }
 

@@ -64,7 +64,7 @@ export class LmdbStore implements KeyValueStore {
   constructor(options: LmdbOptions, dependencies: LmdbDependencies) {
     this.#options = options
     this.#dependencies = dependencies
-    prepareEnvironment(options.directory)
+    using _ = prepareEnvironment(options.directory)
     this.#root = open(options.directory, {
       ...BINARY,
       pageSize: LMDB_PAGE_BYTES,

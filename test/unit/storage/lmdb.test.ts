@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { LmdbStore } from '../../../core/storage/lmdb.ts'
 
@@ -17,4 +18,23 @@ t.test('a closed environment says so, whatever is asked of it', async t => {
   t.throws(() => store.bucket('meta'), closed)
   t.throws(() => store.table('demo/new'), closed)
   await t.rejects(store.copyTo('/nowhere'), closed)
+})
+
+t.test('a store that is read leaves nothing to write back', async t => {
+  const directory = t.testdir({ 'lock.mdb': t.fixture('symlink', '/proc/self/fd/0') })
+  const open = (): LmdbStore =>
+    new LmdbStore(
+      { directory, environment: 'index', mapBytes: 1024 * 1024 },
+      { onFatal: () => t.fail('fatal') },
+    )
+  for (const round of [1, 2]) {
+    const store = open()
+    const things = store.bucket('demo/things')
+    await store.write(batch => batch.put(things, Buffer.from('round'), Buffer.of(round)))
+    t.same(readdirSync(directory), ['data.mdb'], 'its lock is in memory, whatever a crash left of it')
+    const maps = readFileSync('/proc/self/maps', 'utf8')
+    t.match(maps, /\/dev\/shm\/skep-\S+ \(deleted\)/, 'under no name')
+    t.equal(things.get(Buffer.from('round'))?.[0], round)
+    await store.close()
+  }
 })
