@@ -1,6 +1,8 @@
+import { randomInt } from 'node:crypto'
 import { Command, InvalidArgumentError } from 'commander'
 import { add } from './add.ts'
 import { caps } from './caps.ts'
+import { crash } from './crash.ts'
 import { idle } from './idle.ts'
 import type { BenchRow } from './row.ts'
 import { startup } from './startup.ts'
@@ -82,7 +84,9 @@ program
 
 program
   .command('caps')
-  .description('upload and download under a cap, over loopback, and a peer of the local network, which is exempt')
+  .description(
+    'upload and download under a cap, over loopback, and a peer of the local network, which is exempt',
+  )
   .option('--megabytes-per-second <n>', 'the cap', positiveInteger, 4)
   .option('--seconds <n>', 'how long to measure', positiveInteger, 30)
   .option('--json', 'one JSON object a line')
@@ -94,5 +98,17 @@ program
   .option('--seconds <n>', 'how long', positiveInteger, 60)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await idle(options), json))
+
+program
+  .command('crash')
+  .description('kills a node at random moments of all that changes its store, and looks at what is left')
+  .option('--cuts <n>', 'how often', positiveInteger, 200)
+  .option(
+    '--seed <n>',
+    'for the same contents, operations and moments again (default: a new one)',
+    positiveInteger,
+  )
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, cuts, seed = randomInt(1, 2 ** 31) }) => print(await crash({ cuts, seed }), json))
 
 await program.parseAsync()

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type Client, createClient } from '../../../core/cli/client.ts'
+import { QUIET } from '../../../test/helpers/quiet-node.ts'
+import { SkepProcess } from '../../../test/helpers/skep-process.ts'
+
+const CLI = fileURLToPath(new URL('../../../core/cli/main.ts', import.meta.url))
+
+/** Small, so that the store is full most of the time. */
+export const VICTIM_BYTES = 48 * 1024 * 1024
+
+/** The node that is killed. */
+export class Victim {
+  readonly client: Client
+  readonly #process: SkepProcess
+
+  private constructor(process: SkepProcess) {
+    this.#process = process
+    this.client = createClient(join(process.directory, 'skep.sock'))
+  }
+
+  /** Resolves when it answers. */
+  static async start(directory: string): Promise<Victim> {
+    return new Victim(await SkepProcess.start(directory, VICTIM_ARGS))
+  }
+
+  /** Kills it `delayMs` after it was spawned, which may be before it is up; resolves when it is gone. */
+  static async killWhileStarting(directory: string, delayMs: number): Promise<void> {
+    const command = [CLI, 'start', '--data', directory, ...VICTIM_ARGS]
+    const child = spawn(process.execPath, command, { stdio: 'ignore' })
+    const ended = once(child, 'exit')
+    await setTimeout(delayMs)
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  async kill(): Promise<void> {
+    await this.#process.end('SIGKILL')
+  }
+}
+
+const VICTIM_ARGS = [
+  ...QUIET,
+  ...['--set', `storage.maxBytes=${VICTIM_BYTES}`, '--set', 'storage.minFreeDiskBytes=0'],
+  ...['--log-level', 'fatal'],
+]
