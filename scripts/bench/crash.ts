@@ -19,7 +19,7 @@ export interface CrashOptions {
 }
 
 /** What is cut: what a user asks of a node, its start, and a migration. */
-const CUT = [...Object.keys(OPERATIONS), 'start', 'migrate'] as const
+export const CUT = [...Object.keys(OPERATIONS), 'start', 'migrate'] as const
 
 /** A first guess of how long a deed takes; then it is measured. */
 const FIRST_GUESS_MS = 400
