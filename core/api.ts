@@ -56,3 +56,4 @@ export {
   Storage,
   type WaitOptions,
 } from './storage/storage.ts'
+export { untilAborted } from './until-aborted.ts'

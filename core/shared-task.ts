@@ -1,3 +1,5 @@
+import { untilAborted } from './until-aborted.ts'
+
 /** Work that several callers wait for: it runs once, and is aborted when the last of them has given up. */
 export class SharedTask<T> {
   readonly #controller = new AbortController()
@@ -23,16 +25,7 @@ export class SharedTask<T> {
   async join(signal?: AbortSignal): Promise<T> {
     this.#waiters += 1
     try {
-      if (!signal) return await this.#result
-      const { promise: aborted, reject } = Promise.withResolvers<never>()
-      const onAbort = (): void => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-      try {
-        signal.throwIfAborted()
-        return await Promise.race([this.#result, aborted])
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
+      return await untilAborted(this.#result, signal)
     } finally {
       this.#waiters -= 1
       if (this.#waiters === 0 && !this.#isOver) {

@@ -1,4 +1,5 @@
 import type { WaitOptions } from '../storage/storage.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 interface Turn {
   readonly controller: AbortController
@@ -28,7 +29,7 @@ export class Turns {
       if (preempts) other.controller.abort(preempts)
       else if (other.yields)
         other.controller.abort(new Error('another operation on the same content goes first'))
-      await unlessAborted(other.over, signal)
+      await untilAborted(other.over, signal)
     }
     return this.#run(text, { signal, yields: false }, task)
   }
@@ -59,18 +60,5 @@ export class Turns {
       this.#running.delete(text)
       resolve()
     }
-  }
-}
-
-async function unlessAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (!signal) return promise
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

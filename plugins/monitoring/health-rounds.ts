@@ -1,4 +1,4 @@
-import { type Health, messageOf } from '../../core/api.ts'
+import { type Health, messageOf, untilAborted } from '../../core/api.ts'
 import { monitoringError } from './errors.ts'
 import type { Outcome, Probe } from './probes.ts'
 
@@ -91,15 +91,6 @@ export class HealthRounds {
       clearTimeout(timer)
     }
   }
-}
-
-/** Also ends where `promise` doesn't heed the signal. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    if (signal.aborted) reject(signal.reason)
-    promise.then(resolve, reject)
-  })
 }
 
 const ORDER: readonly Health['status'][] = ['ok', 'degraded', 'failed']
