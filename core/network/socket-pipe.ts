@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import type { OnReadOpts } from 'node:net'
+import { finished } from 'node:stream/promises'
 import type { TLSSocket } from 'node:tls'
 import { discard } from '../owned-bytes.ts'
 import type { WaitOptions } from '../storage/storage.ts'
@@ -17,6 +17,8 @@ export class SocketIntake {
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   #sink: PipeSink | undefined
   #isDirect = false
+  /** Arrived before anybody listened: no more than the TLS engine had at hand. */
+  #early: Uint8Array[] = []
 
   /** For `onread` of the socket's options. */
   readonly options: OnReadOpts = {
@@ -26,14 +28,18 @@ export class SocketIntake {
       return space ?? this.#scratch
     },
     callback: bytes => {
-      if (this.#isDirect) this.#sink?.filled(bytes)
-      else this.#sink?.accept([this.#scratch.subarray(0, bytes)], { lent: true })
-      return true
+      const sink = this.#sink
+      if (sink && this.#isDirect) sink.filled(bytes)
+      else if (sink) sink.accept([this.#scratch.subarray(0, bytes)], { lent: true })
+      else this.#early.push(new Uint8Array(this.#scratch.subarray(0, bytes)))
+      // Without a sink the socket stops reading until it is resumed.
+      return sink !== undefined
     },
   }
 
   attach(sink: PipeSink): void {
     this.#sink = sink
+    if (this.#early.length > 0) sink.accept(this.#early.splice(0))
   }
 }
 
@@ -70,8 +76,13 @@ export class SocketPipe implements Pipe {
     })
     socket.on('close', () => this.#leave())
     socket.on('drain', () => this.#drain())
-    if (this.#intake) this.#intake.attach(sink)
-    else socket.on('data', chunk => sink.accept([chunk]))
+    if (this.#intake) {
+      this.#intake.attach(sink)
+      if (socket.readableEnded) this.#finish()
+      else if (!this.#paused) socket.resume()
+    } else {
+      socket.on('data', chunk => sink.accept([chunk]))
+    }
   }
 
   async send(
@@ -86,10 +97,10 @@ export class SocketPipe implements Pipe {
     }
     this.#sink?.moved()
     while (!takesMore && this.#socket.writableNeedDrain) {
-      if (this.#socket.destroyed) throw this.#failure ?? new Error('it ended before all was sent')
       this.#drained ??= Promise.withResolvers()
       await untilAborted(this.#drained.promise, signal)
     }
+    if (this.#socket.destroyed) throw this.#failure ?? new Error('it ended before all was sent')
   }
 
   pause(): void {
@@ -105,9 +116,8 @@ export class SocketPipe implements Pipe {
   async close({ signal }: WaitOptions): Promise<void> {
     const socket = this.#socket
     if (socket.destroyed || socket.writableFinished) return
-    const finished = once(socket, 'finish', { signal })
     if (!socket.writableEnded) socket.end()
-    await finished
+    await finished(socket, { readable: false, signal, cleanup: true })
   }
 
   abort(reason: Error): void {
