@@ -131,6 +131,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     access: core.control.access,
     content,
     pins,
+    storage,
     network: corePort,
     state,
     config,

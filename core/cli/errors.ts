@@ -18,6 +18,7 @@ export const cliError = defineErrors({
   OUTPUT_TYPE_DIFFERS: 'Choose another name with -o, or remove what is there yourself.',
   OUTPUT_FAILED: 'Check the directory, its permissions and the free space.',
   OUTPUT_REFUSED: 'Take single files of the tree with `skep cat`.',
+  REFERENCES_WRONG: 'Put it right with `skep storage verify-refs --repair`.',
   UNEXPECTED: 'This is a bug in skep: please report it with the output of SKEP_DEBUG=1.',
   LICENSES_NOT_HERE: 'Ask an executable, or look into the packages in node_modules: each has its own.',
   INTERRUPTED: 'Repeat the command: what has arrived is kept by the node.',

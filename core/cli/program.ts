@@ -26,7 +26,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'show, check and document the configuration',
     load: () => import('./commands/config.ts'),
   },
-  storage: { summary: 'repair the store of a stopped node', load: () => import('./commands/storage.ts') },
+  storage: {
+    summary: 'look into the store, check and repair it',
+    load: () => import('./commands/storage.ts'),
+  },
   version: { summary: 'tell the version', load: () => import('./commands/version.ts') },
 }
 

@@ -105,6 +105,12 @@ export class LmdbStore implements KeyValueStore {
     return promise
   }
 
+  /** Of the pages in use. */
+  get usedBytes(): number {
+    this.#checkOpen()
+    return this.#usedBytes()
+  }
+
   /** Number of the last transaction that changed something. */
   get lastTransaction(): number {
     this.#checkOpen()

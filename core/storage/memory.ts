@@ -18,11 +18,26 @@ export function createMemoryStorage({ maxBytes }: MemoryStorageOptions): Storage
     { periodMs: BOOKKEEPING_PERIOD_MS },
     { store: index, log: silentLogger },
   )
+  const blocks = new QuotaBlockStore({ maxBytes }, createMemoryShelf(index))
   return {
     index,
     vault,
     bookkeeping,
-    blocks: new QuotaBlockStore({ maxBytes }, createMemoryShelf(index)),
+    blocks,
+    async census() {
+      const quota = blocks.stats()
+      const nothing = { fileBytes: 0, usedBytes: 0 }
+      return {
+        quota,
+        inlineBlocks: quota.blocks,
+        segmentBlocks: 0,
+        segments: [],
+        segmentBytes: 0,
+        quarantine: { slots: 0, bytes: 0 },
+        index: nothing,
+        vault: { ...nothing, snapshotBytes: 0 },
+      }
+    },
     async probe({ signal } = {}) {
       signal?.throwIfAborted()
       await index.write(() => undefined)

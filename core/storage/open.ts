@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts'
 import { BlockIndex } from './block-index.ts'
 import { QuotaBlockStore } from './block-store.ts'
 import { BOOKKEEPING_PERIOD_MS, Bookkeeping } from './bookkeeping.ts'
+import { takeCensus } from './census.ts'
 import { syncDirectory } from './directory.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { DiskRoom } from './disk-room.ts'
@@ -114,13 +115,23 @@ export async function openStorage(
     )
     undo.defer(() => bookkeeping.close())
 
+    const blocks = new QuotaBlockStore({ maxBytes: options.maxBytes }, shelf)
+
     let closing: Promise<void> | undefined
     const held = undo.move()
     return {
       index,
       vault,
       bookkeeping,
-      blocks: new QuotaBlockStore({ maxBytes: options.maxBytes }, shelf),
+      blocks,
+      census: () =>
+        takeCensus({
+          directory,
+          index: blockIndex,
+          indexBytes: () => index.usedBytes,
+          vaultBytes: () => vault.usedBytes,
+          quota: () => blocks.stats(),
+        }),
       probe: probeOptions => proof.probe(index, probeOptions),
       close() {
         closing ??= held.disposeAsync()

@@ -104,7 +104,8 @@ export async function finishRebuild(directory: string): Promise<void> {
   await rm(draft, { recursive: true, force: true })
 }
 
-async function changePlaces(directory: string): Promise<void> {
+/** The draft of an index, whole and flushed, takes the place of the index. */
+export async function changePlaces(directory: string): Promise<void> {
   const [index, draft, old] = placesOf(directory)
   if (existsSync(index)) await rename(index, old)
   await rename(draft, index)

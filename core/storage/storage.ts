@@ -137,6 +137,31 @@ export interface StorageStats {
   readonly freeDiskBytes: number
 }
 
+/** All segments whose slots have one size. */
+export interface SegmentClass {
+  readonly slotBytes: number
+  readonly segments: number
+  /** As many as fit into the segments once they are full; of a segment that isn't, the file is shorter. */
+  readonly slots: number
+  /** By blocks, and by what is in quarantine. */
+  readonly takenSlots: number
+}
+
+/** What there is on disk, by kind. Sizes of files are what they take of the disk. */
+export interface StorageCensus {
+  readonly quota: StorageStats
+  /** Blocks that lie in the index. */
+  readonly inlineBlocks: number
+  readonly segmentBlocks: number
+  readonly segments: readonly SegmentClass[]
+  readonly segmentBytes: number
+  /** Slots that held damaged blocks. */
+  readonly quarantine: { readonly slots: number; readonly bytes: number }
+  /** What isn't in use of a file is free pages, which come to use again. */
+  readonly index: { readonly fileBytes: number; readonly usedBytes: number }
+  readonly vault: { readonly fileBytes: number; readonly usedBytes: number; readonly snapshotBytes: number }
+}
+
 /** What a probe of the storage rests on. */
 export interface StorageProof {
   /** How long ago the last write flushed; 0 where the probe wrote. */
@@ -156,6 +181,8 @@ export interface Storage {
    */
   readonly bookkeeping: KeyValueStore
   readonly blocks: BlockStore
+  /** Reads no block; some milliseconds for each hundred gigabytes. */
+  census(): Promise<StorageCensus>
   /**
    * Shows that the store works, or throws: it is writable, a value reads back, and a write has flushed within `maxAgeMs`. The
    * last real one will do, where nothing has failed since; else a value is written and flushed. Default: 0, a write each time.

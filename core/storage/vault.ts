@@ -59,6 +59,11 @@ export class Vault implements KeyValueStore {
     return this.#store.bucket(name)
   }
 
+  /** Of the pages in use. */
+  get usedBytes(): number {
+    return this.#store.usedBytes
+  }
+
   async write<T>(change: (batch: WriteBatch) => T): Promise<T> {
     const result = await this.#store.write(change)
     if (this.#dependencies.nowMs() - this.#snapshotMs >= SNAPSHOT_INTERVAL_MS) {

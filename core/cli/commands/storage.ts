@@ -1,44 +1,17 @@
 import type { Command } from 'commander'
-import { contextOf, examples, type Parts, print } from '../context.ts'
-import { ensureDataDirectory } from '../data-directory.ts'
-import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
+import { examples, type Parts } from '../context.ts'
+import { defineCompact } from './storage/compact.ts'
+import { defineRebuild } from './storage/rebuild.ts'
+import { defineStats } from './storage/stats.ts'
+import { defineVerifyRefs } from './storage/verify-refs.ts'
 
 export function define(command: Command, parts: Parts): void {
-  command.addHelpText('after', examples('skep stop; skep storage rebuild && skep start'))
+  command.addHelpText(
+    'after',
+    examples('skep storage stats', 'skep stop; skep storage compact && skep start'),
+  )
+  defineStats(command.command('stats'), parts)
+  defineVerifyRefs(command.command('verify-refs'), parts)
+  defineCompact(command.command('compact'), parts)
   defineRebuild(command.command('rebuild'), parts)
-}
-
-function defineRebuild(command: Command, parts: Parts): void {
-  addSettingsOptions(command)
-    .description(
-      'make the index again from the segment files, checking every block; the node has to be stopped',
-    )
-    .addHelpText('after', examples('skep stop; skep storage rebuild && skep start'))
-    .action(async (options: SettingsOptions) => {
-      const context = contextOf(command)
-      const { dataDirectory } = context
-      const { core } = await loadSettings(context, options, parts)
-      await ensureDataDirectory(dataDirectory, core.storage)
-      const [{ rebuildIndex }, { verifyBlock }, { createLogger }, { CID }, raw, digest] = await Promise.all([
-        import('../../storage/rebuild.ts'),
-        import('../../content/hashes.ts'),
-        import('../../logger.ts'),
-        import('multiformats/cid'),
-        import('multiformats/codecs/raw'),
-        import('multiformats/hashes/digest'),
-      ])
-      const verify = (hash: Uint8Array, bytes: Uint8Array): boolean =>
-        verifyBlock(CID.createV1(raw.code, digest.decode(hash)), bytes)
-      const report = await rebuildIndex(
-        { directory: dataDirectory, mapBytes: core.storage.mapBytes, verify },
-        { log: createLogger(core.log.level) },
-      )
-      const { blocks, inlineBlocks, segments, damaged } = report
-      print(
-        context,
-        report,
-        () =>
-          `${blocks + inlineBlocks} blocks indexed, ${blocks} of them from ${segments} segments; ${damaged} damaged`,
-      )
-    })
 }

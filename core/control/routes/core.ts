@@ -1,8 +1,9 @@
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Content } from '../../content/content.ts'
+import type { PinKeeper } from '../../content/pins.ts'
 import type { NetworkPort } from '../../network/network-port.ts'
-import type { Pins } from '../../services/pins.ts'
 import type { NodeState } from '../../state/node-state.ts'
+import type { Storage } from '../../storage/storage.ts'
 import type { ControlAccess } from '../access.ts'
 import type { Control } from '../control.ts'
 import { contentRoutes } from './content.ts'
@@ -10,12 +11,14 @@ import { fileRoutes } from './files.ts'
 import { nodeRoutes } from './node.ts'
 import { peerRoutes } from './peers.ts'
 import { pinRoutes } from './pins.ts'
+import { storageRoutes } from './storage.ts'
 
 /** What the routes of the core are made of. */
 export interface CoreServices {
   readonly access: ControlAccess
   readonly content: Content
-  readonly pins: Pins
+  readonly pins: PinKeeper
+  readonly storage: Storage
   readonly network: Pick<NetworkPort, 'dial' | 'ping'>
   readonly state: Pick<NodeState, 'status'>
   readonly config: Pick<LoadedConfig, 'entries'>
@@ -29,5 +32,6 @@ export function addCoreRoutes(control: Control, services: CoreServices): void {
   control.routes(contentRoutes(services))
   if (services.access === 'owner') control.routes(fileRoutes(services))
   control.routes(pinRoutes(services))
+  control.routes(storageRoutes(services))
   control.routes(peerRoutes(services))
 }

@@ -32,6 +32,9 @@ const COMMANDS = [
   'config check',
   'config docs',
   'storage',
+  'storage stats',
+  'storage verify-refs',
+  'storage compact',
   'storage rebuild',
   'version',
 ]
