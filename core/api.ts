@@ -12,7 +12,15 @@ export {
   type ImportEntry,
   type ListEntry,
 } from './content/content.ts'
-export { isHashAllowed, MAX_BLOCK_BYTES, multihashOf, verifyBlock, verifyLargeBlock } from './content/hashes.ts'
+export {
+  isHashAllowed,
+  MAX_BLOCK_BYTES,
+  multihashOf,
+  verifyBlock,
+  verifyLargeBlock,
+} from './content/hashes.ts'
+export { type DagLink, linksOf, mayHaveLinks } from './content/walk.ts'
+export { answerWithEvents } from './control/answers.ts'
 export { Control } from './control/control.ts'
 export { defineErrors, isSkepError, messageOf, SkepError } from './errors.ts'
 export { Events, type EvidenceKind, type NodeEvents } from './events.ts'
@@ -48,7 +56,10 @@ export { Exchange, type ExchangeSession, type FetchOptions } from './services/ex
 export { type Pin, Pins } from './services/pins.ts'
 export { NodeState, type NodeStatus } from './state/node-state.ts'
 export { type PeerSummary, Peers } from './state/peer-state.ts'
+export { diskBytesOf } from './storage/size-classes.ts'
 export {
+  type BlockCheck,
+  type BlockEntry,
   type BlockStore,
   type Bucket,
   type Evictor,

@@ -6,4 +6,5 @@ export const catalogue: Catalogue = {
   discovery: () => import('./discovery/index.ts'),
   exchange: () => import('./exchange/index.ts'),
   monitoring: () => import('./monitoring/index.ts'),
+  verification: () => import('./verification/index.ts'),
 }

@@ -18,6 +18,9 @@ export const cliError = defineErrors({
   OUTPUT_TYPE_DIFFERS: 'Choose another name with -o, or remove what is there yourself.',
   OUTPUT_FAILED: 'Check the directory, its permissions and the free space.',
   OUTPUT_REFUSED: 'Take single files of the tree with `skep cat`.',
+  CONTENT_DAMAGED:
+    'Connect to a peer that has a good copy (`skep connect`): the node then repairs what is pinned by itself.',
+  VERIFICATION_OFF: 'Add `verification:` to the plugins of its configuration, and start it again.',
   REFERENCES_WRONG: 'Put it right with `skep storage verify-refs --repair`.',
   UNEXPECTED: 'This is a bug in skep: please report it with the output of SKEP_DEBUG=1.',
   LICENSES_NOT_HERE: 'Ask an executable, or look into the packages in node_modules: each has its own.',

@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   cat: { summary: "write a file's bytes to stdout", load: () => import('./commands/cat.ts') },
   ls: { summary: 'list a directory', load: () => import('./commands/ls.ts') },
   pin: { summary: 'say what the node keeps: add, rm, ls', load: () => import('./commands/pin.ts') },
+  verify: {
+    summary: 'verify what is held, and tell what is damaged',
+    load: () => import('./commands/verify.ts'),
+  },
   peers: { summary: 'list the peers the node has met', load: () => import('./commands/peers.ts') },
   connect: { summary: 'connect to a peer', load: () => import('./commands/connect.ts') },
   plugins: { summary: 'list the plugins and how they are', load: () => import('./commands/plugins.ts') },
