@@ -84,7 +84,8 @@ export class Ledger implements Asker {
     for (const entry of entries) if (entry.cancel) this.#cancel(keyOf(entry.cid))
     for (const entry of byPriority(entries)) if (!entry.cancel) this.#takeWant(entry)
     while (!this.#ended && this.#presences.size >= MAX_WAITING_PRESENCES) {
-      this.#room = Promise.withResolvers()
+      // One for all of the peer's streams.
+      this.#room ??= Promise.withResolvers()
       await this.#room.promise
     }
   }
@@ -124,7 +125,7 @@ export class Ledger implements Asker {
     this.#forgetAll()
     this.#ended = true
     this.#presences.clear()
-    this.#room?.resolve()
+    this.#makeRoom()
   }
 
   #takeWant({ cid, type, sendDontHave }: BitswapEntry): void {
@@ -195,13 +196,13 @@ export class Ledger implements Asker {
     try {
       while (!this.#ended && this.#presences.size + this.#ready.length > 0) {
         await this.#sendOne(this.#nextPresences(), this.#nextBlocks())
-        if (this.#presences.size < MAX_WAITING_PRESENCES) this.#room?.resolve()
+        if (this.#presences.size < MAX_WAITING_PRESENCES) this.#makeRoom()
       }
     } catch {
       // It takes nothing: what it wants by then it has to ask for again.
       this.#forgetAll()
       this.#presences.clear()
-      this.#room?.resolve()
+      this.#makeRoom()
     } finally {
       this.#sending = false
     }
@@ -233,6 +234,11 @@ export class Ledger implements Asker {
 
   #shipped(shipped: Omit<Shipped, 'protocol'>): void {
     this.#host.shipped(this.#peer, { ...shipped, protocol: BITSWAP.id })
+  }
+
+  #makeRoom(): void {
+    this.#room?.resolve()
+    this.#room = undefined
   }
 
   #nextPresences(): { cid: CID; status: Status }[] {

@@ -155,7 +155,9 @@ export class ServeStream implements Asker {
 
   async #send(): Promise<void> {
     try {
-      for (let shipment = this.#outbox.ship(); shipment; shipment = this.#outbox.ship()) {
+      while (!this.#ended) {
+        const shipment = this.#outbox.ship()
+        if (!shipment) return
         for (const { id } of shipment.answers) this.#open.delete(id)
         await this.#sendOne(shipment)
         if (this.#outbox.size < MAX_WAITING_ANSWERS) this.#room?.resolve()

@@ -4,7 +4,7 @@ import { CID } from 'multiformats/cid'
 import t from 'tap'
 import type { Channel } from '../../../core/api.ts'
 import { SLOT_HEADER_BYTES } from '../../../core/storage/size-classes.ts'
-import { encodeRequest, MAX_WANTS, Mode, Status } from '../../../plugins/exchange/wire/codec.ts'
+import { decodeReply, encodeRequest, MAX_WANTS, Mode, Status } from '../../../plugins/exchange/wire/codec.ts'
 import { glutton } from '../../chaos/exchange/glutton.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { startNode } from '../network/nodes.ts'
@@ -288,3 +288,32 @@ t.test('a stream that ends well is closed', async t => {
   await closed
   await eventually('the server to let go', () => holder.details().requesters === 0 || undefined)
 })
+
+t.test(
+  'who closes its side before it has read all gets no more, and everything is given back once',
+  async t => {
+    const holder = await startExchange(t)
+    const node = await startNode(t)
+    const blocks = randomBlocks(8, MIB)
+    await holder.hold(blocks)
+    await connect(node, holder)
+    const channel = await open(node, holder)
+    await ask(
+      channel,
+      blocks.map((block, id) => ({ id, block })),
+    )
+    await eventually(
+      'blocks to wait unread',
+      async () => (await holder.metric('read_ahead_bytes')) > 4 * MIB || undefined,
+    )
+    await channel.close()
+    await eventually('the server to let go', () => holder.details().requesters === 0 || undefined)
+    const ended = once(channel.signal, 'abort')
+    for (let message = await channel.read(); message; message = await channel.read()) {
+      for (const { length } of decodeReply(message).answers) await channel.readPayload(length)
+    }
+    await ended
+    t.equal(await holder.metric('read_ahead_bytes'), 0)
+    t.ok(holder.details().blocksSent < blocks.length)
+  },
+)

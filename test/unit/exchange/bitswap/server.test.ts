@@ -134,3 +134,25 @@ t.test('who leaves gives back what was read for it', async t => {
   await eventually('room', async () => (await holder.metric('read_ahead_bytes')) === 0 || undefined)
   t.match(holder.details(), { queuedWants: 0, bitswap: { servedPeers: 0 } })
 })
+
+t.test('who reads its answers late is waited for on each of its streams', async t => {
+  const holder = await startExchange(t)
+  const reading = Promise.withResolvers<void>()
+  const peer = await startBitswapScript(t, () => reading.promise)
+  await connect(peer, holder)
+  const lists = Array.from({ length: 20 }, () => randomBlocks(2400, 8))
+  await Promise.all(lists.map(blocks => peer.send(holder, { entries: blocks.map(block => wantOf(block)) })))
+  const openStreams = (): number | undefined =>
+    holder.network.protocols().find(({ id }) => id === BITSWAP.id)?.openStreams
+  let before: number | undefined
+  await eventually('streams to wait, and no other', () => {
+    const open = openStreams() ?? 0
+    const isSteady = open > 1 && open === before
+    before = open
+    return isSteady || undefined
+  })
+  reading.resolve()
+  const answered = (): number => peer.messages.reduce((sum, { presences }) => sum + presences.length, 0)
+  await eventually('all streams to end', () => openStreams() === 0 || undefined)
+  await eventually('all answers', () => answered() === 48_000 || undefined)
+})
