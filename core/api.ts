@@ -66,5 +66,6 @@ export {
   type KeyValueStore,
   Storage,
   type WaitOptions,
+  type WriteBatch,
 } from './storage/storage.ts'
 export { untilAborted } from './until-aborted.ts'

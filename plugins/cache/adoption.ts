@@ -1,14 +1,20 @@
 import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import type { BlockStore } from '../../core/api.ts'
-import type { RecencyOrder } from './recency-order.ts'
+import type { UseRanking } from './use-ranking.ts'
 
 export interface AdoptionDependencies {
   readonly blocks: BlockStore
-  readonly order: RecencyOrder
+  readonly ranking: UseRanking
   readonly isPinned: (hash: Uint8Array) => boolean
   /** Monotonic. */
   readonly nowMs: () => number
+}
+
+export interface HomelessLimits {
+  readonly blocks: number
+  /** The last block may pass it. */
+  readonly bytes: number
 }
 
 /** Blocks looked at before other work gets its turn: a few milliseconds on a slow board. */
@@ -21,18 +27,18 @@ const REFRESH_AFTER_MS = 60_000
 const RELEASE_MS = 60_000
 
 /**
- * Finds blocks that the order doesn't know (stored while the cache was off, or unpinned) and gives them a place,
- * as the longest unused.
+ * Finds blocks that the ranking doesn't know (stored while the cache was off, unpinned, or forgotten) and gives them a
+ * place: they go before those of which something is known. While the ranking has none, they wait for an eviction.
  */
 export class Adoption {
   readonly #dependencies: AdoptionDependencies
-  readonly #restarts = new EventEmitter()
+  readonly #wakings = new EventEmitter()
   #cursor: Uint8Array | undefined
   #complete = false
+  /** A block was forgotten that may lie behind the cursor. */
+  #isRoundShort = false
   #completedMs = 0
   #unpinnedMs = Number.NEGATIVE_INFINITY
-  #round = 0
-  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(dependencies: AdoptionDependencies) {
     this.#dependencies = dependencies
@@ -47,14 +53,24 @@ export class Adoption {
   restart(): void {
     this.#cursor = undefined
     this.#complete = false
-    this.#round += 1
-    this.#restarts.emit('restart')
+    this.#isRoundShort = false
+    this.#wakings.emit('wake')
   }
 
   /** Starts over: a pin was removed. */
   unpinned(): void {
     this.#unpinnedMs = this.#dependencies.nowMs()
     this.restart()
+  }
+
+  /** Blocks lost their place for want of room in the ranking: there will be something to find when room is made. */
+  forgotten(): void {
+    if (this.#complete) {
+      this.#complete = false
+      this.#cursor = undefined
+    } else {
+      this.#isRoundShort = true
+    }
   }
 
   /** For want of room: starts over where it may help. An unpin that goes on after a crash is told by no event. */
@@ -64,49 +80,48 @@ export class Adoption {
     if (nowMs - this.#completedMs >= REFRESH_AFTER_MS || nowMs - this.#unpinnedMs < RELEASE_MS) this.restart()
   }
 
-  /** Looks at the next blocks; resolves with the number adopted. One step at a time, whoever asks. */
-  step(): Promise<number> {
-    const turn = this.#turn.then(() => this.#step())
-    this.#turn = turn.catch(() => undefined)
-    return turn
+  /**
+   * Looks at the next blocks, and stops where the ranking has no place for one. That many of them, up to `limits`, are the
+   * caller's to delete.
+   */
+  step(limits: HomelessLimits = { blocks: 0, bytes: 0 }): Uint8Array[] {
+    if (this.#complete) return []
+    const { blocks, ranking, isPinned } = this.#dependencies
+    const entries = blocks.list({ after: this.#cursor, limit: BLOCKS_PER_STEP })
+    const homeless: Uint8Array[] = []
+    let homelessBytes = 0
+    for (const { hash, size } of entries) {
+      if (!ranking.knows(hash) && !isPinned(hash) && !ranking.adopt(hash, size)) {
+        if (homeless.length >= limits.blocks || homelessBytes >= limits.bytes) return homeless
+        homeless.push(hash)
+        homelessBytes += size
+      }
+      this.#cursor = hash
+    }
+    if (entries.length < BLOCKS_PER_STEP) this.#endRound()
+    return homeless
   }
 
   /** Adopts in the background, over and over, until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#complete) await once(this.#restarts, 'restart', { signal })
-      await this.step()
+      if (this.#complete || this.#dependencies.ranking.isFull) {
+        await once(this.#wakings, 'wake', { signal })
+      }
+      this.step()
       await setImmediate(undefined, { signal })
     }
   }
 
-  /** The blocks that the next step would adopt. */
-  next(): Uint8Array[] {
-    return this.#complete ? [] : this.#strangersAmong(this.#nextHashes())
+  /** Room was made in the ranking. */
+  resume(): void {
+    if (!this.#complete && !this.#dependencies.ranking.isFull) this.#wakings.emit('wake')
   }
 
-  #nextHashes(): Uint8Array[] {
-    const { blocks } = this.#dependencies
-    return blocks.list({ after: this.#cursor, limit: BLOCKS_PER_STEP }).map(({ hash }) => hash)
-  }
-
-  #strangersAmong(hashes: readonly Uint8Array[]): Uint8Array[] {
-    const { order, isPinned } = this.#dependencies
-    return hashes.filter(hash => !order.knows(hash) && !isPinned(hash))
-  }
-
-  async #step(): Promise<number> {
-    if (this.#complete) return 0
-    const round = this.#round
-    const hashes = this.#nextHashes()
-    const strangers = this.#strangersAmong(hashes)
-    await this.#dependencies.order.adopt(strangers)
-    if (round !== this.#round) return strangers.length
-    this.#cursor = hashes.at(-1)
-    if (hashes.length < BLOCKS_PER_STEP) {
-      this.#complete = true
-      this.#completedMs = this.#dependencies.nowMs()
-    }
-    return strangers.length
+  #endRound(): void {
+    this.#cursor = undefined
+    this.#completedMs = this.#dependencies.nowMs()
+    this.#complete = !this.#isRoundShort
+    this.#isRoundShort = false
   }
 }

@@ -1,16 +1,23 @@
 import type { Schema } from '../../core/api.ts'
+import { DEFAULT_STRATEGY, STRATEGIES, type Strategy } from './policies/ranking.ts'
 
 export interface CacheConfig {
+  readonly strategy: Strategy
   readonly headroomBytes: number
   readonly sliceBlocks: number
   readonly sliceBytes: number
-  readonly maxUnsavedTouches: number
+  readonly maxTrackedBlocks: number
   readonly savePeriodMs: number
 }
 
 const MIB = 1024 * 1024
 
 export const schema: Schema<CacheConfig> = {
+  strategy: {
+    doc: 'Which unpinned blocks make room first. `tinylfu` keeps what is used often and is best on most loads; `s3fifo` and `sieve` are simpler; `lru` keeps what was used last.',
+    format: STRATEGIES,
+    default: DEFAULT_STRATEGY,
+  },
   headroomBytes: {
     doc: 'Least room made at a time, so that a full store does not pay a disk flush for every block that comes in. At most a 64th of `storage.maxBytes` is used of it.',
     format: 'bytes',
@@ -33,18 +40,18 @@ export const schema: Schema<CacheConfig> = {
     min: 1,
     max: 1024 * MIB,
   },
-  maxUnsavedTouches: {
-    doc: 'Reads and writes remembered in memory before they are written to the order on disk. More is less wear; a crash forgets what is unsaved.',
+  maxTrackedBlocks: {
+    doc: 'Blocks whose use is remembered, at 30 bytes of memory each. Where the store holds more, those that would go next are forgotten, and go first.',
     format: 'integer',
-    default: 1024,
+    default: 262_144,
     unit: 'blocks',
-    min: 1,
-    max: 65_536,
+    min: 1024,
+    max: 16_777_216,
   },
   savePeriodMs: {
-    doc: 'How often remembered reads and writes are saved. Longer is less wear; a crash forgets more.',
+    doc: 'How often what is known of use is saved, at least; 17 bytes a block. Longer is less wear; a crash forgets more.',
     format: 'duration',
-    default: 60_000,
+    default: 600_000,
     min: 100,
     max: 86_400_000,
   },

@@ -1,11 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import { CID } from 'multiformats/cid'
-import * as raw from 'multiformats/codecs/raw'
-import { decode } from 'multiformats/hashes/digest'
-import { type BlockStore, isSkepError, type WaitOptions } from '../../core/api.ts'
-import type { Adoption } from './adoption.ts'
-import type { Place, RecencyOrder } from './recency-order.ts'
-import { type Candidate, planSlice } from './slice.ts'
+import type { BlockStore, WaitOptions } from '../../core/api.ts'
+import type { Adoption, HomelessLimits } from './adoption.ts'
+import type { UseRanking } from './use-ranking.ts'
 
 export interface EvictionOptions {
   readonly sliceBlocks: number
@@ -14,23 +10,12 @@ export interface EvictionOptions {
 
 export interface EvictionDependencies {
   readonly blocks: BlockStore
-  readonly order: RecencyOrder
+  readonly ranking: UseRanking
   readonly adoption: Adoption
-  readonly isPinned: (hash: Uint8Array) => boolean
-  /** Saves the order where that can be done; never rejects. */
-  readonly save: () => Promise<void>
   readonly onEvicted: (blocks: number, bytes: number) => void
 }
 
-interface Found {
-  /** Another pass is worth it. */
-  readonly hasMore: boolean
-  readonly freedBytes: number
-}
-
-const NOTHING_FOUND: Found = { hasMore: false, freedBytes: 0 }
-
-/** Makes room: walks the order from the longest unused block on and deletes what no pin holds, slice by slice. */
+/** Makes room: deletes the blocks that the ranking says go next and that no pin holds, slice by slice. */
 export class Eviction {
   readonly #options: EvictionOptions
   readonly #dependencies: EvictionDependencies
@@ -42,82 +27,63 @@ export class Eviction {
 
   /** Frees at least `bytes` on disk where it can; resolves with the bytes freed. Stops early when `signal` aborts. */
   async run(bytes: number, { signal }: WaitOptions = {}): Promise<number> {
-    const { save } = this.#dependencies
+    const { adoption, ranking } = this.#dependencies
     let freedBytes = 0
-    // Blocks used while it walks are passed over; a second look takes even those before anyone is refused.
-    let secondLook = false
+    // Where nothing is left, unpinned blocks may have come up since all were looked at; once more before anyone is refused.
+    let isLastRound = false
     while (freedBytes < bytes && !signal?.aborted) {
-      await save()
-      const passBytes = await this.#pass(bytes - freedBytes, signal)
-      const found = passBytes > 0 ? NOTHING_FOUND : await this.#findMore(signal)
-      freedBytes += passBytes + found.freedBytes
-      if (passBytes > 0 || found.hasMore) secondLook = false
-      else if (secondLook) break
-      else secondLook = true
-    }
-    return freedBytes
-  }
-
-  /** Walks the order once. */
-  async #pass(bytes: number, signal: AbortSignal | undefined): Promise<number> {
-    const { order } = this.#dependencies
-    let freedBytes = 0
-    let after: Place | undefined
-    while (freedBytes < bytes && !signal?.aborted) {
-      const { victims, stale, last } = planSlice(this.#candidates(after), {
-        wantedBytes: bytes - freedBytes,
-        maxBytes: this.#options.sliceBytes,
-      })
-      if (!last) break
-      after = last
+      const victims = this.#plan(bytes - freedBytes)
       // Nothing may be awaited between the plan, which asked for pins, and the delete.
-      freedBytes += await this.#delete(victims.map(({ hash }) => hash))
-      await order.drop([...victims, ...stale])
+      freedBytes += await this.#delete(victims)
+      if (victims.length > 0) {
+        isLastRound = false
+      } else if (ranking.trackedBlocks === 0 && adoption.complete) {
+        if (isLastRound) break
+        isLastRound = true
+        adoption.refresh()
+      }
       await setImmediate()
     }
+    adoption.resume()
     return freedBytes
   }
 
-  *#candidates(after: Place | undefined): Generator<Candidate> {
-    const { order, isPinned } = this.#dependencies
-    for (const place of order.oldest({ after, limit: this.#options.sliceBlocks })) {
-      yield {
-        ...place,
-        sizeBytes: this.#sizeOf(place.hash),
-        isPinned: isPinned(place.hash),
-        wasTouched: order.isUnsaved(place.hash),
-      }
+  /** The blocks to delete in one go. None of those that were looked at may go where it is empty. */
+  #plan(wantedBytes: number): Uint8Array[] {
+    const { adoption, ranking } = this.#dependencies
+    const { sliceBlocks, sliceBytes } = this.#options
+    const limits = { blocks: sliceBlocks, bytes: Math.min(sliceBytes, wantedBytes) }
+    // What the ranking had no room for would have gone first. One look for it: finding the last few could take all day.
+    const homeless = ranking.isFull ? adoption.step(limits) : []
+    if (homeless.length > 0) return homeless
+    const ranked = this.#takeRanked(limits, wantedBytes)
+    if (ranked.length === 0 && ranking.trackedBlocks === 0) return adoption.step(limits)
+    return ranked
+  }
+
+  #takeRanked({ blocks, bytes }: HomelessLimits, wantedBytes: number): Uint8Array[] {
+    const victims: Uint8Array[] = []
+    let victimBytes = 0
+    for (let looks = 0; looks < blocks && victimBytes < bytes; looks++) {
+      const taken = this.#dependencies.ranking.evict(wantedBytes - victimBytes)
+      if (!taken) break
+      if (taken.hashes.length === 0) continue
+      victims.push(...taken.hashes)
+      victimBytes += taken.bytes
     }
+    return victims
   }
 
   async #delete(victims: readonly Uint8Array[]): Promise<number> {
     if (victims.length === 0) return 0
-    const { blocks, onEvicted } = this.#dependencies
-    const freedBytes = await blocks.delete(victims)
-    onEvicted(victims.length, freedBytes)
-    return freedBytes
-  }
-
-  /** Looks for blocks that the order doesn't know yet; where it can't take them in, they go at once. */
-  async #findMore(signal: AbortSignal | undefined): Promise<Found> {
-    const { adoption } = this.#dependencies
-    adoption.refresh()
-    while (!adoption.complete && !signal?.aborted) {
-      try {
-        if ((await adoption.step()) > 0) return { hasMore: true, freedBytes: 0 }
-      } catch (error) {
-        if (!isSkepError(error, 'STORAGE_FULL')) throw error
-        const strangers = adoption.next().slice(0, this.#options.sliceBlocks)
-        const freedBytes = await this.#delete(strangers)
-        if (freedBytes > 0) return { hasMore: true, freedBytes }
-        throw error
-      }
-      await setImmediate()
+    const { adoption, blocks, onEvicted } = this.#dependencies
+    try {
+      const freedBytes = await blocks.delete(victims)
+      onEvicted(victims.length, freedBytes)
+      return freedBytes
+    } catch (error) {
+      adoption.restart()
+      throw error
     }
-    return NOTHING_FOUND
-  }
-
-  #sizeOf(hash: Uint8Array): number | undefined {
-    return this.#dependencies.blocks.sizeOf(CID.createV1(raw.code, decode(hash)))
   }
 }

@@ -1,9 +1,11 @@
+import { randomInt } from 'node:crypto'
 import { Cache, definePlugin, Events, NodeState, Pins, provide, Storage, use } from '../../core/api.ts'
 import { BlockCache } from './block-cache.ts'
 import { type CacheConfig, schema } from './config.ts'
 import { type CacheMetrics, createCacheMetrics } from './metrics.ts'
+import { clearOldOrder } from './old-order.ts'
 
-/** Least recently used unpinned blocks make room for new ones. */
+/** Unpinned blocks that are worth least make room for new ones. */
 export default definePlugin<CacheConfig, CacheMetrics>({
   manifest: {
     name: 'cache',
@@ -21,11 +23,12 @@ export default definePlugin<CacheConfig, CacheMetrics>({
     const state = use(container, NodeState)
     const cache = new BlockCache(config, {
       blocks: storage.blocks,
-      store: storage.index,
+      store: storage.bookkeeping,
       isPinned: hash => pins.holds(hash),
       metrics,
       log,
       nowMs: () => performance.now(),
+      randomSeed: () => randomInt(2 ** 32),
     })
     const undo: (() => void)[] = []
     provide(container, Cache, cache)
@@ -38,6 +41,7 @@ export default definePlugin<CacheConfig, CacheMetrics>({
         )
         supervise('adopt', signal => cache.adopt(signal))
         supervise('save', signal => cache.keepSaved(signal))
+        supervise('clear-old-order', signal => clearOldOrder(storage.index, signal))
       },
       async stop() {
         for (const step of undo.splice(0)) step()

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { Command, InvalidArgumentError } from 'commander'
 import { add } from './add.ts'
+import { cacheTraces } from './cache-traces.ts'
 import { caps } from './caps.ts'
 import { crash } from './crash.ts'
 import { idle } from './idle.ts'
@@ -98,6 +99,18 @@ program
   .option('--seconds <n>', 'how long', positiveInteger, 60)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await idle(options), json))
+
+program
+  .command('cache-traces')
+  .description(
+    'hit ratios of the cache strategies over synthetic traces, or over files of one `key size` a line, beside the optimum',
+  )
+  .argument('[files...]', 'traces to run instead of the synthetic ones')
+  .option('--requests <n>', 'of each synthetic trace', positiveInteger, 1_000_000)
+  .option('--percent <n>', 'how much of all the bytes fits', positiveInteger, 5)
+  .option('--equal-sizes', 'every object has the same size', false)
+  .option('--json', 'one JSON object a line')
+  .action(async (files, { json, ...options }) => print(await cacheTraces({ files, ...options }), json))
 
 program
   .command('crash')

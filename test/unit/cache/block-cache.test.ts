@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
+import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
+import { create } from 'multiformats/hashes/digest'
 import t from 'tap'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
 import { diskBytesOf } from '../../../core/storage/size-classes.ts'
 import type { Storage } from '../../../core/storage/storage.ts'
+import { clearOldOrder } from '../../../plugins/cache/old-order.ts'
+import { STRATEGIES } from '../../../plugins/cache/policies/ranking.ts'
 import { cidOf, createCache, hashOf } from './fixture.ts'
 
 const MIB = 1 << 20
@@ -43,11 +48,10 @@ t.test('evicts what a naive list in order of use would', async () => {
       fc.array(step, { maxLength: 60 }),
       fc.uniqueArray(fc.nat(30), { maxLength: 8 }),
       fc.integer({ min: 1, max: 8 }),
-      fc.integer({ min: 1, max: 12 }),
-      async (steps, pinnedIds, sliceBlocks, maxUnsavedTouches) => {
+      async (steps, pinnedIds, sliceBlocks) => {
         const storage = createMemoryStorage({ maxBytes: 64 * MIB })
         const pinned = new Set(pinnedIds)
-        const config = { pinned, sliceBlocks, maxUnsavedTouches, sliceBytes: 6000 }
+        const config = { pinned, sliceBlocks, sliceBytes: 6000 }
         let cache = createCache(storage, config)
         cache.attach()
         // The naive list: [id, payload bytes], the longest unused first.
@@ -142,7 +146,7 @@ t.test('blocks stored while the cache was off are adopted as the longest unused'
 
   const stop = new AbortController()
   const adopting = cache.adopt(stop.signal)
-  while ((await cache.metricsText()).match(/tracked_blocks (\d+)/)?.[1] !== '298') await setImmediate()
+  while ((await cache.metricsText()).match(/tracked_blocks (\d+)/)?.[1] !== '301') await setImmediate()
   stop.abort()
   await t.rejects(adopting, { name: 'AbortError' })
 
@@ -210,17 +214,141 @@ t.test('an aborted eviction stops early and says what it freed', async t => {
   await cache.detach()
 })
 
-t.test('touches in memory are bounded; forgotten blocks are found again', async t => {
+t.test('what is remembered is bounded; forgotten blocks go first and none is lost', async t => {
+  for (const strategy of STRATEGIES) {
+    const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+    const cache = createCache(storage, { strategy, maxTrackedBlocks: 50 })
+    cache.attach()
+    for (const id of ids(400)) await put(storage, id)
+    t.match(await cache.metricsText(), 'skep_cache_tracked_blocks 50\n')
+
+    await cache.evict(300 * DISK_SIZE)
+    t.equal(held(storage, ids(400)).length, 100)
+    t.match(await cache.metricsText(), 'skep_cache_tracked_blocks 50\n', 'none of those that are known went')
+    await cache.evict(64 * MIB)
+    t.same(held(storage, ids(400)), [], 'all are found in the end')
+    await cache.detach()
+  }
+})
+
+t.test('every strategy makes the room it is asked for, and what is pinned stays', async t => {
+  for (const strategy of STRATEGIES) {
+    const storage = createMemoryStorage({ maxBytes: 4 * MIB })
+    const pinned = new Set([3, 40])
+    const cache = createCache(storage, { strategy, pinned, headroomBytes: 8 * MIB })
+    cache.attach()
+    for (const id of ids(60)) {
+      await put(storage, id, 100_000)
+      for (const hot of [5, 6]) if (storage.blocks.has(cidOf(hot))) await storage.blocks.get(cidOf(hot))
+    }
+    t.same(held(storage, [3, 5, 6, 40]), [3, 5, 6, 40], `${strategy}: pinned and hot blocks stay`)
+    t.equal(cache.stats().strategy, strategy)
+    t.ok(cache.stats().evictedBlocks >= 20)
+    await cache.detach()
+  }
+})
+
+t.test('what one strategy saved the next one goes on with', async t => {
   const storage = createMemoryStorage({ maxBytes: 64 * MIB })
-  for (const id of ids(40)) await put(storage, id)
-  const cache = createCache(storage, { maxUnsavedTouches: 5 })
+  for (const strategy of [...STRATEGIES, ...STRATEGIES.toReversed()]) {
+    const cache = createCache(storage, { strategy })
+    cache.attach()
+    for (const id of ids(20)) await put(storage, id)
+    await cache.detach()
+  }
+  const cache = createCache(storage)
   cache.attach()
-  for (const id of ids(40)) cache.read(hashOf(id))
-  const unsaved = Number((await cache.metricsText()).match(/unsaved_touches (\d+)/)?.[1])
-  t.ok(unsaved <= 10, `${unsaved} unsaved`)
-  t.equal(cache.stats().hits, 40)
+  t.match(await cache.metricsText(), 'skep_cache_tracked_blocks 20\n')
+  await cache.detach()
+})
+
+t.test('a damaged save is passed over: the blocks are found by themselves', async t => {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const before = createCache(storage)
+  before.attach()
+  for (const id of ids(20)) await put(storage, id)
+  await before.detach()
+  const bucket = storage.bookkeeping.bucket('cache/ranking')
+  const chunk = [...bucket.entries()].find(([key]) => key.length === 5)
+  await storage.bookkeeping.write(batch => {
+    if (chunk) batch.put(bucket, chunk[0], chunk[1].fill(1, 40, 44))
+  })
+  const cache = createCache(storage)
+  cache.attach()
+  t.match(await cache.metricsText(), 'skep_cache_tracked_blocks 0\n')
   await cache.evict(64 * MIB)
-  t.same(held(storage, ids(40)), [])
+  t.same(held(storage, ids(20)), [])
+  await cache.detach()
+})
+
+t.test('only what changed is saved', async t => {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const cache = createCache(storage)
+  cache.attach()
+  await put(storage, 1)
+  await cache.detach()
+  const saved = (await cache.metricsText()).match(/saved_bytes_total (\d+)/)?.[1]
+  t.ok(Number(saved) > 0)
+  cache.attach()
+  await cache.detach()
+  t.equal((await cache.metricsText()).match(/saved_bytes_total (\d+)/)?.[1], saved)
+})
+
+t.test('a delete that fails leaves its blocks to be found again', async t => {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const cache = createCache(storage)
+  cache.attach()
+  for (const id of ids(8)) await put(storage, id)
+  const { write } = storage.index
+  storage.index.write = async () => {
+    throw new Error('the disk failed')
+  }
+  t.equal(await cache.evict(64 * MIB), 0)
+  storage.index.write = write
+  t.ok((await cache.evict(64 * MIB)) > 0)
+  t.same(held(storage, ids(8)), [])
+  await cache.detach()
+})
+
+t.test('what earlier versions kept on disk is cleared away', async t => {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const buckets = ['cache/recency', 'cache/position'].map(name => storage.index.bucket(name))
+  await storage.index.write(batch => {
+    for (const bucket of buckets) for (const id of ids(1500)) batch.put(bucket, hashOf(id), hashOf(id))
+  })
+  await clearOldOrder(storage.index, new AbortController().signal)
+  t.same(
+    buckets.map(bucket => bucket.size()),
+    [0, 0],
+  )
+})
+
+t.test('blocks of every kind of multihash are found by their fingerprint, short digests too', async t => {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const kinds = [
+    { code: 0x12, bytes: 32 },
+    { code: 0x13, bytes: 64 },
+    { code: 0xb220, bytes: 32 },
+    { code: 0x1e, bytes: 32 },
+    { code: 0x12, bytes: 4 },
+  ]
+  const cids = kinds.flatMap(({ code, bytes }, kind) =>
+    [1, 2].map(id => CID.createV1(raw.code, create(code, new Uint8Array(bytes).fill(10 * kind + id)))),
+  )
+  const before = createCache(storage)
+  before.attach()
+  for (const cid of cids) await storage.blocks.put(cid, new Uint8Array(SIZE))
+  await before.detach()
+  const cache = createCache(storage)
+  cache.attach()
+  await cache.evict(4 * SIZE)
+  t.same(
+    cids.map(cid => storage.blocks.has(cid)),
+    [false, false, false, false, true, true, true, true, true, true],
+    'in order of use, after a restart, too',
+  )
+  await cache.evict(64 * MIB)
+  t.notOk(cids.some(cid => storage.blocks.has(cid)))
   await cache.detach()
 })
 
@@ -233,6 +361,21 @@ t.test('a deleted block leaves no place behind', async t => {
   await cache.evict(1)
   t.same(held(storage, ids(3)), [2])
   t.match(await cache.metricsText(), 'skep_cache_tracked_blocks 1\n')
+  await cache.detach()
+})
+
+t.test('blocks whose digests begin alike share a place, and pins tell them apart', async t => {
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const cache = createCache(storage, { isPinned: hash => hash.at(-1) === 2 })
+  cache.attach()
+  const cids = ids(4).map(id => CID.createV1(raw.code, create(0x12, Buffer.alloc(32).fill(id, 31))))
+  for (const cid of cids) await storage.blocks.put(cid, new Uint8Array(SIZE))
+  t.match(await cache.metricsText(), 'skep_cache_tracked_blocks 1\n')
+  await cache.evict(64 * MIB)
+  t.same(
+    cids.map(cid => storage.blocks.has(cid)),
+    [false, false, true, false],
+  )
   await cache.detach()
 })
 

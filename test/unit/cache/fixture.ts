@@ -21,25 +21,31 @@ export const hashOf = (id: number): Uint8Array => cidOf(id).multihash.bytes
 
 export function createCache(
   storage: Storage,
-  { pinned = new Set<number>(), ...config }: Partial<CacheConfig> & { pinned?: ReadonlySet<number> } = {},
+  {
+    pinned = new Set<number>(),
+    isPinned = hash => [...pinned].some(id => Buffer.compare(hashOf(id), hash) === 0),
+    ...config
+  }: Partial<CacheConfig> & { pinned?: ReadonlySet<number>; isPinned?: (hash: Uint8Array) => boolean } = {},
 ): BlockCache & { metricsText(): Promise<string> } {
   const registry = createMetrics()
   const cache = new BlockCache(
     {
+      strategy: 'lru',
       headroomBytes: 0,
       sliceBlocks: 4,
       sliceBytes: 1 << 20,
-      maxUnsavedTouches: 1024,
+      maxTrackedBlocks: 4096,
       savePeriodMs: 60_000,
       ...config,
     },
     {
       blocks: storage.blocks,
-      store: storage.index,
-      isPinned: hash => [...pinned].some(id => Buffer.compare(hashOf(id), hash) === 0),
+      store: storage.bookkeeping,
+      isPinned,
       metrics: createCacheMetrics(registry.factory('cache')),
       log: silentLogger,
       nowMs: () => performance.now(),
+      randomSeed: () => 7,
     },
   )
   return Object.assign(cache, { metricsText: () => registry.text() })
