@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { Cache, definePlugin, Events, NodeState, Pins, provide, Storage, use } from '../../core/api.ts'
 import { BlockCache } from './block-cache.ts'
 import { type CacheConfig, schema } from './config.ts'
@@ -28,7 +28,7 @@ export default definePlugin<CacheConfig, CacheMetrics>({
       metrics,
       log,
       nowMs: () => performance.now(),
-      randomSeed: () => randomInt(2 ** 32),
+      randomSeed: () => randomBytes(4).readUInt32LE(),
     })
     const undo: (() => void)[] = []
     provide(container, Cache, cache)

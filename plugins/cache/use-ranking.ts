@@ -42,7 +42,7 @@ export class UseRanking {
     this.#dependencies = dependencies
     this.#names = new BlockNames(dependencies.blocks)
     this.#saved = new SavedRanking(dependencies.store)
-    this.#ranking = this.#empty()
+    this.#ranking = new Ranking({ strategy: options.strategy, capacity: 0, seed: 0 })
   }
 
   /** Goes on where the last save ends. What is no snapshot is passed over: all blocks are then found by adoption. */
