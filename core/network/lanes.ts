@@ -30,6 +30,8 @@ const LANE_TIMEOUT_MS = 10_000
 const MAX_EXPECTED = 32
 /** Lanes at a time, in and out: each is a socket and a TLS engine. */
 const MAX_LANES = 64
+/** Handshakes of those who come: whoever shares an address with a peer that is expected may begin one. */
+const MAX_HANDSHAKES = MAX_EXPECTED
 /** Ports told to a peer, and tried of those it tells. */
 const MAX_PORTS = 4
 
@@ -82,6 +84,9 @@ export class Lanes {
   /** By peer. */
   readonly #expected = new Map<string, Expected>()
   readonly #open = new Set<Lane>()
+  readonly #stopped = new AbortController()
+  /** Of those who came. */
+  #handshakes = 0
   #context: SecureContext | undefined
 
   constructor({ isProtected }: LanesOptions, deps: LanesDependencies) {
@@ -97,7 +102,7 @@ export class Lanes {
     // Made now: who is expected may come at once.
     this.#context = await this.#deps.tls.context()
     await agreement.handle(this.#deps.network, async ({ protocol }, { peer }) => ({
-      ports: this.#expect(peer, protocol) ? this.#deps.ports().slice(0, MAX_PORTS) : [],
+      ports: this.#expect(peer, protocol) ? [...new Set(this.#deps.ports())].slice(0, MAX_PORTS) : [],
     }))
   }
 
@@ -114,7 +119,7 @@ export class Lanes {
     if (this.#open.size >= MAX_LANES) throw unavailable(peer, `${MAX_LANES} are open already`)
     const known = await network.protocolsOf(peer)
     if (!known?.includes(agreement.protocol.id)) throw unavailable(peer, 'it knows none')
-    const limit = AbortSignal.timeout(LANE_TIMEOUT_MS)
+    const limit = this.#timeLimit()
     const wait = { signal: signal ? AbortSignal.any([signal, limit]) : limit }
     try {
       const secureContext = await tls.context()
@@ -134,6 +139,8 @@ export class Lanes {
         try {
           await handshake(socket, { ...wait, remotePeer: peer })
           if (socket.alpnProtocol !== ALPN) throw new Error('something else answers there')
+          // Questions are small, and must not wait until those before have been acknowledged.
+          socket.setNoDelay()
           this.#add('outbound', peer, socket, socket)
           return new SocketPipe(socket, intake)
         } catch (error) {
@@ -156,7 +163,9 @@ export class Lanes {
     for (const lane of this.#open) if (lane.peer.equals(peer)) lane.socket.destroy()
   }
 
+  /** Ends all lanes and those that are being opened: libp2p's listener waits for every connection that it has let in. */
   stop(): void {
+    this.#stopped.abort(networkError('NETWORK_STOPPED', 'the network has stopped'))
     this.#expected.clear()
     for (const { socket } of this.#open) socket.destroy()
   }
@@ -169,7 +178,8 @@ export class Lanes {
         .filter(isDirect)
         .flatMap(({ remoteAddr }) => hostOf(remoteAddr) ?? []),
     )
-    if (hosts.size === 0 || this.#expected.size >= MAX_EXPECTED || this.#open.size >= MAX_LANES) return false
+    const { size } = this.#expected
+    if (hosts.size === 0 || size >= MAX_EXPECTED || this.#open.size + size >= MAX_LANES) return false
     this.#expected.set(peer.toString(), { hosts, protocol, untilMs: performance.now() + LANE_TIMEOUT_MS })
     return true
   }
@@ -188,7 +198,7 @@ export class Lanes {
     if (!socket || !isExpected) return false
     return new Promise(resolve => {
       const decide = (first: number | undefined): void => {
-        const isLane = first === TLS_HANDSHAKE
+        const isLane = first === TLS_HANDSHAKE && this.#welcomes
         // At once, with no await: what arrives meanwhile would be libp2p's.
         if (isLane) void this.#accept(raw, socket)
         resolve(isLane)
@@ -207,6 +217,10 @@ export class Lanes {
     })
   }
 
+  get #welcomes(): boolean {
+    return this.#handshakes < MAX_HANDSHAKES && !this.#stopped.signal.aborted
+  }
+
   async #accept(raw: MultiaddrConnection, socket: Socket): Promise<void> {
     // libp2p ends what it was denied.
     raw.abort = () => {}
@@ -218,7 +232,7 @@ export class Lanes {
       ALPNCallback: ({ protocols }) => (protocols.includes(ALPN) ? ALPN : undefined),
     })
     try {
-      const peer = await handshake(tls, { signal: AbortSignal.timeout(LANE_TIMEOUT_MS) })
+      const peer = await this.#welcome(tls)
       const expected = this.#expected.get(peer.toString())
       if (!expected || tls.alpnProtocol !== ALPN) throw new Error(`${peer} was not expected`)
       this.#expected.delete(peer.toString())
@@ -229,6 +243,19 @@ export class Lanes {
       tls.destroy()
       socket.destroy()
     }
+  }
+
+  async #welcome(tls: TLSSocket): Promise<PeerId> {
+    this.#handshakes++
+    try {
+      return await handshake(tls, { signal: this.#timeLimit() })
+    } finally {
+      this.#handshakes--
+    }
+  }
+
+  #timeLimit(): AbortSignal {
+    return AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(LANE_TIMEOUT_MS)])
   }
 
   #add(direction: 'inbound' | 'outbound', peer: PeerId, socket: TLSSocket, counted: Socket): void {

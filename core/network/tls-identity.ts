@@ -70,9 +70,11 @@ function secured(tls: TLSSocket, { signal }: AbortOptions): Promise<void> {
       signal?.removeEventListener('abort', onAbort)
       end()
     }
+    if (signal?.aborted) return onAbort()
     // Stays: an error after this one must find a listener.
     tls.on('error', onError)
     tls.once('secure', onSecure).once('close', onClose)
     signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted) onAbort()
   })
 }

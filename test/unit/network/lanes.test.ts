@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { Channel } from '../../../core/network/framing.ts'
+import { LaneRequest } from '../../../core/network/wire/lane.js'
 import { eventually } from '../../helpers/eventually.ts'
-import { protocolOf, startNode, startStockNode, type TestNode } from './nodes.ts'
+import { portOf, protocolOf, startNode, startStockNode, type TestNode } from './nodes.ts'
 
 const MIB = 1024 * 1024
 const TLS_HANDSHAKE = 0x16
@@ -199,4 +203,56 @@ t.test('a TLS handshake that nobody expects is no lane', async t => {
   socket.on('error', () => {})
   await new Promise(resolve => socket.once('close', resolve))
   t.equal(await lanesOf(bob, 'inbound'), 0)
+})
+
+/** What a TLS client says first. */
+async function clientHello(): Promise<Uint8Array> {
+  const said = Promise.withResolvers<Uint8Array>()
+  const socket = new Duplex({ read() {}, write: chunk => said.resolve(chunk) })
+  connectTls({ socket, ALPNProtocols: ['skep-lane/1'] }).on('error', () => {})
+  const hello = await said.promise
+  socket.destroy()
+  return hello
+}
+
+/** Has `node` expect a lane of `from` that never comes; returns what connects to it and begins a handshake. */
+async function promised(
+  t: Test,
+  from: TestNode,
+  node: TestNode,
+  protocol: string,
+): Promise<() => Promise<Socket>> {
+  const asking = await from.port.open(node.port.self, protocolOf({ id: '/skep/lane/1.0.0' }))
+  await asking.write(LaneRequest.encode({ protocol }))
+  t.ok(await asking.read())
+  const hello = await clientHello()
+  return async () => {
+    const socket = connect({ port: portOf(node), host: '127.0.0.1' })
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(hello)
+    return socket
+  }
+}
+
+t.test('a node that stops waits for no handshake', async t => {
+  const { protocol, alice, bob } = await connected(t)
+  const begin = await promised(t, alice, bob, protocol.id)
+  const socket = await begin()
+  await once(socket, 'data')
+  const closed = once(socket, 'close')
+  const beforeMs = performance.now()
+  await bob.network.stop()
+  await closed
+  t.ok(performance.now() - beforeMs < 5_000)
+})
+
+t.test('handshakes at a time are few; what comes beyond is none of ours', async t => {
+  const { protocol, alice, bob } = await connected(t)
+  const begin = await promised(t, alice, bob, protocol.id)
+  const sockets: Socket[] = []
+  for (let at = 0; at < 33; at++) sockets.push(await begin())
+  await new Promise(resolve => sockets.at(-1)?.once('close', resolve))
+  t.notOk(sockets[0]?.closed)
 })
