@@ -17,6 +17,7 @@ import { keepPorts } from './network/kept-ports.ts'
 import { createNetwork } from './network/network.ts'
 import { Network } from './network/network-port.ts'
 import { createMemoryBudget, MemoryBudget } from './resources/byte-budget.ts'
+import { WearGauge } from './resources/wear-gauge.ts'
 import { createServiceManager } from './service-manager.ts'
 import { Blocks } from './services/blocks.ts'
 import { Pins } from './services/pins.ts'
@@ -80,6 +81,14 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     await openStorage({ directory: dataDirectory, ...core.storage }, { log, onFatal }),
     storage => storage.close(),
   )
+  const wear = boot.adopt(
+    new WearGauge(
+      { directory: dataDirectory, ...core.storage.wear },
+      { storage, log, nowMs: () => performance.now() },
+    ),
+    wear => wear.stop(),
+  )
+  await wear.start()
   const peers = createPeers(core.network, { events })
   const network = boot.adopt(
     await createNetwork(
@@ -112,7 +121,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   )
   const state = createNodeState(
     { version, profile: config.profile, dataDirectory },
-    { network, peers, storage, pins, plugins: () => host.statuses(), events, now: Date.now },
+    { network, peers, storage, wear, pins, plugins: () => host.statuses(), events, now: Date.now },
   )
   provide(container, Storage, storage)
   provide(container, Blocks, blocks)

@@ -10,6 +10,7 @@ const GiB = 1024 * MiB
 const TiB = 1024 * GiB
 const SECOND = 1000
 const MINUTE = 60 * SECOND
+const DAY = 24 * 60 * MINUTE
 
 /** The core's own keys. */
 export interface CoreConfig {
@@ -20,6 +21,11 @@ export interface CoreConfig {
     readonly minFreeDiskBytes: number
     readonly mapBytes: number
     readonly bookkeepingPeriodMs: number
+    readonly wear: {
+      readonly ratedBytes: number
+      readonly fullWrites: number
+      readonly minLifeMs: number
+    }
     readonly requireMarker: boolean
   }
   readonly network: {
@@ -79,7 +85,37 @@ export const coreSchema: Schema<CoreConfig> = {
       format: 'duration',
       default: BOOKKEEPING_PERIOD_MS,
       min: 1 * SECOND,
-      max: 24 * 60 * MINUTE,
+      max: 1 * DAY,
+    },
+    wear: {
+      ratedBytes: {
+        doc:
+          'What can be written to the disk in its life, as its maker promises (TBW, or hours of recording times their rate). ' +
+          '0: its size times `storage.wear.fullWrites`.',
+        format: 'bytes',
+        default: 0,
+        min: 0,
+        max: 8000 * TiB,
+      },
+      fullWrites: {
+        doc:
+          'How often a disk of unknown endurance can be written in full. Makers promise some 900 times for cards sold as ' +
+          'high-endurance (128 GB: 10,000 hours at 26 Mbit/s) and nothing for others: the default is a third of that.',
+        format: 'integer',
+        unit: 'times',
+        default: 300,
+        min: 1,
+        max: 1_000_000,
+      },
+      minLifeMs: {
+        doc:
+          'Health is degraded while the disk is taken to last less than this, at the pace of the last week or so; not before ' +
+          'a day was seen. 0: never.',
+        format: 'duration',
+        default: 365 * DAY,
+        min: 0,
+        max: 36_500 * DAY,
+      },
     },
     requireMarker: {
       doc:

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { FirstCipher } from '../network/ciphers.ts'
 import type { Health } from '../plugin.ts'
+import type { WearStatus } from '../resources/wear-gauge.ts'
 import type { Pins } from '../services/pins.ts'
 import type { Storage, StorageStats } from '../storage/storage.ts'
 import type { PeerSummary, Peers } from './peer-state.ts'
@@ -29,7 +30,8 @@ export interface NodeStatus {
     /** The cipher that goes first in TLS: what this processor does faster. */
     readonly firstCipher: FirstCipher
   }
-  readonly storage: StorageStats
+  /** `wear`: what is written to the disk, and how long it bears that. */
+  readonly storage: StorageStats & { readonly wear: WearStatus }
   readonly pins: { readonly pinned: number; readonly pinning: number }
   readonly plugins: readonly PluginStatus[]
   /** What each plugin adds, by plugin name. */
@@ -77,6 +79,7 @@ export interface NodeStateSources {
   }
   readonly peers: Peers
   readonly storage: Storage
+  readonly wear: { status(): WearStatus }
   readonly pins: Pins
   readonly plugins: () => readonly PluginStatus[]
   readonly events: Events
@@ -92,7 +95,7 @@ export interface NodeStateOptions {
 /** The lifecycle of a node and the one snapshot of it. `enter` is called by whoever runs the node. */
 export function createNodeState(
   options: NodeStateOptions,
-  { network, peers, storage, pins, plugins, events, now }: NodeStateSources,
+  { network, peers, storage, wear, pins, plugins, events, now }: NodeStateSources,
 ): NodeState & { enter(stage: 'running' | 'stopping'): void } {
   const startedMs = now()
   const descriptions = new Map<string, () => unknown>()
@@ -106,7 +109,8 @@ export function createNodeState(
   return {
     status() {
       const pluginStatuses = plugins()
-      const reasons = reasonsOf(pluginStatuses)
+      const wearStatus = wear.status()
+      const reasons = reasonsOf(pluginStatuses, wearStatus)
       const time = now()
       return {
         ...options,
@@ -119,7 +123,7 @@ export function createNodeState(
         peers: peers.list(),
         connections: network.connections(),
         network: { firstCipher: network.firstCipher },
-        storage: storage.blocks.stats(),
+        storage: { ...storage.blocks.stats(), wear: wearStatus },
         pins: pins.counts(),
         plugins: pluginStatuses,
         details: Object.fromEntries(Array.from(descriptions, ([name, read]) => [name, described(read)])),
@@ -131,16 +135,17 @@ export function createNodeState(
     },
     enter(next) {
       stage = next
-      events.emit('node:phase', { phase: phaseFor(reasonsOf(plugins())) })
+      events.emit('node:phase', { phase: phaseFor(reasonsOf(plugins(), wear.status())) })
     },
   }
 }
 
-/** Why a node with these plugins isn't ready: one line for each that should run and doesn't, or isn't well. */
-function reasonsOf(plugins: readonly PluginStatus[]): string[] {
-  return plugins
+/** Why a node isn't ready: one line for each plugin that should run and doesn't, or isn't well, and one for a disk that wears out. */
+function reasonsOf(plugins: readonly PluginStatus[], { health: { reason } }: WearStatus): string[] {
+  const unwell = plugins
     .filter(({ state, health }) => state !== 'disabled' && (state !== 'running' || health.status !== 'ok'))
     .map(({ name, state, health }) => `${name}: ${health.reason ?? state}`)
+  return reason === undefined ? unwell : [...unwell, `disk: ${reason}`]
 }
 
 /** One plugin that can't describe itself must not cost the picture of the rest. */

@@ -61,7 +61,7 @@ export class QuotaBlockStore implements BlockStore {
   /** Writes and deletes under way, by hash; as many as callers wait for. */
   readonly #puts = new Map<string, Promise<void>>()
   readonly #deletes = new Map<string, Promise<unknown>>()
-  readonly #listeners = new Set<(hash: Uint8Array) => void>()
+  readonly #listeners = new Set<(hash: Uint8Array, bytes: number) => void>()
   readonly #damageListeners = new Set<(hash: Uint8Array) => void>()
   #check: BlockCheck | undefined
 
@@ -165,7 +165,7 @@ export class QuotaBlockStore implements BlockStore {
     return () => this.#damageListeners.delete(listener)
   }
 
-  onStored(listener: (hash: Uint8Array) => void): () => void {
+  onStored(listener: (hash: Uint8Array, bytes: number) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -196,7 +196,7 @@ export class QuotaBlockStore implements BlockStore {
       allowance.release()
     }
     this.#quota.evictor?.stored(hash)
-    for (const listener of this.#listeners) listener(hash)
+    for (const listener of this.#listeners) listener(hash, bytes.length)
   }
 
   /** Exactly `bytes`, out of `reservation` as far as it goes. */

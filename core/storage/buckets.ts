@@ -27,6 +27,8 @@ const CORE_BUCKETS = {
   /** Roots that are counted: what was done of the vault's pins. */
   'pin-roots': { id: 9, environment: 'index' },
   'kept-ports': { id: 11, environment: 'index' },
+  /** What was written to the disk so far; through the bookkeeping. */
+  wear: { id: 12, environment: 'index' },
   'vault-meta': { id: 32, environment: 'vault' },
   pins: { id: 33, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>

@@ -111,8 +111,11 @@ export interface BlockStore {
    * Returns the function that ends it.
    */
   onDamaged(listener: (hash: Uint8Array) => void): () => void
-  /** Tells of each block that came to be held, by its multihash. `listener` must not throw. Returns the function that ends it. */
-  onStored(listener: (hash: Uint8Array) => void): () => void
+  /**
+   * Tells of each block that came to be held, by its multihash, and of its payload bytes. `listener` must not throw. Returns
+   * the function that ends it.
+   */
+  onStored(listener: (hash: Uint8Array, bytes: number) => void): () => void
   stats(): StorageStats
 }
 

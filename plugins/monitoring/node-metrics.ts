@@ -22,6 +22,21 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
     reservedBytes: gauge('storage_reserved_bytes', 'Disk bytes set aside for writes under way.'),
     maxBytes: gauge('storage_max_bytes', 'Disk bytes that blocks may take.'),
     freeDiskBytes: gauge('storage_free_disk_bytes', 'Free bytes of the file system.'),
+    writtenBytesPerDay: gauge(
+      'storage_written_bytes_per_day',
+      'Bytes a day that reach the disk of late, by what counts them. Absent until it is known.',
+      'source',
+    ),
+    amplification: gauge(
+      'storage_write_amplification',
+      'Bytes that reached the disk for each byte of content stored, by what counts them. Absent until it is known.',
+      'source',
+    ),
+    diskRatedBytes: gauge('disk_rated_bytes', 'What the disk is taken to bear in its life.'),
+    diskLifeSeconds: gauge(
+      'disk_life_seconds',
+      'How long the disk is taken to last at the pace of late. Absent until it is known.',
+    ),
     pins: gauge('pins', 'Pins, by state.', 'state'),
     pluginState: gauge('plugin_state', '1 for the state that a plugin is in.', 'plugin', 'state'),
     pluginHealth: gauge('plugin_health', '1 for the health of a plugin.', 'plugin', 'status'),
@@ -39,7 +54,29 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
     anonymousBytes: gauge('anonymous_memory_bytes', 'Memory of the process that no file backs.'),
   }
   const cpuSeconds = create.counter({ name: 'cpu_seconds_total', help: 'CPU time used, user and system.' })
+  const logicalBytes = create.counter({
+    name: 'storage_logical_bytes_total',
+    help: 'Payload bytes of blocks stored since the data directory was made.',
+  })
+  const writtenBytes = create.counter({
+    name: 'storage_written_bytes_total',
+    help: 'Bytes that reached the disk since the data directory was made, by what counts them: cgroup (own writes), device (of the whole machine), process (pages made dirty).',
+    labels: ['source'],
+  })
   let countedCpuSeconds = 0
+
+  const showWear = ({ source, card, ...wear }: NodeStatus['storage']['wear']): void => {
+    for (const metric of [gauges.writtenBytesPerDay, gauges.amplification, writtenBytes]) metric.reset()
+    for (const metric of [gauges.diskRatedBytes, gauges.diskLifeSeconds]) metric.remove()
+    logicalBytes.reset()
+    logicalBytes.inc(wear.logicalBytes)
+    if (source === null) return
+    writtenBytes.inc({ source }, wear.writtenBytes)
+    if (wear.writtenBytesPerDay !== null) gauges.writtenBytesPerDay.set({ source }, wear.writtenBytesPerDay)
+    if (wear.amplification !== null) gauges.amplification.set({ source }, wear.amplification)
+    gauges.diskRatedBytes.set(card.ratedBytes)
+    if (card.daysLeft !== null) gauges.diskLifeSeconds.set(card.daysLeft * SECONDS_PER_DAY)
+  }
 
   return (status, use) => {
     const { storage, pins, connections } = status
@@ -61,6 +98,7 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
     gauges.reservedBytes.set(storage.reservedBytes)
     gauges.maxBytes.set(storage.maxBytes)
     gauges.freeDiskBytes.set(storage.freeDiskBytes)
+    showWear(storage.wear)
     gauges.pins.set({ state: 'pinned' }, pins.pinned)
     gauges.pins.set({ state: 'pinning' }, pins.pinning)
     for (const { name: plugin, state, health, loops } of status.plugins) {
@@ -76,6 +114,7 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
   }
 }
 
+const SECONDS_PER_DAY = 86_400
 const PHASES: readonly NodeStatus['phase'][] = ['starting', 'ready', 'degraded', 'stopping']
 const LIVENESS: readonly NodeStatus['peers'][number]['liveness'][] = [
   'connected',

@@ -60,6 +60,12 @@ export function createProbes(
       },
     },
     {
+      name: 'disk-wear',
+      async run() {
+        return judgeWear(state.status().storage.wear)
+      },
+    },
+    {
       name: 'plugins',
       async run() {
         return judgePlugins(state.status().plugins)
@@ -74,6 +80,17 @@ export function judgeLag(turnMs: number, recentMs: number, maxLoopLagMs: number)
   if (recentMs > maxLoopLagMs)
     return { status: 'degraded', reason: `${said}; the limit is ${maxLoopLagMs} ms` }
   return { status: 'ok', detail: said }
+}
+
+export function judgeWear({
+  source,
+  health,
+  writtenBytesPerDay,
+}: ReturnType<NodeState['status']>['storage']['wear']): Outcome {
+  if (health.status !== 'ok') return health
+  if (source === null) return { status: 'ok', detail: 'nothing here counts writes' }
+  if (writtenBytesPerDay === null) return { status: 'ok', detail: 'too early to tell' }
+  return { status: 'ok', detail: `${Math.ceil(writtenBytesPerDay / 1e6)} MB a day, counted by ${source}` }
 }
 
 /** The worst of all plugins. A plugin that is starting or stopping says so itself and is `degraded`. */

@@ -22,6 +22,7 @@ import { createNodeState, NodeState } from '../../core/state/node-state.ts'
 import { createPeers, Peers } from '../../core/state/peer-state.ts'
 import { createMemoryStorage } from '../../core/storage/memory.ts'
 import { Storage } from '../../core/storage/storage.ts'
+import { freshWear } from '../helpers/wear.ts'
 
 const MIB = 1024 * 1024
 
@@ -78,7 +79,7 @@ export async function createTestCore(): Promise<TestCore> {
   await pins.start()
   const state = createNodeState(
     { version: '1.0.0', profile: 'pi-zero', dataDirectory: tmpdir() },
-    { network, peers, storage, pins, plugins: () => [], events, now: Date.now },
+    { network, peers, storage, wear: freshWear(storage), pins, plugins: () => [], events, now: Date.now },
   )
   const services = new Map<Token<unknown>, unknown>([
     [Blocks, blocks],

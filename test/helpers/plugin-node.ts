@@ -16,6 +16,7 @@ import { createNodeState, NodeState } from '../../core/state/node-state.ts'
 import { Peers } from '../../core/state/peer-state.ts'
 import { Storage } from '../../core/storage/storage.ts'
 import { createTestCore, type TestCore } from '../conformance/test-core.ts'
+import { freshWear } from './wear.ts'
 
 interface Entry {
   readonly plugin: unknown
@@ -44,6 +45,7 @@ export async function startPlugins(entries: readonly Entry[]): Promise<PluginNod
       network: core.network,
       peers: use(container, Peers),
       storage: use(container, Storage),
+      wear: freshWear(use(container, Storage)),
       pins: use(container, Pins),
       events: use(container, Events),
       plugins: () => host.statuses(),

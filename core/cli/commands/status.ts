@@ -31,9 +31,37 @@ function describe(status: NodeStatus): string {
       `${formatBytes(storage.usedBytes)} of ${formatBytes(storage.maxBytes)} in ${storage.blocks} blocks`,
     ],
     ['disk free', formatBytes(storage.freeDiskBytes)],
+    ['disk wear', describeWear(storage.wear)],
     ['pins', `${pins.pinned} pinned, ${pins.pinning} pinning`],
     ['peers', `${connected} connected, ${peers.length} known`],
     ['connections', `${connections.inbound} in, ${connections.outbound} out, at most ${connections.max}`],
     ['plugins', `${running} of ${plugins.length} running`],
   ])
+}
+
+/** `3.2 GiB written to mmcblk0, 41 MiB a day (own writes), 1.04 × the content; about 12 years left`, as far as it is known. Exported to be tested on its own. */
+export function describeWear({
+  source,
+  counts,
+  device,
+  writtenBytes,
+  writtenBytesPerDay,
+  amplification,
+  card,
+}: NodeStatus['storage']['wear']): string {
+  if (source === null) return 'nothing here counts writes'
+  const pace = writtenBytesPerDay === null ? '' : `, ${formatBytes(writtenBytesPerDay)} a day`
+  const times = amplification === null ? '' : `, ${amplification.toFixed(2)} × the content`
+  const left = card.daysLeft === null ? '' : `; ${describeLife(card.daysLeft)} left at this pace`
+  return `${formatBytes(writtenBytes)} written${device ? ` to ${device}` : ''}${pace} (${counts})${times}${left}`
+}
+
+const DAYS_PER_YEAR = 365
+/** Beyond that something else ends first. */
+const MAX_TOLD_YEARS = 50
+
+function describeLife(days: number): string {
+  const years = days / DAYS_PER_YEAR
+  if (years > MAX_TOLD_YEARS) return `more than ${MAX_TOLD_YEARS} years`
+  return years < 2 ? `about ${Math.floor(days)} days` : `about ${Math.floor(years)} years`
 }

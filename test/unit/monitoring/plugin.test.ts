@@ -77,7 +77,13 @@ t.test('readiness follows the phase and the probes, and comes back', async t => 
       ready: false,
       phase: 'degraded',
       reasons: ['moody: out of honey'],
-      probes: [{ name: 'storage', status: 'ok' }, {}, {}, { name: 'plugins', reason: 'moody: out of honey' }],
+      probes: [
+        { name: 'storage', status: 'ok' },
+        {},
+        {},
+        {},
+        { name: 'plugins', reason: 'moody: out of honey' },
+      ],
     },
   ])
   t.match(await ask(`${url}/healthz`), { status: 503 })
@@ -101,6 +107,7 @@ t.test('a store that does not work is seen', async t => {
     { name: 'storage', status: 'ok', durationMs: Number },
     { name: 'event-loop', status: 'ok' },
     { name: 'peers', status: 'ok', detail: 'no peer is connected' },
+    { name: 'disk-wear', status: 'ok', detail: 'nothing here counts writes' },
     { name: 'plugins', status: 'ok', detail: '3 plugins are well' },
   ])
   const storage = use(container, Storage)

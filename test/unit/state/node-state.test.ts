@@ -1,8 +1,9 @@
 import t from 'tap'
 import { createEvents } from '../../../core/events.ts'
-import { HEALTHY } from '../../../core/plugin.ts'
+import { HEALTHY, type Health } from '../../../core/plugin.ts'
 import { createNodeState, type PluginStatus } from '../../../core/state/node-state.ts'
 import { createTestNode, fileOf, pattern } from '../../helpers/content-node.ts'
+import { freshWear } from '../../helpers/wear.ts'
 import { createNode } from '../network/nodes.ts'
 
 const running: PluginStatus = {
@@ -25,23 +26,26 @@ async function createState(t: Parameters<typeof createNode>[0]) {
   events.on('node:phase', ({ phase }) => void phases.push(phase))
   const plugins = { current: [running] as readonly PluginStatus[] }
   const time = { nowMs: 1_000 }
+  const fresh = freshWear(storage).status()
+  const wear: { health: Health } = { health: HEALTHY }
   const state = createNodeState(
     { version: '1.2.3', profile: 'pi-4', dataDirectory: '/data' },
     {
       network,
       peers,
       storage,
+      wear: { status: () => ({ ...fresh, health: wear.health }) },
       pins,
       plugins: () => plugins.current,
       events,
       now: () => time.nowMs,
     },
   )
-  return { state, plugins, phases, time, content, pins, network }
+  return { state, plugins, phases, time, wear, content, pins, network }
 }
 
 t.test('from starting to stopping', async t => {
-  const { state, plugins, phases } = await createState(t)
+  const { state, plugins, phases, wear } = await createState(t)
   t.equal(state.status().phase, 'starting')
   state.enter('running')
   t.equal(state.status().phase, 'ready')
@@ -52,6 +56,11 @@ t.test('from starting to stopping', async t => {
   t.match(state.status(), { phase: 'degraded', reasons: ['honey: needs flowers'] })
   plugins.current = [{ ...running, state: 'disabled' }]
   t.match(state.status(), { phase: 'ready', reasons: [] }, 'what is disabled is missed by nobody')
+
+  wear.health = { status: 'degraded', reason: 'worn out in 9 days' }
+  t.match(state.status(), { phase: 'degraded', reasons: ['disk: worn out in 9 days'] })
+  wear.health = HEALTHY
+  t.match(state.status(), { phase: 'ready', reasons: [] })
 
   state.enter('stopping')
   t.equal(state.status().phase, 'stopping')

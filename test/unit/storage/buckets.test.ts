@@ -23,6 +23,7 @@ t.test('ids are part of the format', async t => {
       'pin-roots': 9,
       quarantine: 10,
       'kept-ports': 11,
+      wear: 12,
     },
     vault: { 'vault-meta': 32, pins: 33 },
   } as const
