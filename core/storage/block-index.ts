@@ -16,6 +16,13 @@ export interface NewBlock extends IndexEntry {
   readonly inlineBytes?: Uint8Array
 }
 
+/** A block that was copied to another slot. */
+export interface MovedBlock {
+  readonly hash: Uint8Array
+  readonly before: IndexEntry
+  readonly slot: Slot
+}
+
 const NO_COUNTERS: Counters = { blocks: 0, usedBytes: 0 }
 const COUNTERS_KEY = Buffer.from('counters')
 const NEXT_SEGMENT_KEY = Buffer.from('next-segment')
@@ -130,6 +137,22 @@ export class BlockIndex {
   }
 
   /**
+   * Notes where blocks lie now. Those that were deleted or moved on since stay as they are; gives back the others.
+   */
+  moveBlocks(batch: WriteBatch, moves: readonly MovedBlock[]): MovedBlock[] {
+    const moved = moves.filter(({ hash, before }) => {
+      const entry = this.entry(hash)
+      return entry !== undefined && sameEntry(entry, before)
+    })
+    for (const { hash, before, slot } of moved)
+      batch.put(this.#blocks, hash, encodeIndexEntry({ ...before, slot }))
+    this.#mark(batch, moved, true)
+    const left = moved.map(({ before }) => before)
+    this.#mark(batch, left, false)
+    return moved
+  }
+
+  /**
    * Takes out a damaged block, unless something else has taken its place. Its slot stays taken, so that nothing is
    * written to a bad sector again; inline bytes are deleted.
    * Gives back the disk bytes that came free, or undefined where nothing was taken out.
@@ -145,7 +168,7 @@ export class BlockIndex {
     return freedBytes
   }
 
-  #mark(batch: WriteBatch, entries: readonly IndexEntry[], taken: boolean): void {
+  #mark(batch: WriteBatch, entries: readonly Pick<IndexEntry, 'slot'>[], taken: boolean): void {
     const positions = Map.groupBy(
       entries.flatMap(({ slot }) => slot ?? []),
       slot => slot.segment,

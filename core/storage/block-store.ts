@@ -1,8 +1,9 @@
 import type { CID } from 'multiformats/cid'
+import { isSkepError } from '../errors.ts'
 import { storageError } from './errors.ts'
 import { IndexRoom } from './index-room.ts'
-import { type Allowance, Quota } from './quota.ts'
-import { diskBytesOf, indexBytesOf, MAX_BLOCK_BYTES, MAX_HASH_BYTES } from './size-classes.ts'
+import { type Allowance, Quota, type RoomKind } from './quota.ts'
+import { diskBytesOf, indexBytesOf, isInline, MAX_BLOCK_BYTES, MAX_HASH_BYTES } from './size-classes.ts'
 import type {
   BlockCheck,
   BlockEntry,
@@ -14,15 +15,29 @@ import type {
 } from './storage.ts'
 
 export interface ShelfReadOptions {
-  /** Hears once of a block that was damaged and is gone, and of the disk bytes that came free with it. */
-  onDamaged(freedBytes: number): void
+  /** Hears once of a block that was damaged and is gone. */
+  onDamaged(): void
   /** What it refuses is damaged. */
   readonly isGood?: BlockCheck | undefined
   /** Past the page cache. */
   readonly isUncached?: boolean
 }
 
-/** Where blocks lie: on disk or in memory. Knows neither quota nor evictor. */
+/** What a store takes on disk, in bytes. */
+export interface DiskUse {
+  /** All of it, with what is under way. */
+  readonly usedBytes: number
+  /** Part of it in segment files. */
+  readonly segmentBytes: number
+  /** Part of it in the index. */
+  readonly indexBytes: number
+  /** Part of the segment files that new blocks can take, or that can be given back. */
+  readonly freeSlotBytes: number
+  /** Part of the index that new small blocks can take. */
+  readonly freeIndexBytes: number
+}
+
+/** Where blocks lie: on disk or in memory. Knows neither reservations nor evictor. */
 export interface BlockShelf {
   /** Payload bytes of a held block. */
   sizeOf(hash: Uint8Array): number | undefined
@@ -31,14 +46,22 @@ export interface BlockShelf {
    * @throws SkepError BLOCK_NOT_FOUND, BLOCK_CORRUPT, STORAGE_FAILED
    */
   read(hash: Uint8Array, options: ShelfReadOptions): Promise<Uint8Array>
-  /** Resolves when the block, which was not held, is durable. */
-  write(hash: Uint8Array, bytes: Uint8Array): Promise<void>
-  /** Resolves with the disk bytes that are free again. */
+  /**
+   * Resolves when the block, which was not held, is durable. `onPlaced` is called when `use` counts what it takes.
+   * @throws SkepError STORAGE_FULL, STORAGE_FAILED
+   */
+  write(hash: Uint8Array, bytes: Uint8Array, onPlaced: () => void): Promise<void>
+  /** Resolves with the disk bytes that blocks can take again. */
   remove(hashes: readonly Uint8Array[]): Promise<number>
+  /** Gives free slots back until the store is within its bound; false where that isn't enough. */
+  shrink(): Promise<boolean>
   list(options: { after?: Uint8Array; limit?: number }): BlockEntry[]
   readonly blocks: number
-  /** Disk bytes in use when the shelf was opened. */
-  readonly usedBytes: number
+  /** Bytes that blocks take, those in quarantine among them. */
+  readonly blockBytes: number
+  readonly use: DiskUse
+  /** Kept free beside `use` for what else is written. */
+  readonly headroomBytes: number
   /** Free bytes of the file system, as last seen. */
   readonly freeDiskBytes: number
   /** Disk bytes that blocks may still take, asked of the file system. */
@@ -64,12 +87,13 @@ export class QuotaBlockStore implements BlockStore {
   readonly #listeners = new Set<(hash: Uint8Array, bytes: number) => void>()
   readonly #damageListeners = new Set<(hash: Uint8Array) => void>()
   #check: BlockCheck | undefined
+  #settling: Promise<void> | undefined
 
   constructor(options: BlockStoreOptions, shelf: BlockShelf) {
     this.#shelf = shelf
     this.#quota = new Quota(
-      { maxBytes: options.maxBytes, usedBytes: shelf.usedBytes },
-      { diskRoomBytes: () => shelf.diskRoomBytes() },
+      { maxBytes: options.maxBytes, headroomBytes: shelf.headroomBytes },
+      { use: () => shelf.use, diskRoomBytes: () => shelf.diskRoomBytes() },
     )
     this.#indexRoom = new IndexRoom({
       roomBytes: wanted => shelf.indexRoomBytes(wanted),
@@ -132,9 +156,7 @@ export class QuotaBlockStore implements BlockStore {
     const removal = this.#shelf.remove(hashes)
     for (const key of keys) this.#deletes.set(key, removal)
     try {
-      const freedBytes = await removal
-      this.#quota.free(freedBytes)
-      return freedBytes
+      return await removal
     } finally {
       for (const key of keys) if (this.#deletes.get(key) === removal) this.#deletes.delete(key)
     }
@@ -144,12 +166,25 @@ export class QuotaBlockStore implements BlockStore {
     return this.#shelf.list(options)
   }
 
-  reserve(bytes: number, options?: WaitOptions): Promise<Reservation> {
-    return this.#quota.reserve(bytes, options)
+  async reserve(bytes: number, options?: WaitOptions): Promise<Reservation> {
+    const reservation = await this.#quota.reserve(roomOf(bytes), bytes, options)
+    try {
+      const largestBytes = Math.min(bytes, MAX_BLOCK_BYTES)
+      using _ = await this.#indexRoom.take(
+        Math.ceil(bytes / MAX_BLOCK_BYTES) * indexBytesOf(largestBytes),
+        options,
+      )
+      return reservation
+    } catch (error) {
+      reservation.release()
+      throw error
+    }
   }
 
   attachEvictor(evictor: Evictor): () => void {
-    return this.#quota.attachEvictor(evictor)
+    const detach = this.#quota.attachEvictor(evictor)
+    this.#settle()
+    return detach
   }
 
   attachCheck(isGood: BlockCheck): () => void {
@@ -172,39 +207,69 @@ export class QuotaBlockStore implements BlockStore {
 
   stats(): StorageStats {
     const { usedBytes, reservedBytes, maxBytes } = this.#quota
-    const { blocks, freeDiskBytes } = this.#shelf
-    return { blocks, usedBytes, reservedBytes, maxBytes, freeDiskBytes }
+    const { blocks, blockBytes, freeDiskBytes } = this.#shelf
+    const roomBytes = Math.max(0, this.#quota.roomBytes('segments'))
+    return { blocks, blockBytes, usedBytes, reservedBytes, roomBytes, maxBytes, freeDiskBytes }
   }
 
   #read(hash: Uint8Array, options: Omit<ShelfReadOptions, 'onDamaged'>): Promise<Uint8Array> {
     return this.#shelf.read(hash, {
       ...options,
-      onDamaged: freedBytes => {
-        this.#quota.free(freedBytes)
+      onDamaged: () => {
         for (const listener of this.#damageListeners) listener(hash)
       },
     })
   }
 
   async #store(hash: Uint8Array, bytes: Uint8Array, { signal, reservation }: PutOptions): Promise<void> {
-    const allowance = await this.#allowance(diskBytesOf(bytes.length), reservation, signal)
+    const allowance = await this.#allowance(bytes.length, reservation, signal)
     try {
       using _ = await this.#indexRoom.take(indexBytesOf(bytes.length), { signal })
-      await this.#shelf.write(hash, bytes)
-      this.#quota.use(allowance)
+      for (;;) {
+        try {
+          await this.#shelf.write(hash, bytes, () => allowance.release())
+          break
+        } catch (error) {
+          // Room of one kind can't always become room of another: more of it may.
+          if (!isSkepError(error, 'STORAGE_FULL') || allowance.bytes === 0) throw error
+          const freedBytes = await this.#quota.evictor?.evict(diskBytesOf(bytes.length), { signal })
+          signal?.throwIfAborted()
+          if (!freedBytes) throw error
+        }
+      }
     } finally {
       allowance.release()
     }
+    if (this.#quota.isOver) this.#settle()
     this.#quota.evictor?.stored(hash)
     for (const listener of this.#listeners) listener(hash, bytes.length)
   }
 
-  /** Exactly `bytes`, out of `reservation` as far as it goes. */
-  async #allowance(bytes: number, reservation?: Reservation, signal?: AbortSignal): Promise<Allowance> {
-    const own = this.#quota.split(reservation, bytes)
+  /**
+   * Comes back within the bound where the store is larger: `maxBytes` was lowered, or the index got longer. What can't
+   * be freed is left to the next put to tell.
+   */
+  #settle(): void {
+    this.#settling ??= this.#quota
+      .settle(() => this.#shelf.shrink())
+      .catch(() => undefined)
+      .finally(() => {
+        this.#settling = undefined
+      })
+  }
+
+  /** Exactly what a block of `payloadBytes` takes, out of `reservation` as far as it goes. */
+  async #allowance(
+    payloadBytes: number,
+    reservation?: Reservation,
+    signal?: AbortSignal,
+  ): Promise<Allowance> {
+    const kind = roomOf(payloadBytes)
+    const bytes = diskBytesOf(payloadBytes)
+    const own = this.#quota.split(kind, reservation, bytes)
     if (own.bytes === bytes) return own
     try {
-      const rest = await this.#quota.reserve(bytes - own.bytes, { signal })
+      const rest = await this.#quota.reserve(kind, bytes - own.bytes, { signal })
       return own.join(rest)
     } catch (error) {
       own.release()
@@ -220,6 +285,11 @@ export class QuotaBlockStore implements BlockStore {
   #underWay(key: string): Promise<unknown> | undefined {
     return this.#puts.get(key) ?? this.#deletes.get(key)
   }
+}
+
+/** Where room for so many bytes is looked for: a block, or several that aren't small. */
+function roomOf(payloadBytes: number): RoomKind {
+  return isInline(payloadBytes) ? 'index' : 'segments'
 }
 
 /** Multihash code of the identity "hash", whose digest is the content. */

@@ -2,7 +2,8 @@ import { crc32 } from 'node:zlib'
 import { isSkepError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { type BlockIndex, type Counters, type NewBlock, sameEntry } from './block-index.ts'
-import type { BlockShelf, ShelfReadOptions } from './block-store.ts'
+import type { BlockShelf, DiskUse, ShelfReadOptions } from './block-store.ts'
+import type { DiskAccount } from './disk-account.ts'
 import { diskError, systemCodeOf } from './disk-error.ts'
 import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
 import type { DiskRoom } from './disk-room.ts'
@@ -12,13 +13,20 @@ import type { IndexEntry } from './index-entry.ts'
 import type { SealedSegments } from './sealed-segments.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { SegmentSet } from './segment-set.ts'
-import { diskBytesOf, isInline, sizeClassOf } from './size-classes.ts'
+import { SegmentShrinker } from './segment-shrinker.ts'
+import { indexGrowthOf, isInline, sizeClassOf } from './size-classes.ts'
 import { encodeSlotHeader } from './slot-header.ts'
 import type { Segment, Slot } from './slots.ts'
 import type { BlockEntry } from './storage.ts'
 import { Turnstile } from './turnstile.ts'
 
+export interface DiskShelfOptions {
+  /** Bytes of the segment files there are, by id. */
+  readonly fileBytes: ReadonlyMap<number, number>
+}
+
 export interface DiskShelfDependencies {
+  readonly account: DiskAccount
   readonly index: BlockIndex
   readonly files: SegmentFiles
   readonly sealed: SealedSegments
@@ -33,10 +41,13 @@ export interface DiskShelfDependencies {
 
 /** One flush serves that many blocks; enough that a burst of small ones shares one. */
 const MAX_GROUP_BLOCKS = 1024
-/** Inline bytes of one transaction: LMDB holds its dirty pages in memory until the commit. */
-const MAX_GROUP_INLINE_BYTES = 8 * 1024 * 1024
 /** Threads of libuv's pool of four that block writes may hold; a slow card must not keep reads and commits waiting. */
 const MAX_WRITES_IN_FLIGHT = 2
+
+interface ArrivingBlock extends NewBlock {
+  /** Called when the room that was set aside for it counts as taken. */
+  readonly onPlaced?: () => void
+}
 
 /**
  * Blocks on disk: small ones in the index, others in slots of segment files.
@@ -47,20 +58,37 @@ const MAX_WRITES_IN_FLIGHT = 2
 export class DiskShelf implements BlockShelf {
   readonly #dependencies: DiskShelfDependencies
   readonly #segments: SegmentSet
-  readonly #group: GroupCommit<NewBlock>
+  readonly #group: GroupCommit<ArrivingBlock>
+  readonly #shrinker: SegmentShrinker
+  /** Slices of shrinking go one after the other. */
+  readonly #shrinking = new Turnstile(1)
   readonly #writers = new Turnstile(MAX_WRITES_IN_FLIGHT)
   #counters: Counters
   #failure: Error | undefined
+  #isClosed = false
 
-  constructor(dependencies: DiskShelfDependencies) {
+  constructor({ fileBytes }: DiskShelfOptions, dependencies: DiskShelfDependencies) {
     this.#dependencies = dependencies
-    this.#segments = new SegmentSet(dependencies)
-    this.#counters = dependencies.index.counters()
+    const { account, index, files } = dependencies
+    this.#segments = new SegmentSet(
+      { fileBytes, maxBytes: account.maxBytes },
+      { ...dependencies, makeSpace: bytes => this.#makeSpace(bytes) },
+    )
+    account.watch(this.#segments)
+    this.#shrinker = new SegmentShrinker({
+      index,
+      files,
+      segments: this.#segments,
+      sync: ids => this.#sync(ids),
+      fill: (segment, slot, header, payload) =>
+        this.#writers.pass(() => this.#fill(segment, slot, header, payload)),
+    })
+    this.#counters = index.counters()
     this.#group = new GroupCommit(
       {
         maxItems: MAX_GROUP_BLOCKS,
-        maxWeight: MAX_GROUP_INLINE_BYTES,
-        weigh: block => block.inlineBytes?.length ?? 0,
+        maxWeight: account.commitBytes,
+        weigh: ({ length }) => indexGrowthOf(length),
       },
       blocks => this.#commit(blocks),
     )
@@ -70,8 +98,16 @@ export class DiskShelf implements BlockShelf {
     return this.#counters.blocks
   }
 
-  get usedBytes(): number {
+  get blockBytes(): number {
     return this.#counters.usedBytes
+  }
+
+  get use(): DiskUse {
+    return this.#dependencies.account.use
+  }
+
+  get headroomBytes(): number {
+    return this.#dependencies.account.headroomBytes
   }
 
   get freeDiskBytes(): number {
@@ -110,18 +146,70 @@ export class DiskShelf implements BlockShelf {
     }
   }
 
-  async write(hash: Uint8Array, bytes: Uint8Array): Promise<void> {
+  async write(hash: Uint8Array, bytes: Uint8Array, onPlaced: () => void): Promise<void> {
     if (this.#failure) throw this.#failure
     const block = { hash, length: bytes.length, crc: crc32(bytes) }
-    if (isInline(bytes.length)) return this.#group.add({ ...block, slot: undefined, inlineBytes: bytes })
+    if (isInline(bytes.length))
+      return this.#group.add({ ...block, slot: undefined, inlineBytes: bytes, onPlaced })
     const { segment, slot } = await this.#segments.take(sizeClassOf(bytes.length))
+    onPlaced()
     try {
-      await this.#writers.pass(() => this.#fill(segment, slot, block, bytes))
+      await this.#writers.pass(() => this.#fill(segment, slot, encodeSlotHeader(block), bytes))
       await this.#group.add({ ...block, slot })
+      this.#segments.arrived(slot)
     } catch (error) {
       this.#segments.free(slot)
+      if (isSkepError(error, 'STORAGE_FULL')) await this.#cutEmpty(segment)
       throw error
     }
+  }
+
+  /** A slot that the disk had no room for is none, and nobody should take it again. */
+  #cutEmpty(segment: Segment): Promise<void> {
+    return this.#shrinking.pass(async () => {
+      await this.#segments
+        .cut(segment)
+        .catch(err => this.#dependencies.log.warn({ err }, 'a segment stays too long'))
+    })
+  }
+
+  async shrink(): Promise<boolean> {
+    while (this.#missingBytes(0) > 0) if (!(await this.#shrink(0))) return false
+    return true
+  }
+
+  /** Bytes to give back before files may take `bytes` more. */
+  #missingBytes(bytes: number): number {
+    const { account } = this.#dependencies
+    return bytes - (account.maxBytes - account.headroomBytes - this.use.usedBytes)
+  }
+
+  /** Resolves where segment files may take `bytes` more: others' free slots are given back for that. */
+  async #makeSpace(bytes: number): Promise<void> {
+    const { room } = this.#dependencies
+    for (;;) {
+      const missingBytes = Math.max(this.#missingBytes(bytes), bytes - (await room.roomBytes()))
+      if (missingBytes <= 0) break
+      const changed = this.#segments.changed()
+      if (await this.#shrink(bytes, missingBytes)) continue
+      if (!this.#segments.isBusy)
+        throw storageError('STORAGE_FULL', `no room on disk: it lacks ${missingBytes} bytes`)
+      await changed
+    }
+    room.wrote(bytes)
+  }
+
+  /** One slice; false where there is nothing to gain. */
+  #shrink(bytes: number, atLeastBytes = 0): Promise<boolean> {
+    return this.#shrinking.pass(async () => {
+      if (this.#isClosed) throw storageError('STORAGE_CLOSED', 'the store is closed')
+      if (this.#failure) throw this.#failure
+      const missingBytes = Math.max(this.#missingBytes(bytes), atLeastBytes)
+      if (missingBytes <= 0) return true
+      const hasShrunk = await this.#shrinker.step(missingBytes)
+      this.#dependencies.room.expire()
+      return hasShrunk
+    })
   }
 
   async remove(hashes: readonly Uint8Array[]): Promise<number> {
@@ -157,7 +245,9 @@ export class DiskShelf implements BlockShelf {
 
   /** Waits for the writes under way and closes the files. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#group.idle()
+    await this.#shrinking.pass(async () => undefined)
     await this.#dependencies.files.close()
   }
 
@@ -190,25 +280,30 @@ export class DiskShelf implements BlockShelf {
     if (slot) this.#segments.quarantine(slot)
     this.#counters = index.counters()
     log.error({ block: hex(hash), slot }, 'block is damaged on disk: it no longer counts as held')
-    onDamaged(freedBytes)
+    onDamaged()
   }
 
-  async #fill(segment: Segment, slot: Slot, block: Omit<NewBlock, 'slot'>, bytes: Uint8Array): Promise<void> {
+  async #fill(segment: Segment, slot: Slot, header: Uint8Array, payload: Uint8Array): Promise<void> {
     try {
-      await this.#dependencies.files.write(segment, slot.position, encodeSlotHeader(block), bytes)
+      await this.#dependencies.files.write(segment, slot.position, header, payload)
     } catch (cause) {
       if (systemCodeOf(cause) === 'EIO') throw await this.#fail([segment], cause)
-      throw diskError(cause, `could not write block ${hex(block.hash)}`)
+      throw diskError(cause, `could not write slot ${slot.position} of segment ${slot.segment}`)
     }
   }
 
-  async #commit(blocks: readonly NewBlock[]): Promise<void> {
+  async #commit(blocks: readonly ArrivingBlock[]): Promise<void> {
     if (this.#failure) throw this.#failure
-    const { index, room } = this.#dependencies
+    const { account, index } = this.#dependencies
     await this.#sync(new Set(blocks.flatMap(({ slot }) => slot?.segment ?? [])))
+    // What the last commits made the index longer is given back by the segments before it takes more.
+    const isFitting = await this.shrink()
+    if (!isFitting && this.#missingBytes(0) > account.headroomBytes - account.commitBytes) {
+      throw storageError('STORAGE_FULL', `the store is full: its files take ${this.use.usedBytes} bytes`)
+    }
     await index.store.write(batch => index.addBlocks(batch, blocks))
     this.#counters = index.counters()
-    for (const { length } of blocks) room.wrote(diskBytesOf(length))
+    for (const { onPlaced } of blocks) onPlaced?.()
   }
 
   async #sync(ids: ReadonlySet<number>): Promise<void> {

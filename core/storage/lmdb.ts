@@ -1,10 +1,12 @@
-import { statfsSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { isSkepError, messageOf } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
+import { CommitGrowth } from './commit-growth.ts'
 import { storageError } from './errors.ts'
 import { causeOfFailedCommit, codeOf, EIO, isFull } from './lmdb-error.ts'
-import { LMDB_PAGE_BYTES, prepareEnvironment } from './lmdb-file.ts'
+import { LMDB_DATA_FILE, LMDB_PAGE_BYTES, prepareEnvironment } from './lmdb-file.ts'
 import type { Bucket, KeyRange, KeyValueStore, WriteBatch } from './storage.ts'
 
 export interface LmdbOptions {
@@ -19,6 +21,8 @@ export interface LmdbDependencies {
   onFatal(error: Error): void
   /** Called after each commit that had something to write: all of it has flushed, or some of it could not be written. */
   onCommit?(outcome: 'flushed' | 'failed'): void
+  /** Bytes by which the file may get longer. A change that could need more is refused, unless it frees pages. Default: any. */
+  growthRoomBytes?(): number
 }
 
 type Table = Database<Uint8Array, Uint8Array>
@@ -35,6 +39,9 @@ const PAGES_PER_PUT = 8
 const FULL_DISK_BYTES = 1024 * 1024
 
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const
+
+/** The change goes with the next commit. */
+const LATER = Symbol('later')
 
 interface Change {
   run(batch: WriteBatch): void
@@ -59,6 +66,9 @@ export class LmdbStore implements KeyValueStore {
   #closing: Promise<void> | undefined
   /** What puts may still take before the pages in use have to be counted again. */
   #roomBytes = -1
+  #fileBytes = 0
+  /** Of each table, as committed. Undefined where they have to be counted again. */
+  #pages: Map<LmdbBucket, number> | undefined
 
   /** Opens the environment, or makes it, in a directory that exists. @throws SkepError STORAGE_UNREADABLE, STORAGE_FULL */
   constructor(options: LmdbOptions, dependencies: LmdbDependencies) {
@@ -77,6 +87,7 @@ export class LmdbStore implements KeyValueStore {
       eventTurnBatching: false,
     })
     this.#openTables()
+    this.#measureFile(statSync(join(options.directory, LMDB_DATA_FILE)).size)
   }
 
   bucket(name: string): Bucket {
@@ -103,6 +114,19 @@ export class LmdbStore implements KeyValueStore {
     })
     this.#committing ??= this.#commitAll()
     return promise
+  }
+
+  /** Of the data file: what it ever grew to. */
+  get fileBytes(): number {
+    return this.#fileBytes
+  }
+
+  /** Of the pages in use, as committed. */
+  get liveBytes(): number {
+    this.#pages ??= new Map([...this.#buckets.values()].map(bucket => [bucket, bucket.pages()]))
+    let pages = 0
+    for (const count of this.#pages.values()) pages += count
+    return pages * LMDB_PAGE_BYTES
   }
 
   /** Of the pages in use. */
@@ -151,18 +175,27 @@ export class LmdbStore implements KeyValueStore {
 
   async #commit(changes: readonly Change[]): Promise<void> {
     const failures = new Map<Change, unknown>()
+    const growth = new CommitGrowth<LmdbBucket>()
+    const liveBytes = this.liveBytes
+    const pages = new Map(this.#pages)
+    let applied = 0
     let hasPuts = false
     try {
       if (this.#failure) throw this.#failure
       await this.#root.transaction(() => {
         for (const change of changes) {
           try {
-            hasPuts = this.#apply(change) > 0 || hasPuts
+            hasPuts = this.#apply(change, growth, applied === 0 ? liveBytes : undefined) > 0 || hasPuts
           } catch (error) {
+            if (error === LATER) break
             failures.set(change, this.#translate(error))
           }
+          applied++
         }
+        for (const table of growth.tables) pages.set(table, table.pages())
       })
+      this.#pages = pages
+      this.#measureFile()
     } catch (error) {
       this.#dependencies.onCommit?.('failed')
       const failure = await this.#commitFailure(error)
@@ -171,20 +204,27 @@ export class LmdbStore implements KeyValueStore {
     }
     const isRefused = [...failures.values()].some(failure => isSkepError(failure, 'STORAGE_FULL'))
     if (isRefused || hasPuts) this.#dependencies.onCommit?.(isRefused ? 'failed' : 'flushed')
-    for (const change of changes) {
+    this.#changes.unshift(...changes.slice(applied))
+    for (const change of changes.slice(0, applied)) {
       if (failures.has(change)) change.reject(failures.get(change))
       else change.resolve()
     }
   }
 
-  /** Runs one change in a nested transaction, so that it alone is undone where it throws. Returns the bytes that it puts, about. */
-  #apply(change: Change): number {
+  /**
+   * Runs one change in a nested transaction, so that it alone is undone where it throws. Returns the bytes that it puts,
+   * about. `liveBytes` are those before it, where it is the first of its commit.
+   */
+  #apply(change: Change, growth: CommitGrowth<LmdbBucket>, liveBytes: number | undefined): number {
     const usedBytes = this.#roomBytes < 0 ? this.#usedBytes() : 0
     let putBytes = 0
     let open = true
-    const table = (bucket: Bucket): Table => {
+    const table = (bucket: Bucket, valueBytes = 0): Table => {
       if (!open) throw new Error('the transaction of this batch is over')
-      if (bucket instanceof LmdbBucket && this.#buckets.get(bucket.name) === bucket) return bucket.table
+      if (bucket instanceof LmdbBucket && this.#buckets.get(bucket.name) === bucket) {
+        growth.add(bucket, valueBytes)
+        return bucket.table
+      }
       throw new Error(`the bucket is of another store than the ${this.#options.environment}`)
     }
     try {
@@ -193,7 +233,7 @@ export class LmdbStore implements KeyValueStore {
           put(bucket, key, value) {
             checkKey(key)
             putBytes += value.length + PAGES_PER_PUT * LMDB_PAGE_BYTES
-            table(bucket).put(key, value)
+            table(bucket, value.length).put(key, value)
           },
           delete(bucket, key) {
             checkKey(key)
@@ -201,6 +241,7 @@ export class LmdbStore implements KeyValueStore {
           },
         })
         this.#checkRoom(putBytes, usedBytes)
+        if (putBytes > 0) this.#checkGrowth(growth, liveBytes)
       })
       return putBytes
     } finally {
@@ -221,6 +262,24 @@ export class LmdbStore implements KeyValueStore {
     )
   }
 
+  /** Refuses what could make the file longer than it may be, unless it leaves more pages free than it found. */
+  #checkGrowth(growth: CommitGrowth<LmdbBucket>, liveBytes: number | undefined): void {
+    const roomBytes = this.#dependencies.growthRoomBytes?.() ?? Number.POSITIVE_INFINITY
+    if (growth.bytes(() => Number.POSITIVE_INFINITY) <= roomBytes) return
+    if (growth.bytes(table => table.treePages()) <= roomBytes) return
+    if (liveBytes === undefined) throw LATER
+    if (this.#usedBytes() <= liveBytes) return
+    throw storageError(
+      'STORAGE_FULL',
+      `the ${this.#options.environment} is full: the store has no room for it to grow`,
+    )
+  }
+
+  #measureFile(bytes = 0): void {
+    const { lastPageNumber } = this.#root.getStats() as { lastPageNumber: number }
+    this.#fileBytes = Math.max(this.#fileBytes, bytes, (lastPageNumber + 1) * LMDB_PAGE_BYTES)
+  }
+
   #usedBytes(): number {
     let pages = 0
     for (const bucket of this.#buckets.values()) pages += bucket.pages()
@@ -231,6 +290,8 @@ export class LmdbStore implements KeyValueStore {
     if (error === this.#failure) return error
     const cause = await causeOfFailedCommit(error)
     this.#roomBytes = -1
+    this.#pages = undefined
+    this.#measureFile(statSync(join(this.#options.directory, LMDB_DATA_FILE)).size)
     const failure = this.#translate(cause)
     if (codeOf(cause) === undefined || isFull(cause) || this.#isShortWrite(cause)) return failure
     this.#failure = failure
@@ -268,6 +329,7 @@ export class LmdbStore implements KeyValueStore {
     const bucket =
       this.#buckets.get(table) ??
       new LmdbBucket(table, this.#root.openDB(table, BINARY), () => this.#checkOpen())
+    if (!this.#buckets.has(table)) this.#pages = undefined
     this.#buckets.set(table, bucket)
     return bucket
   }
@@ -315,6 +377,12 @@ class LmdbBucket implements Bucket {
   size(): number {
     this.#checkOpen()
     return (this.table.getStats() as TableStats).entryCount
+  }
+
+  /** Those of its tree alone, without the pages that large values have of their own. */
+  treePages(): number {
+    const stats = this.table.getStats() as TableStats
+    return stats.treeBranchPageCount + stats.treeLeafPageCount
   }
 
   pages(): number {

@@ -52,8 +52,22 @@ export function createMemoryStorage({ maxBytes }: MemoryStorageOptions): Storage
 
 function createMemoryShelf(index: MemoryStore): BlockShelf {
   const bucket = index.bucket('blocks')
+  let blockBytes = 0
   return {
-    usedBytes: 0,
+    get blockBytes() {
+      return blockBytes
+    },
+    get use() {
+      return {
+        usedBytes: blockBytes,
+        segmentBytes: blockBytes,
+        indexBytes: 0,
+        freeSlotBytes: 0,
+        freeIndexBytes: 0,
+      }
+    },
+    headroomBytes: 0,
+    shrink: async () => true,
     freeDiskBytes: Number.MAX_SAFE_INTEGER,
     diskRoomBytes: async () => Number.POSITIVE_INFINITY,
     indexRoomBytes: () => Number.POSITIVE_INFINITY,
@@ -70,10 +84,18 @@ function createMemoryShelf(index: MemoryStore): BlockShelf {
         batch.delete(bucket, hash)
         return isHeld
       })
-      if (wasHeld) onDamaged(diskBytesOf(bytes.length))
+      if (wasHeld) {
+        blockBytes -= diskBytesOf(bytes.length)
+        onDamaged()
+      }
       throw storageError('BLOCK_CORRUPT', 'the block is not what its hash says')
     },
-    write: (hash, bytes) => index.write(batch => batch.put(bucket, hash, bytes)),
+    write: (hash, bytes, onPlaced) =>
+      index.write(batch => {
+        batch.put(bucket, hash, bytes)
+        blockBytes += diskBytesOf(bytes.length)
+        onPlaced()
+      }),
     remove: hashes =>
       index.write(batch => {
         let freedBytes = 0
@@ -83,6 +105,7 @@ function createMemoryShelf(index: MemoryStore): BlockShelf {
           batch.delete(bucket, hash)
           freedBytes += diskBytesOf(bytes.length)
         }
+        blockBytes -= freedBytes
         return freedBytes
       }),
     list({ after, limit }) {

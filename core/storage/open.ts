@@ -7,6 +7,7 @@ import { QuotaBlockStore } from './block-store.ts'
 import { BOOKKEEPING_PERIOD_MS, Bookkeeping } from './bookkeeping.ts'
 import { takeCensus } from './census.ts'
 import { syncDirectory } from './directory.ts'
+import { DiskAccount, MIN_STORE_BYTES, otherBytesIn } from './disk-account.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { DiskRoom } from './disk-room.ts'
 import { DiskShelf } from './disk-shelf.ts'
@@ -17,8 +18,8 @@ import { formatOf, migrate } from './migrations.ts'
 import { finishRebuild } from './rebuild.ts'
 import { SealedSegments } from './sealed-segments.ts'
 import { SegmentFiles } from './segment-files.ts'
-import { slotBytesOf } from './size-classes.ts'
-import { countBits } from './slots.ts'
+import { diskBytesOfFile, slotBytesOf, slotsPerSegment } from './size-classes.ts'
+import { countBits, endOf } from './slots.ts'
 import type { Storage } from './storage.ts'
 import { Vault } from './vault.ts'
 import { WriteProof } from './write-proof.ts'
@@ -26,7 +27,7 @@ import { WriteProof } from './write-proof.ts'
 export interface StorageOptions {
   /** Made where it isn't there. */
   readonly directory: string
-  /** Bound of the disk bytes that blocks take. */
+  /** Bound of what the directory takes on disk, as `du` counts it. */
   readonly maxBytes: number
   /** Free bytes of the file system that blocks leave to others. */
   readonly minFreeDiskBytes: number
@@ -73,20 +74,37 @@ export async function openStorage(
     dependencies.onFatal?.(error)
   }
   return unwinding(directory, async undo => {
+    if (options.maxBytes < MIN_STORE_BYTES) {
+      throw storageError(
+        'STORAGE_FULL',
+        `a store of ${options.maxBytes} bytes has no room for blocks beside what it needs itself: give it at least ${MIN_STORE_BYTES}`,
+      )
+    }
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const lock = await lockDirectory(directory)
     undo.defer(() => lock.release())
     await finishRebuild(directory)
 
-    const index = await openIndex(options, { log, onFatal, onCommit: outcome => proof[outcome]() })
+    let account: DiskAccount | undefined
+    const growthRoomBytes = (): number => account?.growthRoomBytes() ?? Number.POSITIVE_INFINITY
+    const index = await openIndex(options, {
+      log,
+      onFatal,
+      onCommit: outcome => proof[outcome](),
+      growthRoomBytes,
+    })
     undo.defer(() => index.close())
     const files = new SegmentFiles(join(directory, 'segments'))
     const blockIndex = new BlockIndex(index)
     const sealed = new SealedSegments(join(directory, 'sealed-segments'))
     await sealed.load(log)
-    await tidySegments(blockIndex, files, sealed, log)
+    const { fileBytes, unknownBytes } = await tidySegments(blockIndex, files, sealed, log)
 
-    const vault = await Vault.open({ directory }, { log, onFatal, nowMs })
+    const vault = await Vault.open(
+      { directory },
+      // What the vault gets, its next snapshot gets, too.
+      { log, onFatal, nowMs, growthRoomBytes: () => growthRoomBytes() / 2 },
+    )
     undo.defer(() => vault.close())
     // The names of what was made just now: a flush of a file is no promise that its name lasts.
     for (const place of ['index', 'vault', '.']) await syncDirectory(join(directory, place))
@@ -97,16 +115,12 @@ export async function openStorage(
     const indexReserveBytes = Math.min(MAX_INDEX_RESERVE_BYTES, options.mapBytes * INDEX_RESERVE_SHARE)
     const indexRoomBytes = (wanted: number): number =>
       index.roomBytes(wanted + indexReserveBytes) - indexReserveBytes
-    const shelf = new DiskShelf({
-      index: blockIndex,
-      files,
-      sealed,
-      room,
-      indexRoomBytes,
-      reserve,
-      log,
-      onFatal,
-    })
+    const otherBytes = (await otherBytesIn(directory)) + unknownBytes
+    account = new DiskAccount({ maxBytes: options.maxBytes, otherBytes }, { index, vault })
+    const shelf = new DiskShelf(
+      { fileBytes },
+      { account, index: blockIndex, files, sealed, room, indexRoomBytes, reserve, log, onFatal },
+    )
     undo.defer(() => shelf.close())
 
     const bookkeeping = new Bookkeeping(
@@ -164,13 +178,22 @@ async function openIndex(
   }
 }
 
-/** Forgets segments without blocks and removes files that a crash left behind when they were given back. */
+interface SegmentLengths {
+  /** Of the segments that the index knows, by id. */
+  readonly fileBytes: Map<number, number>
+  readonly unknownBytes: number
+}
+
+/**
+ * Forgets segments without blocks, removes files that a crash left behind when they were given back, and cuts off what
+ * lies behind the last block of the others.
+ */
 async function tidySegments(
   index: BlockIndex,
   files: SegmentFiles,
   sealed: SealedSegments,
   log: Logger,
-): Promise<void> {
+): Promise<SegmentLengths> {
   const quarantined = Map.groupBy(index.quarantined(), slot => slot.segment)
   const held = index.segments()
   const empty = held.filter(
@@ -183,12 +206,23 @@ async function tidySegments(
       }
     })
   }
-  const known = new Set(index.segments().map(({ id }) => id))
-  for (const { id, sizeClass } of await files.list()) {
-    if (known.has(id)) continue
-    if (id < index.nextSegment()) await files.remove({ id, slotBytes: slotBytesOf(sizeClass) })
-    else log.warn({ segment: id }, 'segment is unknown to the index: `skep storage rebuild` would take it in')
+  const known = new Map(index.segments().map(({ id, record }) => [id, record]))
+  const lengths = { fileBytes: new Map<number, number>(), unknownBytes: 0 }
+  for (const { id, sizeClass, bytes } of await files.list()) {
+    const record = known.get(id)
+    const slotBytes = slotBytesOf(sizeClass)
+    if (record) {
+      const end = endOf(record.bitmap, slotsPerSegment(sizeClass))
+      const isLonger = bytes > end * slotBytes && !sealed.has(id)
+      if (isLonger) await files.truncate({ id, slotBytes }, end)
+      lengths.fileBytes.set(id, isLonger ? end * slotBytes : bytes)
+    } else if (id < index.nextSegment()) await files.remove({ id, slotBytes })
+    else {
+      lengths.unknownBytes += diskBytesOfFile(bytes)
+      log.warn({ segment: id }, 'segment is unknown to the index: `skep storage rebuild` would take it in')
+    }
   }
+  return lengths
 }
 
 /** Runs `open`; where it throws, undoes what it did so far and says what the directory has to do with it. */

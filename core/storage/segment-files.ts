@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freshBytes } from '../owned-bytes.ts'
 import { syncDirectory } from './directory.ts'
@@ -20,6 +20,7 @@ interface OpenSegment {
 export interface SegmentFile {
   readonly id: number
   readonly sizeClass: number
+  readonly bytes: number
 }
 
 type FileOf = Pick<Segment, 'id' | 'slotBytes'>
@@ -37,11 +38,15 @@ export class SegmentFiles {
   /** Every segment file there is, by its name: `<id>-<slot bytes>.segment`, the id in eight hexadecimal digits. */
   async list(): Promise<SegmentFile[]> {
     await mkdir(this.#directory, { recursive: true })
-    return (await readdir(this.#directory)).flatMap(name => {
+    const found: SegmentFile[] = []
+    for (const name of await readdir(this.#directory)) {
       const [, id, slotBytes] = /^([0-9a-f]{8})-(\d+)\.segment$/.exec(name) ?? []
       const sizeClass = SLOT_BYTES.indexOf(Number(slotBytes))
-      return id && sizeClass !== -1 ? [{ id: Number.parseInt(id, 16), sizeClass }] : []
-    })
+      if (!id || sizeClass === -1) continue
+      const { size } = await lstat(join(this.#directory, name))
+      found.push({ id: Number.parseInt(id, 16), sizeClass, bytes: size })
+    }
+    return found
   }
 
   async create(segment: FileOf): Promise<void> {
@@ -62,6 +67,11 @@ export class SegmentFiles {
     return bytes ?? this.#read(segment, offset, length)
   }
 
+  /** Header and payload; shorter than `length` asks where the file ends before. */
+  readSlot(segment: FileOf, position: number, length: number): Promise<Uint8Array> {
+    return this.#read(segment, position * segment.slotBytes, SLOT_HEADER_BYTES + length)
+  }
+
   readHeader(segment: FileOf, position: number): Promise<Uint8Array> {
     return this.#read(segment, position * segment.slotBytes, SLOT_HEADER_BYTES)
   }
@@ -78,6 +88,11 @@ export class SegmentFiles {
 
   sync(segment: FileOf): Promise<void> {
     return this.#use(segment, handle => handle.datasync())
+  }
+
+  /** Makes the file end behind so many slots. */
+  truncate(segment: FileOf, slots: number): Promise<void> {
+    return this.#use(segment, handle => handle.truncate(slots * segment.slotBytes))
   }
 
   async remove(segment: FileOf): Promise<void> {

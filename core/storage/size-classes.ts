@@ -48,6 +48,24 @@ export function slotsPerSegment(sizeClass: number): number {
   return Math.floor(SEGMENT_BYTES / slotBytesOf(sizeClass))
 }
 
+/** Of a small store a segment takes no more than this part, so that it empties out sooner. */
+const MAX_SEGMENT_SHARE = 1 / 64
+/** Two slots of the largest class. */
+const MIN_SEGMENT_BYTES = 2 * (MAX_BLOCK_BYTES + PAGE_BYTES)
+
+/** How long segments get in a store of `maxBytes`. */
+export function segmentBytesWithin(maxBytes: number): number {
+  return Math.min(SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, maxBytes * MAX_SEGMENT_SHARE))
+}
+
+/** What a file system notes of where a file lies: at worst an entry of 12 bytes for each page, as ext4 does. */
+const FILE_MAP_SHARE = 1 / 256
+
+/** Disk that a file of `bytes` takes at most, its map and its name included. */
+export function diskBytesOfFile(bytes: number): number {
+  return bytes + PAGE_BYTES + Math.ceil((bytes * FILE_MAP_SHARE) / PAGE_BYTES) * PAGE_BYTES
+}
+
 export function isInline(payloadBytes: number): boolean {
   return payloadBytes < SEGMENT_BLOCK_MIN_BYTES
 }
@@ -63,6 +81,17 @@ const OVERFLOW_HEADER_BYTES = 16
 /** Bytes of the index that a block of `payloadBytes` takes at most, in the tables of blocks. */
 export function indexBytesOf(payloadBytes: number): number {
   return isInline(payloadBytes) ? diskBytesOf(payloadBytes) : ENTRY_OVERHEAD_BYTES / LEAF_FILL
+}
+
+/** Splits of the pages on the way to an entry, shared by the entries of one commit: two trees have one. */
+const PAGES_PER_ENTRY = 3
+
+/** Bytes by which a commit can make the index file longer for a block of `payloadBytes`: pages are copied before they change. */
+export function indexGrowthOf(payloadBytes: number): number {
+  const valuePages = isInline(payloadBytes)
+    ? Math.ceil((payloadBytes + OVERFLOW_HEADER_BYTES) / PAGE_BYTES)
+    : 0
+  return (PAGES_PER_ENTRY + valuePages) * PAGE_BYTES
 }
 
 /** Disk bytes that a block of `payloadBytes` takes, as the quota counts them. Never less than what it really takes. */

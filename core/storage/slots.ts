@@ -1,4 +1,4 @@
-import { slotBytesOf, slotsPerSegment } from './size-classes.ts'
+import { diskBytesOfFile, slotBytesOf, slotsPerSegment } from './size-classes.ts'
 
 /** One place for a block. */
 export interface Slot {
@@ -65,25 +65,31 @@ export class Segment {
   /** Slots in a block's use, on its way in or out, or in quarantine. */
   readonly #taken: Uint8Array
   #takenSlots: number
-  #endSlot: number
+  #lengthSlots: number
+  /** Slots whose block is on its way into the index. */
+  readonly arriving = new Set<number>()
   /** Slots whose delete has not flushed yet. */
   readonly leaving = new Set<number>()
   /** Slots that held damaged blocks: not used again while the segment lives. */
   readonly quarantined = new Set<number>()
+  /** Slots whose block can't be moved, as what the slot says of itself is damaged. */
+  readonly stuck = new Set<number>()
   /** Set when its last block leaves: the file is about to be unlinked. */
   retired = false
   /** Set where the disk failed to write to it: takes no new blocks, and the file stays. */
   sealed = false
+  /** Set while its file is made shorter: takes no new blocks meanwhile. */
+  shrinking = false
 
-  constructor(id: number, { sizeClass, bitmap }: SegmentRecord) {
+  /** `fileBytes`: of its file, where that is there already. */
+  constructor(id: number, { sizeClass, bitmap }: SegmentRecord, fileBytes = 0) {
     this.id = id
     this.sizeClass = sizeClass
     this.slots = slotsPerSegment(sizeClass)
     this.slotBytes = slotBytesOf(sizeClass)
     this.#taken = bitmap.slice()
     this.#takenSlots = countBits(bitmap)
-    this.#endSlot = this.slots
-    while (this.#endSlot > 0 && !hasBit(bitmap, this.#endSlot - 1)) this.#endSlot--
+    this.#lengthSlots = Math.max(endOf(bitmap, this.slots), Math.ceil(fileBytes / this.slotBytes))
   }
 
   get takenSlots(): number {
@@ -99,34 +105,83 @@ export class Segment {
     return !this.sealed && this.#takenSlots === this.leaving.size + this.quarantined.size
   }
 
-  /** Bytes of the file that new blocks can take without making it longer. */
-  get slackBytes(): number {
-    return (this.#endSlot - this.#takenSlots) * this.slotBytes
+  /** Slots of the file, free ones among them. */
+  get lengthSlots(): number {
+    return this.#lengthSlots
   }
 
-  take(): Slot {
-    const position = firstClearBit(this.#taken, this.slots)
-    if (position === -1) throw new RangeError(`segment ${this.id} is full`)
+  /** Slots up to the last one taken: what lies behind can be cut off. */
+  get endSlot(): number {
+    return endOf(this.#taken, this.#lengthSlots)
+  }
+
+  get freeSlots(): number {
+    return this.sealed || this.retired ? 0 : this.#lengthSlots - this.#takenSlots
+  }
+
+  /** Bytes of the file that new blocks can take without making it longer. */
+  get slackBytes(): number {
+    return this.freeSlots * this.slotBytes
+  }
+
+  /** Bytes that the file takes at most, with what the file system notes of it. */
+  get diskBytes(): number {
+    return diskBytesOfFile(this.#lengthSlots * this.slotBytes)
+  }
+
+  isTaken(position: number): boolean {
+    return hasBit(this.#taken, position)
+  }
+
+  /** Makes the file one slot longer, or shorter where `slots` are fewer; those cut off are free. */
+  resize(slots: number): void {
+    this.#lengthSlots = slots
+  }
+
+  /** The lowest free slot, or the one at `position`, which is free. */
+  take(position = firstClearBit(this.#taken, this.#lengthSlots)): Slot {
+    if (position === -1) throw new RangeError(`segment ${this.id} has no free slot`)
     setBit(this.#taken, position, true)
     this.#takenSlots++
-    this.#endSlot = Math.max(this.#endSlot, position + 1)
+    this.arriving.add(position)
     return { segment: this.id, position }
   }
 
   free(position: number): void {
     this.leaving.delete(position)
+    this.arriving.delete(position)
+    this.stuck.delete(position)
     if (!hasBit(this.#taken, position)) return
     setBit(this.#taken, position, false)
     this.#takenSlots--
   }
 }
 
-/** The segment whose slot to take: the fullest that has room, so that the others drain and can be given back. */
+/** One more than the last bit that is set among the first `slots`; 0 where there is none. */
+export function endOf(bitmap: Uint8Array, slots: number): number {
+  let end = slots
+  while (end > 0 && !hasBit(bitmap, end - 1)) end--
+  return end
+}
+
+/** The segment whose free slot to take: the fullest that has one, so that the others drain and can be given back. */
 export function chooseSegment(segments: Iterable<Segment>): Segment | undefined {
   let best: Segment | undefined
   for (const segment of segments) {
-    if (segment.full || segment.retired || segment.sealed) continue
+    if (segment.freeSlots === 0 || segment.shrinking) continue
     if (!best || segment.takenSlots > best.takenSlots) best = segment
+  }
+  return best
+}
+
+/** The segment to make longer, up to `maxBytes`: the longest that may grow. */
+export function chooseGrowth(segments: Iterable<Segment>, maxBytes: number): Segment | undefined {
+  let best: Segment | undefined
+  for (const segment of segments) {
+    if (segment.sealed || segment.retired || segment.shrinking || segment.lengthSlots >= segment.slots)
+      continue
+    if ((segment.lengthSlots + 1) * segment.slotBytes > maxBytes) continue
+    if (!best || segment.lengthSlots > best.lengthSlots) best = segment
   }
   return best
 }

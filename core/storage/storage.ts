@@ -132,9 +132,13 @@ export interface Evictor {
 
 export interface StorageStats {
   readonly blocks: number
-  /** Disk bytes that blocks take: whole slots, and inline blocks with their overhead. */
+  /** Bytes that blocks take: whole slots, and small ones with their overhead in the index. */
+  readonly blockBytes: number
+  /** What the data directory takes on disk, never less than `du` says: free slots, free pages and the vault count. */
   readonly usedBytes: number
   readonly reservedBytes: number
+  /** What large blocks can still take before others have to go: free slots count. */
+  readonly roomBytes: number
   readonly maxBytes: number
   /** Free bytes of the file system. */
   readonly freeDiskBytes: number

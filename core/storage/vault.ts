@@ -9,6 +9,7 @@ import { LmdbStore } from './lmdb.ts'
 import { EIO } from './lmdb-error.ts'
 import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { formatOf, migrate } from './migrations.ts'
+import { diskBytesOfFile } from './size-classes.ts'
 import type { Bucket, KeyValueStore, WriteBatch } from './storage.ts'
 
 export interface VaultOptions {
@@ -20,6 +21,8 @@ export interface VaultDependencies {
   readonly log: Logger
   onFatal(error: Error): void
   nowMs(): number
+  /** As for `LmdbStore`. */
+  growthRoomBytes?(): number
 }
 
 /** Reference counts of tens of millions of blocks fit; it is far below what a board can map. */
@@ -39,6 +42,7 @@ export class Vault implements KeyValueStore {
   readonly #store: LmdbStore
   #snapshotMs: number
   #snapshot: Promise<void> = Promise.resolve()
+  #snapshotBytes = 0
 
   private constructor(options: VaultOptions, dependencies: VaultDependencies, store: LmdbStore) {
     this.#directory = options.directory
@@ -57,6 +61,11 @@ export class Vault implements KeyValueStore {
 
   bucket(name: string): Bucket {
     return this.#store.bucket(name)
+  }
+
+  /** What vault and snapshots take on disk, one in the making included. */
+  get diskBytes(): number {
+    return 2 * diskBytesOfFile(this.#store.fileBytes) + this.#snapshotBytes
   }
 
   /** Of the pages in use. */
@@ -80,7 +89,10 @@ export class Vault implements KeyValueStore {
     this.#snapshotMs = this.#dependencies.nowMs()
     this.#snapshot = this.#snapshot
       .catch(() => undefined)
-      .then(() => takeSnapshot(this.#store, this.#directory))
+      .then(async () => {
+        await takeSnapshot(this.#store, this.#directory)
+        this.#snapshotBytes = await bytesOfSnapshots(this.#directory)
+      })
     return this.#snapshot
   }
 
@@ -145,7 +157,7 @@ function isDamage(problem: Error): boolean {
 /** The open vault, or why it doesn't open. An empty one counts as lost where there were pins before. */
 async function openStore(
   path: string,
-  { onFatal }: VaultDependencies,
+  { onFatal, growthRoomBytes }: VaultDependencies,
   hadContent: boolean,
 ): Promise<LmdbStore | Error> {
   try {
@@ -154,7 +166,7 @@ async function openStore(
     await mkdir(path, { recursive: true, mode: 0o700 })
     const store = new LmdbStore(
       { directory: path, environment: 'vault', mapBytes: VAULT_MAP_BYTES },
-      { onFatal },
+      { onFatal, growthRoomBytes },
     )
     if (!hadContent || formatOf(store, 'vault') !== undefined) return store
     await store.close()
@@ -194,6 +206,14 @@ async function listSnapshots(directory: string): Promise<Snapshot[]> {
       return number && transaction ? [{ name, number: Number(number), transaction: Number(transaction) }] : []
     })
     .sort((a, b) => b.number - a.number)
+}
+
+async function bytesOfSnapshots(directory: string): Promise<number> {
+  let bytes = 0
+  for (const { name } of await listSnapshots(directory)) {
+    bytes += diskBytesOfFile((await stat(join(directory, 'vault-snapshots', name, LMDB_DATA_FILE))).size)
+  }
+  return bytes
 }
 
 function nameOf({ number, transaction }: Omit<Snapshot, 'name'>): string {

@@ -35,14 +35,14 @@ export async function storageConformance(t: Test, { open }: StorageUnderTest): P
     })
 
   for (const environment of ['index', 'vault', 'bookkeeping'] as const) {
-    await using(`${environment}: transactions`, MIB, async (t, storage) => {
+    await using(`${environment}: transactions`, 16 * MIB, async (t, storage) => {
       await transactions(t, storage[environment])
     })
-    await using(`${environment}: ranges`, MIB, async (t, storage) => {
+    await using(`${environment}: ranges`, 16 * MIB, async (t, storage) => {
       await ranges(t, storage[environment])
     })
   }
-  await using('buckets: which there are', MIB, async (t, storage) => {
+  await using('buckets: which there are', 16 * MIB, async (t, storage) => {
     t.throws(() => storage.index.bucket('no-such'), { code: 'BUCKET_UNKNOWN' })
     t.throws(() => storage.index.bucket('pins'), { code: 'BUCKET_UNKNOWN' }, 'pins live in the vault')
     t.throws(() => storage.vault.bucket('../x'), { code: 'BUCKET_UNKNOWN' })
@@ -61,26 +61,26 @@ export async function storageConformance(t: Test, { open }: StorageUnderTest): P
     t.equal(other.size(), 1)
   })
   await using('blocks: kept and given back as they were', 64 * MIB, keptBlocks)
-  await using('blocks: identity CIDs hold their content', MIB, identityBlocks)
-  await using('blocks: too large, or with too long a hash', 8 * MIB, async (t, { blocks }) => {
+  await using('blocks: identity CIDs hold their content', 16 * MIB, identityBlocks)
+  await using('blocks: too large, or with too long a hash', 16 * MIB, async (t, { blocks }) => {
     const { cid, bytes } = block(2 * MIB + 1)
     await t.rejects(blocks.put(cid, bytes), { code: 'BLOCK_TOO_LARGE' })
     const long = CID.createV1(RAW, { ...cid.multihash, bytes: new Uint8Array(105) })
     await t.rejects(blocks.put(long, new Uint8Array(1)), { code: 'KEY_INVALID' })
     t.equal(blocks.stats().blocks, 0)
   })
-  await using('blocks: puts of one hash at a time write once', 8 * MIB, concurrentPuts)
-  await using('blocks: delete', 8 * MIB, deletes)
-  await using('blocks: a list in pages', 8 * MIB, lists)
-  await using('blocks: what is inspected', 8 * MIB, inspects)
-  await using('blocks: a check of what is read', 8 * MIB, checks)
-  await using('quota: hard', MIB, quota)
-  await using('quota: reservations', MIB, reservations)
-  await using('quota: the evictor makes room', MIB, evicts)
-  await using('aborts', MIB, aborts)
-  await using('a random history gives what a map would', 3 * MIB, randomHistory)
+  await using('blocks: puts of one hash at a time write once', 16 * MIB, concurrentPuts)
+  await using('blocks: delete', 16 * MIB, deletes)
+  await using('blocks: a list in pages', 16 * MIB, lists)
+  await using('blocks: what is inspected', 16 * MIB, inspects)
+  await using('blocks: a check of what is read', 16 * MIB, checks)
+  await using('quota: hard', 16 * MIB, quota)
+  await using('quota: reservations', 16 * MIB, reservations)
+  await using('quota: the evictor makes room', 16 * MIB, evicts)
+  await using('aborts', 16 * MIB, aborts)
+  await using('a random history gives what a map would', 16 * MIB, randomHistory)
   await t.test('closed', async t => {
-    const storage = await open(MIB)
+    const storage = await open(16 * MIB)
     const { cid, bytes } = block(100)
     const bucket = storage.index.bucket('demo/things')
     await storage.blocks.put(cid, bytes)

@@ -24,7 +24,7 @@ for (let version = 1; version <= FORMAT_VERSION; version++) {
     await cp(fixture, directory, { recursive: true })
     const { blocks, index, vault } = await openAt(t, directory)
     for (const { cid, bytes } of FIXTURE_BLOCKS) t.equal(Buffer.compare(await blocks.get(cid), bytes), 0)
-    t.match(blocks.stats(), { blocks: 2, usedBytes: 36864 + 266 })
+    t.match(blocks.stats(), { blocks: 2, blockBytes: 36864 + 266 })
     t.same(index.bucket('demo/things').get(Buffer.from('key')), new Uint8Array(Buffer.from('value')))
     t.same(vault.bucket('pins').get(Buffer.from('key')), new Uint8Array(Buffer.from('value')))
     t.equal(formatOf(index, 'index'), FORMAT_VERSION)

@@ -41,7 +41,7 @@ t.test('an index is made again from the segments and the old index', async t => 
   const { blocks, index } = await openAt(t, directory)
   for (const { cid, bytes } of held) t.equal(Buffer.compare(await blocks.get(cid), bytes), 0)
   const usedBytes = held.reduce((sum, { bytes }) => sum + diskBytesOf(bytes.length), 0)
-  t.match(blocks.stats(), { blocks: held.length, usedBytes })
+  t.match(blocks.stats(), { blocks: held.length, blockBytes: usedBytes })
   t.equal(index.bucket('demo/things').size(), 600)
   const fresh = block(40 * KIB)
   await blocks.put(fresh.cid, fresh.bytes)
@@ -86,7 +86,7 @@ t.test('damage, deleted blocks, and blocks in two slots', async t => {
   const { blocks } = await openAt(t, directory)
   t.notOk(blocks.has(damaged.cid))
   for (const { cid, bytes } of [moved, kept]) t.equal(Buffer.compare(await blocks.get(cid), bytes), 0)
-  t.match(blocks.stats(), { blocks: 2, usedBytes: 2 * diskBytesOf(40 * KIB) })
+  t.match(blocks.stats(), { blocks: 2, blockBytes: 2 * diskBytesOf(40 * KIB) })
 })
 
 t.test('a deleted block whose slot was not used since comes back', async t => {

@@ -14,6 +14,7 @@ import {
 } from '../../../core/storage/size-classes.ts'
 import { decodeSlotHeader, encodeSlotHeader } from '../../../core/storage/slot-header.ts'
 import {
+  chooseGrowth,
   chooseSegment,
   countBits,
   decodeSegmentRecord,
@@ -150,19 +151,20 @@ t.test('a segment gives each slot once, lowest first', async t => {
           if (position === undefined) continue
           taken.delete(position)
           segment.free(position)
-        } else if (!segment.full) {
+        } else if (step === 1 && segment.lengthSlots < segment.slots) segment.resize(segment.lengthSlots + 1)
+        else if (segment.freeSlots > 0) {
           const { position } = segment.take()
           if (taken.has(position)) return false
           for (let lower = 0; lower < position; lower++) if (!taken.has(lower)) return false
           taken.add(position)
-        } else if (taken.size !== segment.slots) return false
-        if (segment.takenSlots !== taken.size) return false
+        } else if (taken.size !== segment.lengthSlots) return false
+        if (segment.takenSlots !== taken.size || segment.endSlot !== Math.max(-1, ...taken) + 1) return false
+        if (segment.slackBytes !== (segment.lengthSlots - taken.size) * segment.slotBytes) return false
       }
       return true
     }),
   )
-  const full = new Segment(1, emptyRecord(24))
-  while (!full.full) full.take()
+  const full = filled(1, 24)
   t.throws(() => full.take(), RangeError)
   t.equal(full.slackBytes, 0)
   full.free(3)
@@ -170,15 +172,36 @@ t.test('a segment gives each slot once, lowest first', async t => {
   t.equal(full.slackBytes, full.slotBytes)
 })
 
-t.test('the fullest segment with room is chosen', async t => {
-  const [empty, half, full, retired] = [1, 2, 3, 4].map(id => new Segment(id, emptyRecord(24)))
-  if (!empty || !half || !full || !retired) throw new Error('four segments')
-  half.take()
-  while (!full.full) full.take()
-  retired.take()
-  retired.take()
+/** A segment whose first `taken` slots are in use, `length` slots long. */
+function filled(id: number, sizeClass: number, taken = slotsPerSegment(sizeClass), length = taken): Segment {
+  const record = emptyRecord(sizeClass)
+  for (let position = 0; position < taken; position++) setBit(record.bitmap, position, true)
+  return new Segment(id, record, length * slotBytesOf(sizeClass))
+}
+
+t.test('the fullest segment with a free slot is chosen', async t => {
+  const [empty, half, full] = [filled(1, 24, 0, 5), filled(2, 24, 1, 5), filled(3, 24)]
+  const [retired, sealed, shrinking] = [4, 5, 6].map(id => filled(id, 24, 3, 5))
+  if (!retired || !sealed || !shrinking) throw new Error('three segments')
   retired.retired = true
-  t.equal(chooseSegment([empty, half, full, retired]), half)
-  t.equal(chooseSegment([full, retired]), undefined)
+  sealed.sealed = true
+  shrinking.shrinking = true
+  const busy = [full, retired, sealed, shrinking]
+  t.equal(chooseSegment([empty, half, ...busy]), half)
+  t.equal(chooseSegment(busy), undefined)
   t.equal(chooseSegment([]), undefined)
+})
+
+t.test('the longest segment that may grow is chosen', async t => {
+  const [short, long, full] = [filled(1, 24, 1), filled(2, 24, 3), filled(3, 24)]
+  const sealed = filled(4, 24, 2)
+  sealed.sealed = true
+  const slotBytes = slotBytesOf(24)
+  t.equal(chooseGrowth([short, long, full, sealed], SEGMENT_BYTES), long)
+  t.equal(
+    chooseGrowth([short, long, full, sealed], 3 * slotBytes),
+    short,
+    'no longer than segments get in this store',
+  )
+  t.equal(chooseGrowth([long, full, sealed], 3 * slotBytes), undefined)
 })
