@@ -172,9 +172,14 @@ export class Scrubber {
       if (!isSkepError(error, 'BLOCK_NOT_FOUND') && !isSkepError(error, 'BLOCK_CORRUPT')) throw error
     } finally {
       lease.release()
+      // Also where the disk failed: the loop is run again after a while, and goes on behind what it can't read.
+      if (!signal.aborted) this.#pass(digest, size)
     }
-    const { blocks: count, bytes } = this.#opened
-    this.#change({ position: Buffer.from(digest).toString('hex'), blocks: count + 1, bytes: bytes + size })
+  }
+
+  #pass(digest: Uint8Array, size: number): void {
+    const { blocks, bytes } = this.#opened
+    this.#change({ position: Buffer.from(digest).toString('hex'), blocks: blocks + 1, bytes: bytes + size })
   }
 
   async #end(signal: AbortSignal): Promise<void> {

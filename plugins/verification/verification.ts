@@ -73,7 +73,7 @@ export class Verification {
     this.list = list
     this.scrubber = new Scrubber(config, {
       blocks: store,
-      records: new ScrubRecordStore(storage.index),
+      records: new ScrubRecordStore(storage.bookkeeping),
       memory,
       load: new Load(memory),
       metrics,
