@@ -4,6 +4,7 @@ import { add } from './add.ts'
 import { cacheTraces } from './cache-traces.ts'
 import { caps } from './caps.ts'
 import { crash } from './crash.ts'
+import { evict } from './evict.ts'
 import { idle } from './idle.ts'
 import type { BenchRow } from './row.ts'
 import { startup } from './startup.ts'
@@ -123,5 +124,15 @@ program
   )
   .option('--json', 'one JSON object a line')
   .action(async ({ json, cuts, seed = randomInt(1, 2 ** 31) }) => print(await crash({ cuts, seed }), json))
+
+program
+  .command('evict')
+  .description(
+    'the longest pause of the event loop while a store of small blocks is evicted and others are added',
+  )
+  .option('--blocks <n>', 'how many', positiveInteger, 1_000_000)
+  .option('--seconds <n>', 'how long to measure without eviction', positiveInteger, 10)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await evict(options), json))
 
 await program.parseAsync()

@@ -1,0 +1,47 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+
+export interface Pauses {
+  readonly seconds: number
+  /** The longest time that the event loop did not come round. */
+  readonly pauseMs: number
+  /** The same, without the time in which this thread waited for a processor that others had. */
+  readonly ownPauseMs: number
+}
+
+const TICK_MS = 1
+
+/** Watches the event loop of this process from now on; for the main thread. */
+export function watchPauses(): { end(): Pauses } {
+  const startedMs = performance.now()
+  const queue = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r')
+  let lastMs = startedMs
+  let lastQueuedMs = queuedMs(queue)
+  let pauseMs = 0
+  let ownPauseMs = 0
+  const look = (): void => {
+    const nowMs = performance.now()
+    const nowQueuedMs = queuedMs(queue)
+    const pause = nowMs - lastMs - TICK_MS
+    pauseMs = Math.max(pauseMs, pause)
+    ownPauseMs = Math.max(ownPauseMs, pause - (nowQueuedMs - lastQueuedMs))
+    lastMs = performance.now()
+    lastQueuedMs = nowQueuedMs
+  }
+  const ticking = setInterval(look, TICK_MS)
+  return {
+    end() {
+      look()
+      clearInterval(ticking)
+      closeSync(queue)
+      return { seconds: (performance.now() - startedMs) / 1000, pauseMs, ownPauseMs }
+    },
+  }
+}
+
+const text = Buffer.alloc(128)
+
+/** How long the thread waited on a run queue so far: the second figure, in nanoseconds (sched-stats in the kernel's docs). */
+function queuedMs(file: number): number {
+  const length = readSync(file, text, 0, text.length, 0)
+  return Number(text.toString('latin1', 0, length).split(' ')[1]) / 1e6
+}
