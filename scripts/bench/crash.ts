@@ -6,6 +6,7 @@ import { startSkep } from './contenders/skep.ts'
 import { type Findings, inspect } from './crash/inspection.ts'
 import { cutMigration } from './crash/migration.ts'
 import { type Deed, OPERATIONS, type Operation, type Scene } from './crash/operations.ts'
+import { PowerDisk } from './crash/power-disk.ts'
 import { Random } from './crash/random.ts'
 import { Truth } from './crash/truth.ts'
 import { VICTIM_BYTES, Victim } from './crash/victim.ts'
@@ -34,27 +35,43 @@ type Count = Record<keyof Findings | 'unrepeatable', number>
 /**
  * Kills a node with SIGKILL at random moments of all that changes its store. After each cut the store has to open, what
  * was acknowledged has to be there and be what its hashes say, counts have to be right, and what was cut has to succeed
- * when it is asked for again. The page cache survives a SIGKILL: this proves what is written before what is told, and
- * that what is half done is finished; not what a drive does when its power goes.
+ * when it is asked for again.
+ *
+ * The page cache survives a SIGKILL. So the store lies on a disk image, where that can be had, and every other cut is of
+ * its power: the file system loses what wasn't flushed. What a drive loses that lies about flushing isn't seen.
  */
 export function crash(options: CrashOptions): Promise<BenchRow[]> {
   return withDirectory('crash', directory => new CrashRun(options, directory).run())
 }
 
+/** Ends a process, by `kill` and perhaps more, so that the store can be looked at. */
+export type Cut = (kill: () => Promise<void>) => Promise<void>
+
+const KILL: Cut = kill => kill()
+
+/** One cut. */
+interface Turn {
+  readonly name: string
+  readonly number: number
+  readonly cut: Cut
+  /** From 0 up to 1: how far it is let go. */
+  readonly moment: number
+}
+
 class CrashRun {
   readonly #options: CrashOptions
   readonly #directory: string
-  readonly #store: string
   readonly #random: Random
   readonly #truth = new Truth()
   readonly #count: Count = { lost: 0, corrupt: 0, unopenable: 0, miscounted: 0, unrepeatable: 0 }
   readonly #cuts = new Map<string, number>()
   readonly #deedMs = new Map<string, number>()
+  /** What was cut last, to be done again. */
+  #unfinished: Deed | undefined
 
   constructor(options: CrashOptions, directory: string) {
     this.#options = options
     this.#directory = directory
-    this.#store = join(directory, 'victim')
     this.#random = new Random(options.seed)
   }
 
@@ -62,6 +79,16 @@ class CrashRun {
     const { cuts, seed } = this.#options
     process.stderr.write(`seed ${seed}\n`)
     await using undo = new AsyncDisposableStack()
+    const disk = PowerDisk.create(this.#directory)
+    if (disk) undo.use(disk)
+    else process.stderr.write('no disk image can be mounted here: power is not cut\n')
+    const powerCut: Cut | undefined =
+      disk &&
+      (async kill => {
+        disk.cut()
+        await kill()
+        disk.restore()
+      })
     const source = undo.adopt(await startSkep(join(this.#directory, 'source')), async node => {
       await node.end()
     })
@@ -73,96 +100,83 @@ class CrashRun {
         address: source.ready.addresses[0] ?? '',
       },
     }
-    /** What was cut last, to be done again. */
-    let unfinished: Deed | undefined
-    for (let cut = 0; cut < cuts; cut++) {
-      const name = CUT[cut % CUT.length] ?? ''
-      this.#cuts.set(name, (this.#cuts.get(name) ?? 0) + 1)
-      const moment = this.#random.next()
-      if (name === 'migrate') {
-        this.#note(name, cut, await this.#cutMigration(moment))
-        continue
+    const place = disk?.directory ?? this.#directory
+    for (let number = 0; number < cuts; number++) {
+      const name = CUT[number % CUT.length] ?? ''
+      // Each operation is cut in both ways in turn.
+      const isOfPower = (number + Math.floor(number / CUT.length)) % 2 === 1
+      const cut = (isOfPower && powerCut) || KILL
+      for (const counted of [name, cut === KILL ? 'by-kill' : 'by-power']) {
+        this.#cuts.set(counted, (this.#cuts.get(counted) ?? 0) + 1)
       }
-      if (name === 'start') await Victim.killWhileStarting(this.#store, moment * START_MS)
-      else
-        unfinished = await this.#cutOperation(OPERATIONS[name as keyof typeof OPERATIONS], {
-          name,
-          cut,
-          moment,
-          scene,
-          unfinished,
-        })
-      this.#note(name, cut, await inspect(this.#store, VICTIM_BYTES, this.#truth))
+      await this.#take({ name, number, cut, moment: this.#random.next() }, place, scene)
     }
     return this.#rows()
   }
 
-  /** Resolves with the deed that was cut. */
-  async #cutOperation(
-    operation: Operation,
-    {
-      name,
-      cut,
-      moment,
-      scene,
-      unfinished,
-    }: { name: string; cut: number; moment: number; scene: Scene; unfinished: Deed | undefined },
-  ): Promise<Deed | undefined> {
+  async #take(turn: Turn, place: string, scene: Scene): Promise<void> {
+    const { name, moment, cut } = turn
+    if (name === 'migrate') {
+      const directory = mkdtempSync(join(place, 'migration-'))
+      this.#note(turn, await cutMigration(directory, { delayMs: moment * MIGRATION_MS, cut }))
+      rmSync(directory, { recursive: true, force: true })
+      return
+    }
+    const store = join(place, 'victim')
+    if (name === 'start') await Victim.cutStart(store, { delayMs: moment * START_MS, cut })
+    else await this.#cutOperation(turn, store, scene)
+    this.#note(turn, await inspect(store, VICTIM_BYTES, this.#truth))
+  }
+
+  async #cutOperation(turn: Turn, store: string, scene: Scene): Promise<void> {
+    const { name, moment, cut } = turn
+    const operation: Operation = OPERATIONS[name as keyof typeof OPERATIONS]
     let victim: Victim
     try {
-      victim = await Victim.start(this.#store)
+      victim = await Victim.start(store)
     } catch (error) {
-      this.#note(name, cut, { lost: [], corrupt: [], miscounted: [], unopenable: [String(error)] })
-      return undefined
+      this.#note(turn, { lost: [], corrupt: [], miscounted: [], unopenable: [String(error)] })
+      return
     }
     const { client } = victim
-    await unfinished?.(client).catch(error => this.#fail('unrepeatable', name, cut, String(error)))
-    let deed: Deed | undefined = await operation(client, scene)
-    let isKilled = false
-    const killed = setTimeout(moment * SPREAD * (this.#deedMs.get(name) ?? FIRST_GUESS_MS)).then(() => {
-      isKilled = true
-      return victim.kill()
+    await this.#unfinished?.(client).catch(error => this.#fail('unrepeatable', turn, String(error)))
+    this.#unfinished = await operation(client, scene)
+    let isCut = false
+    const cutting = setTimeout(moment * SPREAD * (this.#deedMs.get(name) ?? FIRST_GUESS_MS)).then(() => {
+      isCut = true
+      return cut(() => victim.kill())
     })
     try {
       for (;;) {
         const startedMs = performance.now()
-        await deed(client)
-        deed = undefined
+        await this.#unfinished?.(client)
+        this.#unfinished = undefined
         this.#deedMs.set(name, performance.now() - startedMs)
-        deed = await operation(client, scene)
+        this.#unfinished = await operation(client, scene)
       }
     } catch (error) {
-      if (!isKilled) throw error
+      if (!isCut) throw error
     }
-    await killed
-    return deed
+    await cutting
   }
 
-  async #cutMigration(moment: number): Promise<Findings> {
-    const directory = mkdtempSync(join(this.#directory, 'migration-'))
-    try {
-      return await cutMigration(directory, moment * MIGRATION_MS)
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
-  }
-
-  #note(name: string, cut: number, findings: Findings): void {
+  #note(turn: Turn, findings: Findings): void {
     for (const kind of ['lost', 'corrupt', 'miscounted', 'unopenable'] as const) {
-      for (const finding of findings[kind]) this.#fail(kind, name, cut, finding)
+      for (const finding of findings[kind]) this.#fail(kind, turn, finding)
     }
   }
 
-  #fail(kind: keyof Count, name: string, cut: number, message: string): void {
+  #fail(kind: keyof Count, { name, number, cut }: Turn, message: string): void {
     this.#count[kind] += 1
-    process.stderr.write(`${kind} after cut ${cut} (${name}), seed ${this.#options.seed}: ${message}\n`)
+    const way = cut === KILL ? 'kill' : 'power cut'
+    process.stderr.write(`${kind} after ${way} ${number} (${name}), seed ${this.#options.seed}: ${message}\n`)
   }
 
   #rows(): BenchRow[] {
     const counted = Object.entries(this.#count).map(([metric, ours]) =>
       benchRow({ bench: 'crash', metric, ours, limit: 0, unit: `of ${this.#options.cuts} cuts` }),
     )
-    const cuts = Array.from(this.#cuts, ([name, ours]) =>
+    const cuts = Array.from([...this.#cuts].sort(), ([name, ours]) =>
       benchRow({ bench: 'crash', metric: `cuts-${name}`, ours, unit: 'cuts' }),
     )
     return [...counted, ...cuts]

@@ -115,7 +115,9 @@ program
 
 program
   .command('crash')
-  .description('kills a node at random moments of all that changes its store, and looks at what is left')
+  .description(
+    'kills a node, or cuts the power of its disk, at random moments of all that changes its store (power needs root)',
+  )
   .option('--cuts <n>', 'how often', positiveInteger, 200)
   .option(
     '--seed <n>',

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { silentLogger } from '../../../core/logger.ts'
 import { LmdbStore } from '../../../core/storage/lmdb.ts'
 import { formatOf, type Migration, migrate } from '../../../core/storage/migrations.ts'
+import type { Cut } from '../crash.ts'
 import type { Findings } from './inspection.ts'
 
 const MIB = 1024 * 1024
@@ -41,16 +42,21 @@ export function migrateNumbers(store: LmdbStore): Promise<void> {
   return migrate(store, 'index', silentLogger, 2, [DOUBLE])
 }
 
-/** Kills a migration after `delayMs`, then runs it to its end and looks whether each number was doubled once. */
-export async function cutMigration(directory: string, delayMs: number): Promise<Findings> {
+/** Cuts a migration after `delayMs`, then runs it to its end and looks whether each number was doubled once. */
+export async function cutMigration(
+  directory: string,
+  { delayMs, cut }: { readonly delayMs: number; readonly cut: Cut },
+): Promise<Findings> {
   await writeNumbers(directory)
   const script = new URL('migrate-forever.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'ignore'] })
   const ended = once(child, 'exit')
   await Promise.race([once(child.stdout, 'data'), ended])
   await setTimeout(delayMs)
-  child.kill('SIGKILL')
-  await ended
+  await cut(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
 
   let store: LmdbStore
   try {

@@ -7,6 +7,8 @@ import { type Client, createClient } from '../../../core/cli/client.ts'
 import { QUIET } from '../../../test/helpers/quiet-node.ts'
 import { SkepProcess } from '../../../test/helpers/skep-process.ts'
 
+import type { Cut } from '../crash.ts'
+
 const CLI = fileURLToPath(new URL('../../../core/cli/main.ts', import.meta.url))
 
 /** Small, so that the store is full most of the time. */
@@ -27,14 +29,16 @@ export class Victim {
     return new Victim(await SkepProcess.start(directory, VICTIM_ARGS))
   }
 
-  /** Kills it `delayMs` after it was spawned, which may be before it is up; resolves when it is gone. */
-  static async killWhileStarting(directory: string, delayMs: number): Promise<void> {
+  /** Cuts it `delayMs` after it was spawned, which may be before it is up. */
+  static async cutStart(directory: string, { delayMs, cut }: { delayMs: number; cut: Cut }): Promise<void> {
     const command = [CLI, 'start', '--data', directory, ...VICTIM_ARGS]
     const child = spawn(process.execPath, command, { stdio: 'ignore' })
     const ended = once(child, 'exit')
     await setTimeout(delayMs)
-    child.kill('SIGKILL')
-    await ended
+    await cut(async () => {
+      child.kill('SIGKILL')
+      await ended
+    })
   }
 
   async kill(): Promise<void> {
