@@ -19,8 +19,10 @@ type LinkNetwork = Pick<NetworkPort, 'open' | 'openLane'>
 
 /** Block bytes a peer delivers before a lane is worth its handshake. */
 const LANE_AFTER_BYTES = 8 * 1024 * 1024
-/** A peer that can't be reached by a lane now can't be in a moment. */
+/** A peer that can't be reached by a lane now, or not for long, can't be in a moment. */
 const LANE_RETRY_MS = 600_000
+/** Silent for so long, the stream is asked for a block although there is a lane: the peer would reset it, and all with it. */
+const STREAM_SILENCE_MS = PROTOCOL.idleTimeoutMs / 2
 
 export function blocksLinks(network: LinkNetwork): LinkKind {
   return {
@@ -69,8 +71,7 @@ class BlocksLink extends PeerLink {
 
   ask(want: Want, mode: Mode): number {
     const asked = this.asks.add(want, mode, mode === Mode.BLOCK ? want.bytes : 0)
-    const { stream, lane } = this.#talk ?? {}
-    const conversation = mode === Mode.BLOCK ? (lane ?? stream) : stream
+    const conversation = this.#conversationFor(mode)
     if (conversation) conversation.ask(asked)
     else this.#waiting.push(asked)
     if (!this.#talk) void this.#converse()
@@ -101,8 +102,15 @@ class BlocksLink extends PeerLink {
     if (!talk?.stream || this.asks.size > 0) return
     this.#talk = undefined
     talk.over.abort()
+    if (talk.lane) this.#laneFromMs = 0
     const signal = AbortSignal.timeout(OPEN_TIMEOUT_MS)
     await Promise.all([talk.stream.close(signal), talk.lane?.close(signal)])
+  }
+
+  #conversationFor(mode: Mode): Conversation | undefined {
+    const { stream, lane } = this.#talk ?? {}
+    const takesLane = mode === Mode.BLOCK && stream && stream.silentMs < STREAM_SILENCE_MS
+    return takesLane ? (lane ?? stream) : stream
   }
 
   /** Resets what is open; returns what it owed, or undefined where nothing was open. */
@@ -147,7 +155,7 @@ class BlocksLink extends PeerLink {
     const talk = this.#talk
     if (!talk || talk.lane || this.asks.deliveredBytes < LANE_AFTER_BYTES || this.#now() < this.#laneFromMs)
       return
-    // Tried again neither while this one opens nor soon after it failed.
+    // Tried again neither while this one is open nor soon after it failed.
     this.#laneFromMs = this.#now() + LANE_RETRY_MS
     void this.#openLane(talk)
   }
@@ -160,16 +168,24 @@ class BlocksLink extends PeerLink {
       // The stream does the same, at more cost.
       return
     }
+    const lane = this.#begin(talk, channel)
+    if (!lane) return
+    talk.lane = lane
     try {
-      const lane = this.#begin(talk, channel)
-      if (!lane) return
-      talk.lane = lane
-      this.#laneFromMs = 0
       await lane.run()
-      if (this.#talk === talk) this.drop('closed the lane')
+      throw exchangeError('STREAM_DROPPED', 'the peer closed the lane')
     } catch (error) {
-      if (this.#talk === talk) this.#fail(error)
+      if (this.#talk !== talk) return
+      const isHarmless = !lane.isOwed && !isSkepError(error, 'PROTOCOL_VIOLATION')
+      if (isHarmless) this.#leaveLane(talk)
+      else this.#fail(error)
     }
+  }
+
+  /** Goes on with the stream alone. */
+  #leaveLane(talk: Talk): void {
+    talk.lane?.end(exchangeError('STREAM_DROPPED', `the lane with ${this.id} is over`))
+    talk.lane = undefined
   }
 
   /** Undefined where it opened too late. */
@@ -181,6 +197,7 @@ class BlocksLink extends PeerLink {
         asks: this.asks,
         events: this.#events,
         progressed: () => this.#progressed(),
+        now: this.#now,
       })
     }
     channel.abort(exchangeError('STREAM_DROPPED', 'it opened too late'))

@@ -21,6 +21,8 @@ export interface ConversationDependencies {
   readonly events: Omit<LinkEvents, 'progressed'>
   /** A reply was dealt with. */
   progressed(): void
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
 }
 
 /** Payload that nobody wants any more is read in pieces of this size. */
@@ -35,14 +37,27 @@ export class Conversation {
   #toCancel: number[] = []
   #sending = false
   #ended = false
+  #askedMs: number
   /** Answers MISSING that no update has followed. */
   #missing = 0
 
   constructor(deps: ConversationDependencies) {
     this.#deps = deps
+    this.#askedMs = deps.now()
+  }
+
+  /** Milliseconds since it began or was asked last. */
+  get silentMs(): number {
+    return this.#deps.now() - this.#askedMs
+  }
+
+  /** The peer owes answers here. */
+  get isOwed(): boolean {
+    return this.#open.size > 0
   }
 
   ask(asked: Asked): void {
+    this.#askedMs = this.#deps.now()
     this.#open.add(asked)
     this.#toSend.push(asked)
     this.#flush()
@@ -83,10 +98,11 @@ export class Conversation {
     this.#deps.channel.abort(reason)
   }
 
-  /** Closes a channel on which nothing is owed. */
+  /** Closes a channel on which nothing is owed; one that the peer keeps half open is reset when `signal` aborts. */
   async close(signal: AbortSignal): Promise<void> {
     this.#ended = true
     const { channel } = this.#deps
+    signal.addEventListener('abort', () => channel.abort(signal.reason), { once: true })
     await channel.close({ signal }).catch(error => channel.abort(error))
   }
 
