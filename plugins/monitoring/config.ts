@@ -46,7 +46,7 @@ export const schema: Schema<MonitoringConfig> = {
   writeProofMs: {
     doc: 'How old the last write to disk may be for the storage probe to take it as proof. Only where nothing was written for so long, or a write failed since, the probe writes itself: asking often wears no card.',
     format: 'duration',
-    default: 15 * 60_000,
+    default: 60 * 60_000,
     min: 0,
     max: 86_400_000,
   },

@@ -96,7 +96,9 @@ program
 
 program
   .command('idle')
-  .description('anonymous memory and CPU of a node with nothing to do')
+  .description(
+    'anonymous memory and CPU of a node with nothing to do, and what it writes in a day (needs root)',
+  )
   .option('--seconds <n>', 'how long', positiveInteger, 60)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await idle(options), json))
