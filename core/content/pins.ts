@@ -11,6 +11,7 @@ import { contentError } from './errors.ts'
 import { isHashAllowed } from './hashes.ts'
 import { type Hold, Holds } from './holds.ts'
 import { PinCheck } from './pin-check.ts'
+import { PinDamage } from './pin-damage.ts'
 import { PinLedger } from './pin-ledger.ts'
 import { cidOfKey, decodePin, encodePin, nodeKey } from './pin-records.ts'
 import { type PinVerifyOptions, type PinVerifyReport, verifyPins } from './pin-verification.ts'
@@ -68,6 +69,7 @@ class NodePins implements PinKeeper {
   readonly #retryMs: { readonly first: number; readonly max: number }
   readonly #pins: Bucket
   readonly #ledger: PinLedger
+  readonly #damage: PinDamage
   readonly #holds = new Holds()
   readonly #turns = new Turns()
   readonly #stopping = new AbortController()
@@ -88,6 +90,11 @@ class NodePins implements PinKeeper {
     this.#retryMs = settings.retryMs ?? RETRY_MS
     this.#pins = storage.vault.bucket('pins')
     this.#ledger = new PinLedger(storage.index)
+    this.#damage = new PinDamage({
+      storage,
+      holds: hash => this.#ledger.holds(hash),
+      onError: err => log.warn({ err }, 'it was not noted that a pinned block is damaged'),
+    })
   }
 
   async add(cid: CID, options: ContentOptions & { name?: string } = {}): Promise<Pin> {
@@ -181,12 +188,14 @@ class NodePins implements PinKeeper {
       if (!this.#pins.has(key)) changes.push(this.#ledger.removeRoot(cidOfKey(key)))
     }
     await Promise.all(changes)
+    await this.#damage.start()
     this.#resuming = this.#resume(unfinished).catch(err => {
       if (!this.#stopping.signal.aborted) this.#log.error({ err }, 'unfinished pins were left alone')
     })
   }
 
   async stop(): Promise<void> {
+    this.#damage.stop()
     this.#stopping.abort(contentError('PIN_REMOVED', 'the node stops; the pin goes on at the next start'))
     await this.#resuming
     await this.#turns.idle()
@@ -208,21 +217,24 @@ class NodePins implements PinKeeper {
     await this.#ledger.addRoot(cid)
     await using session = this.#blocks.session(cid)
     let doesNotFit: unknown
-    const walk = new PinWalk(
-      { root: cid, signal: options.signal, onProgress: options.onProgress },
-      {
-        ledger: this.#ledger,
-        store: this.#storage.blocks,
-        session,
-        checkFit: links =>
-          this.#checkFit(links, options.signal).catch(error => {
-            doesNotFit = error
-            throw error
-          }),
-      },
-    )
+    const walk = (): Promise<void> =>
+      new PinWalk(
+        { root: cid, signal: options.signal, onProgress: options.onProgress },
+        {
+          ledger: this.#ledger,
+          store: this.#storage.blocks,
+          session,
+          checkFit: links =>
+            this.#checkFit(links, options.signal).catch(error => {
+              doesNotFit = error
+              throw error
+            }),
+        },
+      ).run()
     try {
-      await walk.run()
+      await walk()
+      // It went past nodes that were whole once.
+      while (this.#damage.isKnown && !(await this.#isWhole(cid, options.signal))) await walk()
     } catch (error) {
       if (options.isNew && error === doesNotFit && isSkepError(error, 'STORAGE_FULL')) {
         await this.#forget(cid)

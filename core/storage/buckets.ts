@@ -29,6 +29,8 @@ const CORE_BUCKETS = {
   'kept-ports': { id: 11, environment: 'index' },
   /** What was written to the disk so far; through the bookkeeping. */
   wear: { id: 12, environment: 'index' },
+  /** Blocks that pins hold and that were found damaged, until they are stored again. */
+  'pin-damaged': { id: 13, environment: 'index' },
   'vault-meta': { id: 32, environment: 'vault' },
   pins: { id: 33, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>

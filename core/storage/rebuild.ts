@@ -50,7 +50,7 @@ const BATCH_ENTRIES = 256
  */
 const REMADE = [
   ...['meta', 'blocks', 'inline-blocks', 'segments', 'quarantine'],
-  ...['pin-roots', 'pin-counts', 'pin-links', 'pin-queue'],
+  ...['pin-roots', 'pin-counts', 'pin-links', 'pin-queue', 'pin-damaged'],
 ].map(name => tableOf(name, 'index'))
 
 /**

@@ -339,6 +339,38 @@ t.test('pinning a shared tree again touches only what is new', async t => {
   assertEmpty(t, node)
 })
 
+t.test('a shared tree whose blocks were damaged since is made whole with the next pin of it', async t => {
+  const dag = await makeDag([[], [], [0, 1], [2], [2, 3]])
+  const [leaf, , , first, second] = dag.cids
+  if (!leaf || !first || !second) throw new Error('the DAG is too small')
+  const storage = createMemoryStorage({ maxBytes: 64 * MIB })
+  const node = createTestNode({ storage })
+  node.blocks.attachExchange(exchangeWith(dag.storage))
+  await node.pins.start()
+  await node.pins.add(first)
+  const damage = () => t.rejects(storage.blocks.inspect(leaf.multihash.bytes, () => false))
+  await damage()
+  t.notOk(node.blocks.has(leaf))
+  await node.pins.add(second)
+  t.ok(node.blocks.has(leaf))
+  await node.pins.remove(second)
+  await turnsUntil(() => storage.index.bucket('pin-damaged').size() === 0)
+
+  await damage()
+  await turnsUntil(() => storage.index.bucket('pin-damaged').size() === 1)
+  await node.pins.stop()
+  const again = createTestNode({ storage })
+  again.blocks.attachExchange(exchangeWith(dag.storage))
+  await again.pins.start()
+  await again.pins.add(second)
+  t.ok(again.blocks.has(leaf), 'after a restart, too')
+  await again.pins.remove(first)
+  await again.pins.remove(second)
+  await turnsUntil(() => storage.index.bucket('pin-damaged').size() === 0)
+  assertEmpty(t, again)
+  await again.pins.stop()
+})
+
 t.test('pinning what was just added reads no leaf', async t => {
   const node = createTestNode({ profile: tiny })
   const reads: number[] = []

@@ -24,6 +24,7 @@ t.test('ids are part of the format', async t => {
       quarantine: 10,
       'kept-ports': 11,
       wear: 12,
+      'pin-damaged': 13,
     },
     vault: { 'vault-meta': 32, pins: 33 },
   } as const
