@@ -32,6 +32,8 @@ interface SegmentUse {
 /** A part of the quota that one group of blocks may make the index longer by: enough for many to share a flush. */
 const COMMIT_SHARE = 1 / 128
 const COMMIT_BYTES = { min: 256 * 1024, max: 8 * 1024 * 1024 }
+/** Of each commit, whatever is in it. */
+const COMMIT_FIXED_BYTES = 128 * 1024
 /** Names in directories, locks, and what else is small and comes and goes. */
 const SMALL_FILES_BYTES = 256 * 1024
 /** A store that can't hold two of the largest blocks beside all else is none. */
@@ -57,9 +59,9 @@ export class DiskAccount {
     this.#dependencies = dependencies
   }
 
-  /** Kept free for what the next commit takes: a group of blocks, and as much again for whatever else is written. */
+  /** Kept free for what the next commits take: a group of blocks, and as much again for whatever frees some. */
   get headroomBytes(): number {
-    return 2 * this.commitBytes
+    return 2 * this.commitBytes + COMMIT_FIXED_BYTES
   }
 
   /** Counts the segments from now on. */
@@ -68,11 +70,11 @@ export class DiskAccount {
     this.#limitBytes = Math.max(this.maxBytes, this.use.usedBytes + this.headroomBytes)
   }
 
-  /** Bytes that index or vault may get longer by. */
+  /** Bytes that index or vault may get longer by: what deletes and moves need is left to them. */
   growthRoomBytes(): number {
     const { usedBytes } = this.use
     if (usedBytes <= this.maxBytes) this.#limitBytes = this.maxBytes
-    return (this.#limitBytes ?? this.maxBytes) - usedBytes
+    return (this.#limitBytes ?? this.maxBytes) - this.commitBytes - usedBytes
   }
 
   get use(): DiskUse {
@@ -97,7 +99,12 @@ function commitBytesOf(maxBytes: number): number {
 
 /** The smallest `maxBytes` that leaves room for blocks beside all that a store needs itself. */
 export const MIN_STORE_BYTES =
-  DISK_RESERVE_BYTES + SMALL_FILES_BYTES + EMPTY_STORE_BYTES + 2 * COMMIT_BYTES.min + MIN_BLOCKS_BYTES
+  DISK_RESERVE_BYTES +
+  SMALL_FILES_BYTES +
+  EMPTY_STORE_BYTES +
+  2 * COMMIT_BYTES.min +
+  COMMIT_FIXED_BYTES +
+  MIN_BLOCKS_BYTES
 
 /** What is counted by itself. */
 const COUNTED = [

@@ -294,13 +294,10 @@ export class DiskShelf implements BlockShelf {
 
   async #commit(blocks: readonly ArrivingBlock[]): Promise<void> {
     if (this.#failure) throw this.#failure
-    const { account, index } = this.#dependencies
+    const { index } = this.#dependencies
     await this.#sync(new Set(blocks.flatMap(({ slot }) => slot?.segment ?? [])))
     // What the last commits made the index longer is given back by the segments before it takes more.
-    const isFitting = await this.shrink()
-    if (!isFitting && this.#missingBytes(0) > account.headroomBytes - account.commitBytes) {
-      throw storageError('STORAGE_FULL', `the store is full: its files take ${this.use.usedBytes} bytes`)
-    }
+    await this.shrink()
     await index.store.write(batch => index.addBlocks(batch, blocks))
     this.#counters = index.counters()
     for (const { onPlaced } of blocks) onPlaced?.()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { isSkepError, messageOf } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
-import { CommitGrowth } from './commit-growth.ts'
+import { CommitGrowth, type TreePages } from './commit-growth.ts'
 import { storageError } from './errors.ts'
 import { causeOfFailedCommit, codeOf, EIO, isFull } from './lmdb-error.ts'
 import { LMDB_DATA_FILE, LMDB_PAGE_BYTES, prepareEnvironment } from './lmdb-file.ts'
@@ -35,6 +35,11 @@ const MAX_CHANGES_PER_COMMIT = 256
 const ENTRIES_PER_READ = 64
 /** Pages that one put can touch beside those of its value: a path through the tree that splits. */
 const PAGES_PER_PUT = 8
+/**
+ * With so many times the pages that a commit needs free, it finds them: not all are of use at once, as those of the last two
+ * commits aren't, and a large value wants a row of them.
+ */
+const AMPLE_FREE_PAGES = 8
 /** A disk with less free than that counts as full where a write came back short. */
 const FULL_DISK_BYTES = 1024 * 1024
 
@@ -265,8 +270,11 @@ export class LmdbStore implements KeyValueStore {
   /** Refuses what could make the file longer than it may be, unless it leaves more pages free than it found. */
   #checkGrowth(growth: CommitGrowth<LmdbBucket>, liveBytes: number | undefined): void {
     const roomBytes = this.#dependencies.growthRoomBytes?.() ?? Number.POSITIVE_INFINITY
-    if (growth.bytes(() => Number.POSITIVE_INFINITY) <= roomBytes) return
-    if (growth.bytes(table => table.treePages()) <= roomBytes) return
+    if (roomBytes === Number.POSITIVE_INFINITY) return
+    const neededBytes = growth.bytes(table => table.tree())
+    if (neededBytes <= roomBytes) return
+    const freeBytes = this.#fileBytes - this.#usedBytes()
+    if (freeBytes >= AMPLE_FREE_PAGES * neededBytes) return
     if (liveBytes === undefined) throw LATER
     if (this.#usedBytes() <= liveBytes) return
     throw storageError(
@@ -379,10 +387,9 @@ class LmdbBucket implements Bucket {
     return (this.table.getStats() as TableStats).entryCount
   }
 
-  /** Those of its tree alone, without the pages that large values have of their own. */
-  treePages(): number {
+  tree(): TreePages {
     const stats = this.table.getStats() as TableStats
-    return stats.treeBranchPageCount + stats.treeLeafPageCount
+    return { leaves: stats.treeLeafPageCount, branches: stats.treeBranchPageCount }
   }
 
   pages(): number {

@@ -83,15 +83,13 @@ export function indexBytesOf(payloadBytes: number): number {
   return isInline(payloadBytes) ? diskBytesOf(payloadBytes) : ENTRY_OVERHEAD_BYTES / LEAF_FILL
 }
 
-/** Splits of the pages on the way to an entry, shared by the entries of one commit: two trees have one. */
-const PAGES_PER_ENTRY = 3
+/** Pages of one tree that a commit copies or adds for an entry, at worst (`commit-growth.ts`). */
+const PAGES_PER_ENTRY = 4
 
-/** Bytes by which a commit can make the index file longer for a block of `payloadBytes`: pages are copied before they change. */
+/** Bytes by which a commit can make the index file longer for a block of `payloadBytes`. */
 export function indexGrowthOf(payloadBytes: number): number {
-  const valuePages = isInline(payloadBytes)
-    ? Math.ceil((payloadBytes + OVERFLOW_HEADER_BYTES) / PAGE_BYTES)
-    : 0
-  return (PAGES_PER_ENTRY + valuePages) * PAGE_BYTES
+  if (!isInline(payloadBytes)) return PAGES_PER_ENTRY * PAGE_BYTES
+  return (2 * PAGES_PER_ENTRY + Math.ceil(payloadBytes / PAGE_BYTES) + 1) * PAGE_BYTES
 }
 
 /** Disk bytes that a block of `payloadBytes` takes, as the quota counts them. Never less than what it really takes. */
