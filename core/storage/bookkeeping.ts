@@ -65,7 +65,10 @@ export class Bookkeeping implements KeyValueStore {
    */
   async write<T>(change: (batch: WriteBatch) => T): Promise<T> {
     this.#checkOpen()
-    if (this.#unsavedBytes >= MAX_UNSAVED_BYTES) await this.save()
+    if (this.#unsavedBytes >= MAX_UNSAVED_BYTES) {
+      await this.save()
+      this.#checkOpen()
+    }
     const result = this.#apply(change)
     this.#arm()
     return result
