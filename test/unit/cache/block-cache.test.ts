@@ -299,6 +299,10 @@ t.test('a delete that fails leaves its blocks to be found again', async t => {
   const cache = createCache(storage)
   cache.attach()
   for (const id of ids(8)) await put(storage, id)
+  const stop = new AbortController()
+  const adopting = cache.adopt(stop.signal)
+  stop.abort()
+  await t.rejects(adopting, { name: 'AbortError' }, 'all were looked at')
   const { write } = storage.index
   storage.index.write = async () => {
     throw new Error('the disk failed')

@@ -160,6 +160,16 @@ for (const strategy of STRATEGIES) {
       )
     })
 
+    t.test('a state that is not of its policy is refused', async t => {
+      const empty = { counts: [0, 0, 0, 0], words: new Uint32Array(0), uses: new Uint8Array(0) }
+      const saved = encodeSnapshot({
+        ...empty,
+        strategyCode: STRATEGY_CODES[strategy],
+        policyState: Uint8Array.of(7, 7, 7),
+      })
+      t.notOk(create(strategy).restore(saved))
+    })
+
     t.test('of another strategy, or of a larger one, it takes the blocks', async t => {
       for (const other of STRATEGIES) {
         const larger = create(other, 1000)

@@ -97,6 +97,15 @@ t.test(
   },
 )
 
+t.test('s3fifo: what is used twice soon stays, what is used once does not', async t => {
+  const ranking = create('s3fifo')
+  insertAll(ranking, range(0, 100))
+  for (const id of [0, 0, 1]) ranking.hit(print(id))
+  for (const _ of range(0, 50)) evict(ranking)
+  t.ok(ranking.has(print(0)))
+  t.notOk(ranking.has(print(1)))
+})
+
 t.test('s3fifo: ghosts are of less bytes than the blocks', async t => {
   const ranking = create('s3fifo')
   for (const id of range(0, 5000)) {
@@ -115,6 +124,15 @@ t.test('tinylfu: what is used often outlasts any number of blocks that are read 
     ranking.insert(print(id), 100)
   }
   t.ok([...range(0, 50)].every(id => ranking.has(print(id))))
+})
+
+t.test('tinylfu: blocks of which nothing is known make way for those that are asked for', async t => {
+  const ranking = create('tinylfu')
+  for (const id of range(0, 100)) ranking.adopt(print(id), 100)
+  for (const id of range(1000, 1080)) {
+    ranking.insert(print(id), 100)
+    t.ok((evict(ranking) ?? 1000) < 1000)
+  }
 })
 
 t.test('tinylfu: a large newcomer must be worth all the small ones in its way', async t => {
