@@ -1,9 +1,16 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import t from 'tap'
-import { cidOf, isHashAllowed, MAX_BLOCK_BYTES, verifyBlock } from '../../../core/content/hashes.ts'
+import {
+  cidOf,
+  cidOfLarge,
+  isHashAllowed,
+  MAX_BLOCK_BYTES,
+  verifyBlock,
+  verifyLargeBlock,
+} from '../../../core/content/hashes.ts'
 
 const bytes = new TextEncoder().encode('hello world')
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'))
@@ -44,3 +51,18 @@ t.test('a block above the limit is refused although its hash is right', async t 
   const largest = block.subarray(1)
   t.ok(verifyBlock(cidOf(raw.code, largest), largest))
 })
+
+for (const size of [0, 128 * 1024 - 1, 128 * 1024, MAX_BLOCK_BYTES, MAX_BLOCK_BYTES + 1]) {
+  t.test(`hashed aside, ${size} bytes are what they are otherwise`, async t => {
+    const block = new Uint8Array(randomBytes(size))
+    const cid = cidOf(raw.code, block)
+    const long = cidFor(0x13, createHash('sha512').update(block).digest())
+    t.ok((await cidOfLarge(raw.code, block)).equals(cid))
+    for (const each of [cid, long]) t.equal(await verifyLargeBlock(each, block), verifyBlock(each, block))
+    const truncated = cidFor(0x12, cid.multihash.digest.subarray(0, 20))
+    t.notOk(await verifyLargeBlock(truncated, block))
+    if (size === 0) return
+    block[size - 1] = (block[size - 1] ?? 0) ^ 1
+    for (const each of [cid, long]) t.notOk(await verifyLargeBlock(each, block), 'altered')
+  })
+}

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { liar } from '../../chaos/exchange/liar.ts'
 import { quitter } from '../../chaos/exchange/quitter.ts'
 import { ruleBreakers } from '../../chaos/exchange/rule-breakers.ts'
@@ -8,8 +8,13 @@ import { areContents, connect, randomBlock, randomBlocks, startExchange, startPe
 
 const KIB = 1024
 
-t.test('a liar is named, and the block comes from an honest peer', async t => {
-  const [block, ...others] = [randomBlock(100 * KIB), ...randomBlocks(19, 100 * KIB)]
+// Large ones are hashed on another thread.
+for (const kib of [100, 1024]) {
+  t.test(`a liar is named, and the block of ${kib} KiB comes from an honest peer`, t => refuted(t, kib * KIB))
+}
+
+async function refuted(t: Test, blockBytes: number): Promise<void> {
+  const [block, ...others] = [randomBlock(blockBytes), ...randomBlocks(19, blockBytes)]
   const blocks = [block, ...others]
   const requester = await startExchange(t)
   const dishonest = await startPeer(t, liar(blocks))
@@ -34,7 +39,7 @@ t.test('a liar is named, and the block comes from an honest peer', async t => {
   await using another = requester.session()
   await t.rejects(another.fetch(randomBlock(10).cid, { signal: AbortSignal.timeout(300) }))
   t.equal(await requester.metric('invalid_blocks_total'), 1, 'not even by another session')
-})
+}
 
 t.test('a distrusted peer is asked again when its time is over', async t => {
   const block = randomBlock(1000)
