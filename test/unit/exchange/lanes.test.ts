@@ -2,7 +2,7 @@ import t from 'tap'
 import { deliver, pretender } from '../../chaos/exchange/script.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import type { TestNode } from '../network/nodes.ts'
-import { areContents, connect, randomBlocks, startExchange, startPeer } from './fixture.ts'
+import { areContents, bandwidth, connect, randomBlocks, startExchange, startPeer } from './fixture.ts'
 
 const MIB = 1024 * 1024
 const LANES = '/skep/lane/1.0.0'
@@ -69,4 +69,18 @@ t.test('a lane that breaks costs nothing but the way', async t => {
   t.ok(areContents(got, blocks))
   t.ok(channels >= 2, 'there was a lane')
   t.match(requester.details(), { invalidBlocks: 0, bytesInFlight: 0 })
+})
+
+t.test('what goes over a lane is metered on both sides', async t => {
+  const holder = await startExchange(t, bandwidth({}))
+  const requester = await startExchange(t, bandwidth({}))
+  const blocks = randomBlocks(32, MIB)
+  await holder.hold(blocks)
+  await connect(requester, holder)
+  await knowsLanes(requester, holder)
+  await using session = requester.session()
+  for (const { cid } of blocks) await session.fetch(cid)
+  t.equal(await lanesOf(requester, 'outbound'), 1)
+  t.ok((await requester.metric('metered_bytes_total{direction="received"}')) > 32 * MIB)
+  t.ok((await holder.metric('metered_bytes_total{direction="sent"}')) > 32 * MIB)
 })
