@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { HEAP_FLAGS } from '../../core/cli/heap-flags.ts'
 import type { Built, Evicted } from './evict-store.ts'
 import { LineProcess } from './line-process.ts'
 import { type BenchRow, benchRow } from './row.ts'
@@ -22,7 +23,7 @@ const STORE = new URL('evict-store.ts', import.meta.url)
 export function evict({ blocks, seconds }: EvictOptions): Promise<BenchRow[]> {
   return withDirectory('evict', async directory => {
     const place = join(directory, 'store')
-    // Each in a process of its own: what building leaves on the heap would be collected while we measure.
+    // Each in a process of its own, like a node's: what building leaves on the heap would be collected while we measure.
     const built = await inProcess<Built>({ op: 'build', directory: place, blocks })
     const evicted = await inProcess<Evicted>({ op: 'evict', directory: place, seconds })
     if (evicted.evictedBlocks < built.blocks) throw new Error(`${evicted.evictedBlocks} blocks were evicted`)
@@ -44,7 +45,7 @@ export function evict({ blocks, seconds }: EvictOptions): Promise<BenchRow[]> {
 }
 
 async function inProcess<T>(request: object): Promise<T> {
-  const child = await LineProcess.start(STORE, [])
+  const child = await LineProcess.start(STORE, [], { nodeFlags: HEAP_FLAGS })
   try {
     return await child.ask<T>(request)
   } finally {
