@@ -174,7 +174,7 @@ class CrashRun {
 
   #rows(): BenchRow[] {
     const counted = Object.entries(this.#count).map(([metric, ours]) =>
-      benchRow({ bench: 'crash', metric, ours, limit: 0, unit: `of ${this.#options.cuts} cuts` }),
+      benchRow({ bench: 'crash', metric, ours, limit: 0, unit: `in ${this.#options.cuts} cuts` }),
     )
     const cuts = Array.from([...this.#cuts].sort(), ([name, ours]) =>
       benchRow({ bench: 'crash', metric: `cuts-${name}`, ours, unit: 'cuts' }),
