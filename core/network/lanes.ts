@@ -18,7 +18,7 @@ import { rawSocketOf, type Traffic } from './traffic.ts'
 import { LaneRequest, LaneResponse } from './wire/lane.js'
 
 // A lane is a TCP connection of its own for one stream between two peers that are connected already. It spares bulk data the
-// muxer and the copies on the way to it. See decisions/0009-bulk-lanes.md, and README.md for the protocol.
+// muxer and the copies on the way to it. See core/decisions/0009-bulk-lanes.md, and README.md for the protocol.
 
 /** Says in ALPN that no libp2p connection follows, but the bytes of one stream. */
 const ALPN = 'skep-lane/1'

@@ -28,8 +28,8 @@ export class Outbound {
   }
 
   /**
-   * Resolves when the stream has taken the message, of which `tail` is the end; one at a time. A message that a stream in use can't take goes out on a
-   * new one: the peer may have closed the old one meanwhile, as it may at any time.
+   * Resolves when the stream has taken the message, of which `tail` is the end; one at a time. A message that a stream in use
+   * can't take goes out on a new one: the peer may have closed the old one meanwhile, as it may at any time.
    * @throws SkepError STREAM_DROPPED, and what opening and writing throw
    */
   async send(message: Uint8Array, tail?: Uint8Array): Promise<void> {
