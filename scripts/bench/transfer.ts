@@ -13,6 +13,14 @@ const MIB = 1024 * 1024
 const MB = 1e6
 const GB = 1e9
 
+/** Moved before the clock starts, by every contender: nodes run for weeks, and V8 compiles what runs often. */
+const WARM_UP_MEBIBYTES = 128
+
+interface Files {
+  readonly warmUp: string
+  readonly measured: string
+}
+
 export interface TransferOptions {
   readonly mebibytes: number
   readonly runs: number
@@ -21,20 +29,21 @@ export interface TransferOptions {
 /**
  * Random bytes from one store on disk to another, in two processes over loopback, page cache emptied before, the clock
  * stopped when the receiver has flushed. Helia doesn't flush: `helia` is as it is, `helia-synced` with a sync behind it.
- * `lane` is the cost of the work itself and `raw-tls` that of moving a file. Contenders take turns, and each figure is the
- * median of its runs.
+ * `lane` is the cost of the work itself and `raw-tls` that of moving a file. Each pair has moved other bytes before.
+ * Contenders take turns, and each figure is the median of its runs.
  */
 export function transfer({ mebibytes, runs }: TransferOptions): Promise<BenchRow[]> {
   return withDirectory('transfer', async directory => {
-    const file = join(directory, 'random')
-    writeRandomFile(file, mebibytes)
+    const files = { warmUp: join(directory, 'warm-up'), measured: join(directory, 'measured') }
+    writeRandomFile(files.warmUp, WARM_UP_MEBIBYTES)
+    writeRandomFile(files.measured, mebibytes)
     const usages = await takeTurns(
       {
-        skep: place => skep(file, place),
-        lane: place => lane(file, place),
-        'raw-tls': place => rawTls(file, place),
-        helia: place => helia(file, place),
-        'helia-synced': place => helia(file, place, { synced: true }),
+        skep: place => skep(files, place),
+        lane: place => lane(files, place),
+        'raw-tls': place => rawTls(files, place),
+        helia: place => helia(files, place),
+        'helia-synced': place => helia(files, place, { synced: true }),
       },
       { runs, directory },
     )
@@ -42,31 +51,41 @@ export function transfer({ mebibytes, runs }: TransferOptions): Promise<BenchRow
   })
 }
 
-function skep(file: string, directory: string): Promise<Usage> {
+function skep(files: Files, directory: string): Promise<Usage> {
   return withSkepPair(directory, async ({ sender, receiver }) => {
-    const { cid } = await sender.json<{ cid: string }>(['add', file])
+    const add = async (file: string): Promise<string> =>
+      (await sender.json<{ cid: string }>(['add', file])).cid
+    const [warmUp, measured] = [await add(files.warmUp), await add(files.measured)]
     await receiver.json(['connect', sender.ready.addresses[0] ?? ''])
+    await pin(receiver, warmUp)
     dropPageCache()
-    return await measure([receiver.pid, sender.pid], () => pin(receiver, cid))
+    return await measure([receiver.pid, sender.pid], () => pin(receiver, measured))
   })
 }
 
-function helia(file: string, directory: string, { synced = false } = {}): Promise<Usage> {
+function helia(files: Files, directory: string, { synced = false } = {}): Promise<Usage> {
   return withHeliaPair(directory, async ({ sender, receiver }) => {
-    const { cid } = await sender.ask<{ cid: string }>({ op: 'add', path: file })
+    const add = async (path: string): Promise<string> =>
+      (await sender.ask<{ cid: string }>({ op: 'add', path })).cid
+    const [warmUp, measured] = [await add(files.warmUp), await add(files.measured)]
     await receiver.ask({ op: 'connect', address: await addressOf(sender) })
+    await receiver.ask({ op: 'fetch', cid: warmUp })
     dropPageCache()
     return await measure([receiver.pid, sender.pid], async () => {
-      await receiver.ask({ op: 'fetch', cid })
+      await receiver.ask({ op: 'fetch', cid: measured })
       if (synced) execFileSync('sync', ['--file-system', directory])
     })
   })
 }
 
-function lane(file: string, directory: string): Promise<Usage> {
+function lane(files: Files, directory: string): Promise<Usage> {
   return withPair('lane', directory, async ({ sender, receiver }) => {
-    await sender.ask({ op: 'add', path: file })
-    const { port } = await sender.ask<{ port: number }>({ op: 'serve' })
+    const serve = async (path: string): Promise<number> => {
+      await sender.ask({ op: 'add', path })
+      return (await sender.ask<{ port: number }>({ op: 'serve' })).port
+    }
+    await receiver.ask({ op: 'fetch', port: await serve(files.warmUp) })
+    const port = await serve(files.measured)
     dropPageCache()
     return await measure([receiver.pid, sender.pid], async () => {
       await receiver.ask({ op: 'fetch', port })
@@ -74,12 +93,16 @@ function lane(file: string, directory: string): Promise<Usage> {
   })
 }
 
-function rawTls(file: string, directory: string): Promise<Usage> {
+function rawTls(files: Files, directory: string): Promise<Usage> {
   return withPair('raw-tls', directory, async ({ sender, receiver }) => {
-    const { port } = await sender.ask<{ port: number }>({ op: 'serve', path: file })
+    const serve = async (path: string): Promise<number> =>
+      (await sender.ask<{ port: number }>({ op: 'serve', path })).port
+    const path = join(directory, 'received')
+    await receiver.ask({ op: 'fetch', port: await serve(files.warmUp), path })
+    const port = await serve(files.measured)
     dropPageCache()
     return await measure([receiver.pid, sender.pid], async () => {
-      await receiver.ask({ op: 'fetch', port, path: join(directory, 'received') })
+      await receiver.ask({ op: 'fetch', port, path })
     })
   })
 }

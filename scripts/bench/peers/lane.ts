@@ -1,6 +1,6 @@
 /**
  * The cost of the work itself: blocks from one store on disk through one TLS 1.3 socket, SHA-256, to another store, synced.
- * The stores are the node's own. No libp2p, no wants, no pins: what was added is sent in that order.
+ * The stores are the node's own. No libp2p, no wants, no pins: what was added last is sent in that order.
  */
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
@@ -110,6 +110,7 @@ class Receiver {
 
 await answerLines({
   async add({ path }: { path: string }) {
+    cids.length = 0
     await using file = await open(path)
     for (;;) {
       const bytes = freshBytes(BLOCK_BYTES)
