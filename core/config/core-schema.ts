@@ -56,7 +56,9 @@ export const coreSchema: Schema<CoreConfig> = {
   },
   storage: {
     maxBytes: {
-      doc: 'Disk that blocks may take. The cache makes room within it; what still does not fit is refused.',
+      doc:
+        'Disk that the data directory may take, as `du` counts it: blocks, free slots, index, pins and their snapshots. ' +
+        'Never passed. The cache makes room within it; what still does not fit is refused.',
       format: 'bytes',
       default: 10 * GiB,
       min: 16 * MiB,

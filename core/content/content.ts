@@ -86,6 +86,11 @@ export interface AddOptions {
   /** Default true: what was added is kept. Otherwise it belongs to the cache. */
   readonly pin?: boolean
   readonly pinName?: string
+  /**
+   * Content bytes, where they are known before: more than the store can ever hold are refused before the first is read.
+   * What is held already may be among them, so that less than that is never refused at once.
+   */
+  readonly totalBytes?: number
 }
 
 export interface ByteRange {

@@ -45,8 +45,9 @@ export function createContent(
   }
 
   return {
-    async add(entries, { pin = true, pinName, ...options } = {}) {
+    async add(entries, { pin = true, pinName, totalBytes = 0, ...options } = {}) {
       const { signal } = options
+      store.checkCapacity(totalBytes)
       const hold = pins.hold()
       try {
         const result = await importEntries(

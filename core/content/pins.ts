@@ -216,7 +216,6 @@ class NodePins implements PinKeeper {
     const { cid } = pin
     await this.#ledger.addRoot(cid)
     await using session = this.#blocks.session(cid)
-    let doesNotFit: unknown
     const walk = (): Promise<void> =>
       new PinWalk(
         { root: cid, signal: options.signal, onProgress: options.onProgress },
@@ -224,11 +223,7 @@ class NodePins implements PinKeeper {
           ledger: this.#ledger,
           store: this.#storage.blocks,
           session,
-          checkFit: links =>
-            this.#checkFit(links, options.signal).catch(error => {
-              doesNotFit = error
-              throw error
-            }),
+          checkFit: links => this.#checkFit(links, options.signal),
         },
       ).run()
     try {
@@ -236,7 +231,8 @@ class NodePins implements PinKeeper {
       // It went past nodes that were whole once.
       while (this.#damage.isKnown && !(await this.#isWhole(cid, options.signal))) await walk()
     } catch (error) {
-      if (options.isNew && error === doesNotFit && isSkepError(error, 'STORAGE_FULL')) {
+      // What proved larger than there is room for leaves what it fetched to the cache.
+      if (options.isNew && isSkepError(error, 'STORAGE_FULL')) {
         await this.#forget(cid)
         await this.#releaseAll()
       }

@@ -181,6 +181,10 @@ export class QuotaBlockStore implements BlockStore {
     }
   }
 
+  checkCapacity(bytes: number): void {
+    this.#quota.checkCapacity(roomOf(bytes), bytes)
+  }
+
   attachEvictor(evictor: Evictor): () => void {
     const detach = this.#quota.attachEvictor(evictor)
     this.#settle()

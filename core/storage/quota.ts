@@ -71,6 +71,13 @@ export class Quota {
     return bytes + (kind === 'index' ? freeIndexBytes - index : Math.min(0, freeIndexBytes - index))
   }
 
+  /** Refuses what would not fit if nothing else of its kind were held. @throws SkepError STORAGE_FULL */
+  checkCapacity(kind: RoomKind, bytes: number): void {
+    const { usedBytes, segmentBytes, indexBytes } = this.#dependencies.use()
+    const otherBytes = usedBytes - segmentBytes - (kind === 'index' ? indexBytes : 0)
+    if (bytes > this.maxBytes - this.#headroomBytes - otherBytes) throw this.#full(bytes, this.roomBytes(kind))
+  }
+
   async reserve(kind: RoomKind, bytes: number, options: WaitOptions = {}): Promise<Allowance> {
     const turn = this.#turn.then(() => this.#grant(kind, bytes, options))
     this.#turn = turn.catch(() => undefined)
@@ -80,7 +87,7 @@ export class Quota {
   async #grant(kind: RoomKind, bytes: number, options: WaitOptions): Promise<Allowance> {
     options.signal?.throwIfAborted()
     // Emptying the cache for what can never fit would help nobody.
-    if (bytes > this.#capacityBytes(kind)) throw this.#full(bytes, this.roomBytes(kind))
+    this.checkCapacity(kind, bytes)
     let roomBytes = await this.#freeBytes(kind)
     while (bytes > roomBytes) {
       // What leaves the index is no room for a large block: as long as anything goes, it goes on.
@@ -118,13 +125,6 @@ export class Quota {
     return new Allowance(kind, bytes, unused => {
       this.#reserved[kind] -= unused
     })
-  }
-
-  /** What would fit if nothing else of its kind were held. */
-  #capacityBytes(kind: RoomKind): number {
-    const { usedBytes, segmentBytes, indexBytes } = this.#dependencies.use()
-    const otherBytes = usedBytes - segmentBytes - (kind === 'index' ? indexBytes : 0)
-    return this.maxBytes - this.#headroomBytes - otherBytes
   }
 
   async #freeBytes(kind: RoomKind): Promise<number> {

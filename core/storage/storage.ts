@@ -102,6 +102,12 @@ export interface BlockStore {
    * @throws SkepError STORAGE_FULL, naming what was asked and what is free
    */
   reserve(bytes: number, options?: WaitOptions): Promise<Reservation>
+  /**
+   * For whoever is about to store so many bytes, some of which may be held already: refuses what could not be held even if
+   * nothing else were. Evicts nothing.
+   * @throws SkepError STORAGE_FULL
+   */
+  checkCapacity(bytes: number): void
   /** Who makes room. One at a time; returns the function that detaches it. */
   attachEvictor(evictor: Evictor): () => void
   /** Who judges what `get` has read, before it gives it out. One at a time; returns the function that detaches it. */

@@ -131,14 +131,13 @@ export class BlockCache implements Cache, Evictor {
 
   health(): Health {
     if (!this.#detach) return HEALTHY
-    const { usedBytes, reservedBytes, maxBytes } = this.#dependencies.blocks.stats()
-    const freeBytes = maxBytes - usedBytes - reservedBytes
+    const { roomBytes, maxBytes } = this.#dependencies.blocks.stats()
     const isEmpty = this.#ranking.trackedBlocks === 0 && this.#adoption.complete
-    if (!isEmpty || freeBytes >= this.#headroomBytes()) return HEALTHY
+    if (!isEmpty || roomBytes >= this.#headroomBytes()) return HEALTHY
     return {
       status: 'degraded',
       reason:
-        `the store is full of pinned content: ${freeBytes} of ${maxBytes} bytes are free and nothing can be ` +
+        `the store is full of pinned content: ${roomBytes} of ${maxBytes} bytes are free and nothing can be ` +
         'evicted; raise storage.maxBytes or unpin content',
     }
   }

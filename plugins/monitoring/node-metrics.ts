@@ -18,9 +18,9 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
     connections: gauge('connections', 'Open connections, by who opened them.', 'direction'),
     maxConnections: gauge('max_connections', 'Connections that the node keeps at most.'),
     blocks: gauge('storage_blocks', 'Blocks held.'),
-    usedBytes: gauge('storage_used_bytes', 'Disk bytes that blocks take.'),
+    usedBytes: gauge('storage_used_bytes', 'Disk bytes that the data directory takes.'),
     reservedBytes: gauge('storage_reserved_bytes', 'Disk bytes set aside for writes under way.'),
-    maxBytes: gauge('storage_max_bytes', 'Disk bytes that blocks may take.'),
+    maxBytes: gauge('storage_max_bytes', 'Disk bytes that the data directory may take.'),
     freeDiskBytes: gauge('storage_free_disk_bytes', 'Free bytes of the file system.'),
     writtenBytesPerDay: gauge(
       'storage_written_bytes_per_day',

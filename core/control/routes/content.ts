@@ -65,6 +65,7 @@ export function contentRoutes({ content }: Pick<CoreServices, 'content'>) {
         const { cid, size, files } = await content.add(entries, {
           pin,
           ...(name !== undefined && { pinName: name }),
+          totalBytes: knownBytes(request),
           signal: request.cancelled,
           onProgress: progress,
         })
@@ -120,6 +121,12 @@ export function contentRoutes({ content }: Pick<CoreServices, 'content'>) {
 
 function listItem({ name, cid, type, size }: ListEntry) {
   return { name, cid: cid.toString(), type, size }
+}
+
+/** What a client says of the length of a file; that of a tar archive has headers in it. */
+function knownBytes({ headers }: FastifyRequest): number {
+  const isFile = headers['content-type'] === 'application/octet-stream'
+  return isFile ? Number(headers['content-length'] ?? 0) : 0
 }
 
 /** A file's bytes, or a tree in a tar archive. */

@@ -55,6 +55,7 @@ export function fileRoutes({ content }: { readonly content: Content }) {
         const { cid, size, files } = await content.add(only(entry), {
           pin,
           ...(name !== undefined && { pinName: name }),
+          totalBytes: file.size,
           signal: request.cancelled,
           onProgress: progress,
         })

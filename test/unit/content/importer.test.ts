@@ -357,3 +357,17 @@ t.test('what is being added is held until it is pinned', async t => {
   t.ok(held.length > 0 && held.every(Boolean))
   t.notOk(node.pins.holds(cid.multihash.bytes))
 })
+
+t.test('what is known to be more than the store can hold is refused before it is read', async t => {
+  const node = createTestNode({ maxBytes: MIB })
+  let isRead = false
+  async function* source(): AsyncGenerator<Uint8Array> {
+    isRead = true
+    yield pattern(10)
+  }
+  const entries = () => entriesFrom([{ type: 'file', path: '', bytes: source() }])
+  await t.rejects(node.content.add(entries(), { totalBytes: MIB + 1 }), { code: 'STORAGE_FULL' })
+  t.notOk(isRead)
+  await node.content.add(entries(), { totalBytes: MIB })
+  t.ok(isRead)
+})

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as dagCbor from '@ipld/dag-cbor'
+import * as dagPb from '@ipld/dag-pb'
 import fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
@@ -416,6 +417,29 @@ t.test('what can not fit is refused before it is downloaded, and leaves no pin',
   t.same(exchange.fetched, [cid.toString()], 'the root alone')
   t.same([...node.pins.list()], [])
   assertEmpty(t, node)
+})
+
+t.test('what proves larger than it said ends there, and leaves whole blocks to the cache', async t => {
+  const source = createTestNode()
+  const bytes = pattern(6 * MIB)
+  const { cid } = await source.content.add(fileOf(bytes))
+  const node = createTestNode({ maxBytes: 4 * MIB })
+  const exchange = exchangeWith(source.storage)
+  node.blocks.attachExchange(exchange)
+  // Links beneath a codec that doesn't say how much there is.
+  const { Links } = dagPb.decode(await source.storage.blocks.get(cid))
+  const list = dagCbor.encode(Links.map(({ Hash }) => Hash))
+  const root = cidOf(dagCbor.code, list)
+  await source.storage.blocks.put(root, list)
+  await t.rejects(node.pins.add(root), { code: 'STORAGE_FULL' })
+  t.same([...node.pins.list()], [])
+  const { blocks, reservedBytes } = node.storage.blocks.stats()
+  t.ok(blocks > 1, `${blocks} blocks are the cache's`)
+  t.equal(reservedBytes, 0)
+  for (const { hash } of node.storage.blocks.list()) {
+    t.notOk(node.pins.holds(hash))
+    await node.storage.blocks.inspect(hash, () => true)
+  }
 })
 
 t.test('pinning again sets the name only, and CIDv0 and CIDv1 are one pin', async t => {
