@@ -3,9 +3,11 @@ import { Command, InvalidArgumentError } from 'commander'
 import { add } from './add.ts'
 import { cacheTraces } from './cache-traces.ts'
 import { caps } from './caps.ts'
+import { churn } from './churn.ts'
 import { crash } from './crash.ts'
 import { evict } from './evict.ts'
 import { idle } from './idle.ts'
+import { quota } from './quota.ts'
 import type { BenchRow } from './row.ts'
 import { startup } from './startup.ts'
 import { swarm } from './swarm.ts'
@@ -60,6 +62,24 @@ program
   .option('--runs <n>', 'runs of each; the median counts', positiveInteger, 3)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await transferLatency(options), json))
+
+program
+  .command('quota')
+  .description(
+    'writers at the cap of a store, of all sizes: what the directory takes on disk, walked meanwhile',
+  )
+  .option('--mebibytes <n>', 'the cap', positiveInteger, 512)
+  .option('--seconds <n>', 'for how long', positiveInteger, 60)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await quota(options), json))
+
+program
+  .command('churn')
+  .description('a store turned over ten times at its cap, beside a fresh one (as root on a disk of its own)')
+  .option('--mebibytes <n>', 'the cap', positiveInteger, 512)
+  .option('--runs <n>', 'measurements of each; the median counts', positiveInteger, 3)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await churn(options), json))
 
 program
   .command('add')
