@@ -79,7 +79,7 @@ function helia(files: Files, directory: string, { synced = false } = {}): Promis
 }
 
 function lane(files: Files, directory: string): Promise<Usage> {
-  return withPair('lane', directory, async ({ sender, receiver }) => {
+  return withPair(LANE, directory, async ({ sender, receiver }) => {
     const serve = async (path: string): Promise<number> => {
       await sender.ask({ op: 'add', path })
       return (await sender.ask<{ port: number }>({ op: 'serve' })).port
@@ -94,7 +94,7 @@ function lane(files: Files, directory: string): Promise<Usage> {
 }
 
 function rawTls(files: Files, directory: string): Promise<Usage> {
-  return withPair('raw-tls', directory, async ({ sender, receiver }) => {
+  return withPair(RAW_TLS, directory, async ({ sender, receiver }) => {
     const serve = async (path: string): Promise<number> =>
       (await sender.ask<{ port: number }>({ op: 'serve', path })).port
     const path = join(directory, 'received')
@@ -107,13 +107,15 @@ function rawTls(files: Files, directory: string): Promise<Usage> {
   })
 }
 
+const LANE = new URL('./peers/lane.ts', import.meta.url)
+const RAW_TLS = new URL('./peers/raw-tls.ts', import.meta.url)
+
 /** Two processes of one peer, with the young generation that our nodes have: it suits their buffers, too. */
 async function withPair<T>(
-  name: 'lane' | 'raw-tls',
+  script: URL,
   directory: string,
   work: (pair: { readonly sender: LineProcess; readonly receiver: LineProcess }) => Promise<T>,
 ): Promise<T> {
-  const script = new URL(`./peers/${name}.ts`, import.meta.url)
   const sender = await LineProcess.start(script, [join(directory, 'sender')], { nodeFlags: HEAP_FLAGS })
   const receiver = await LineProcess.start(script, [join(directory, 'receiver')], { nodeFlags: HEAP_FLAGS })
   try {
