@@ -59,9 +59,14 @@ export class DiskAccount {
     this.#dependencies = dependencies
   }
 
-  /** Kept free for what the next commits take: a group of blocks, and as much again for whatever frees some. */
-  get headroomBytes(): number {
+  /** Must be free for what the next commits take: a group of blocks, and as much again for whatever frees some. */
+  get leastHeadroomBytes(): number {
     return 2 * this.commitBytes + COMMIT_FIXED_BYTES
+  }
+
+  /** Left free by blocks: a little more, so that the segments needn't shrink for every page that the index gets. */
+  get headroomBytes(): number {
+    return this.leastHeadroomBytes + this.commitBytes / 4
   }
 
   /** Counts the segments from now on. */

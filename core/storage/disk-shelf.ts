@@ -44,6 +44,9 @@ const MAX_GROUP_BLOCKS = 1024
 /** Threads of libuv's pool of four that block writes may hold; a slow card must not keep reads and commits waiting. */
 const MAX_WRITES_IN_FLIGHT = 2
 
+/** More would cost sizes that are written, too, the slots they are about to use. */
+const SHRINK_SHARE = 1 / 256
+
 interface ArrivingBlock extends NewBlock {
   /** Called when the room that was set aside for it counts as taken. */
   readonly onPlaced?: () => void
@@ -64,6 +67,8 @@ export class DiskShelf implements BlockShelf {
   readonly #shrinking = new Turnstile(1)
   readonly #writers = new Turnstile(MAX_WRITES_IN_FLIGHT)
   #counters: Counters
+  /** Given back at a time, so that those behind need not pay for flushes of their own. */
+  readonly #shrinkBytes: number
   #failure: Error | undefined
   #isClosed = false
 
@@ -75,6 +80,7 @@ export class DiskShelf implements BlockShelf {
       { ...dependencies, makeSpace: bytes => this.#makeSpace(bytes) },
     )
     account.watch(this.#segments)
+    this.#shrinkBytes = account.maxBytes * SHRINK_SHARE
     this.#shrinker = new SegmentShrinker({
       index,
       files,
@@ -174,39 +180,39 @@ export class DiskShelf implements BlockShelf {
   }
 
   async shrink(): Promise<boolean> {
-    while (this.#missingBytes(0) > 0) if (!(await this.#shrink(0))) return false
+    const { maxBytes, leastHeadroomBytes } = this.#dependencies.account
+    const missingBytes = (): number => this.use.usedBytes - (maxBytes - leastHeadroomBytes)
+    while (missingBytes() > 0) if (!(await this.#shrink(missingBytes))) return false
     return true
-  }
-
-  /** Bytes to give back before files may take `bytes` more. */
-  #missingBytes(bytes: number): number {
-    const { account } = this.#dependencies
-    return bytes - (account.maxBytes - account.headroomBytes - this.use.usedBytes)
   }
 
   /** Resolves where segment files may take `bytes` more: others' free slots are given back for that. */
   async #makeSpace(bytes: number): Promise<void> {
-    const { room } = this.#dependencies
+    const { account, room } = this.#dependencies
     for (;;) {
-      const missingBytes = Math.max(this.#missingBytes(bytes), bytes - (await room.roomBytes()))
-      if (missingBytes <= 0) break
+      const diskBytes = await room.roomBytes()
+      const missingBytes = (): number => {
+        const quotaBytes = account.maxBytes - account.headroomBytes - this.use.usedBytes
+        return bytes - Math.min(quotaBytes, diskBytes)
+      }
+      if (missingBytes() <= 0) break
       const changed = this.#segments.changed()
-      if (await this.#shrink(bytes, missingBytes)) continue
-      if (!this.#segments.isBusy)
-        throw storageError('STORAGE_FULL', `no room on disk: it lacks ${missingBytes} bytes`)
+      if (await this.#shrink(missingBytes)) continue
+      if (!this.#segments.isBusy) {
+        throw storageError('STORAGE_FULL', `no room on disk: it lacks ${missingBytes()} bytes`)
+      }
       await changed
     }
     room.wrote(bytes)
   }
 
   /** One slice; false where there is nothing to gain. */
-  #shrink(bytes: number, atLeastBytes = 0): Promise<boolean> {
+  #shrink(missingBytes: () => number): Promise<boolean> {
     return this.#shrinking.pass(async () => {
       if (this.#isClosed) throw storageError('STORAGE_CLOSED', 'the store is closed')
       if (this.#failure) throw this.#failure
-      const missingBytes = Math.max(this.#missingBytes(bytes), atLeastBytes)
-      if (missingBytes <= 0) return true
-      const hasShrunk = await this.#shrinker.step(missingBytes)
+      if (missingBytes() <= 0) return true
+      const hasShrunk = await this.#shrinker.step(Math.max(missingBytes(), this.#shrinkBytes))
       this.#dependencies.room.expire()
       return hasShrunk
     })

@@ -75,7 +75,8 @@ export class Quota {
   checkCapacity(kind: RoomKind, bytes: number): void {
     const { usedBytes, segmentBytes, indexBytes } = this.#dependencies.use()
     const otherBytes = usedBytes - segmentBytes - (kind === 'index' ? indexBytes : 0)
-    if (bytes > this.maxBytes - this.#headroomBytes - otherBytes) throw this.#full(bytes, this.roomBytes(kind))
+    if (bytes > this.maxBytes - this.#headroomBytes - otherBytes)
+      throw this.#full(bytes, this.roomBytes(kind))
   }
 
   async reserve(kind: RoomKind, bytes: number, options: WaitOptions = {}): Promise<Allowance> {
