@@ -18,7 +18,8 @@ const STORE = new URL('evict-store.ts', import.meta.url)
 
 /**
  * The cache deletes all of a store of small blocks, while others are added. The longest pause of the event loop is told
- * beside that of the same process with the same adds and no eviction: what the machine takes away itself shows there.
+ * beside that of the same process with the same adds and no eviction: what the machine takes away itself shows there, and
+ * in `own-pause`, which leaves out the time in which others had the processor, and `busy`, the processor time alone.
  */
 export function evict({ blocks, seconds }: EvictOptions): Promise<BenchRow[]> {
   return withDirectory('evict', async directory => {
@@ -33,6 +34,7 @@ export function evict({ blocks, seconds }: EvictOptions): Promise<BenchRow[]> {
     return [
       row('pause', Math.max(during.pauseMs, adoption.pauseMs), 'ms', before.pauseMs, MAX_PAUSE_MS),
       row('own-pause', Math.max(during.ownPauseMs, adoption.ownPauseMs), 'ms', before.ownPauseMs),
+      row('busy', Math.max(during.busyMs, adoption.busyMs), 'ms', before.busyMs),
       row('adds', during.adds / during.seconds, '1/s', before.adds / before.seconds),
       benchRow({
         bench: 'evict',

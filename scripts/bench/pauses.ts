@@ -6,6 +6,8 @@ export interface Pauses {
   readonly pauseMs: number
   /** The same, without the time in which this thread waited for a processor that others had. */
   readonly ownPauseMs: number
+  /** The most processor time that this thread used between two turns of the event loop. */
+  readonly busyMs: number
 }
 
 const TICK_MS = 1
@@ -16,14 +18,19 @@ export function watchPauses(): { end(): Pauses } {
   const queue = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r')
   let lastMs = startedMs
   let lastQueuedMs = queuedMs(queue)
+  let lastCpu = process.threadCpuUsage()
   let pauseMs = 0
   let ownPauseMs = 0
+  let busyMs = 0
   const look = (): void => {
     const nowMs = performance.now()
     const nowQueuedMs = queuedMs(queue)
     const pause = nowMs - lastMs - TICK_MS
     pauseMs = Math.max(pauseMs, pause)
     ownPauseMs = Math.max(ownPauseMs, pause - (nowQueuedMs - lastQueuedMs))
+    const { user, system } = process.threadCpuUsage(lastCpu)
+    busyMs = Math.max(busyMs, (user + system) / 1000)
+    lastCpu = process.threadCpuUsage()
     lastMs = performance.now()
     lastQueuedMs = nowQueuedMs
   }
@@ -33,7 +40,7 @@ export function watchPauses(): { end(): Pauses } {
       look()
       clearInterval(ticking)
       closeSync(queue)
-      return { seconds: (performance.now() - startedMs) / 1000, pauseMs, ownPauseMs }
+      return { seconds: (performance.now() - startedMs) / 1000, pauseMs, ownPauseMs, busyMs }
     },
   }
 }
