@@ -54,8 +54,12 @@ export class SegmentShrinker {
     for (const { to } of moves) segments.takeAt(to)
     let unused = moves.map(({ to }) => to)
     try {
-      const copied: MovedBlock[] = []
-      for (const move of moves) copied.push(...(await this.#copy(move)))
+      // All are awaited even where one fails: nobody may get a slot that is still written to.
+      const copies = await Promise.allSettled(moves.map(move => this.#copy(move)))
+      const copied = copies.flatMap(copy => {
+        if (copy.status === 'rejected') throw copy.reason
+        return copy.value
+      })
       await sync(new Set(copied.map(({ slot }) => slot.segment)))
       let moved: MovedBlock[] = []
       let emptied: Segment[] = []

@@ -16,7 +16,7 @@ const SOME_BYTES = 8 * MIB
 const some = (node: SkepProcess): Promise<true> =>
   eventually('the first blocks to arrive', async () => {
     const { storage } = await node.json<NodeStatus>(['status'])
-    return storage.usedBytes > SOME_BYTES || undefined
+    return storage.blockBytes > SOME_BYTES || undefined
   })
 
 async function connect(from: SkepProcess, to: SkepProcess): Promise<void> {
@@ -64,7 +64,7 @@ t.test('a transfer that a kill cuts short is finished by the same command', asyn
 
     const restarted = await start('receiver-2')
     const { storage } = await restarted.json<NodeStatus>(['status'])
-    t.ok(storage.usedBytes > 0, 'what had arrived is still there')
+    t.ok(storage.blockBytes > 0, 'what had arrived is still there')
     await connect(restarted, sender)
     t.equal((await restarted.run(get)).code, 0)
     t.equal(await hashFile(output), original)

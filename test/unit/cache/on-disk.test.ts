@@ -9,7 +9,7 @@ const BLOCK_BYTES = 100_000
 
 const open = (directory: string): Promise<Storage> =>
   openStorage(
-    { directory, maxBytes: 8 * MIB, minFreeDiskBytes: 0, mapBytes: 64 * MIB },
+    { directory, maxBytes: 10 * MIB, minFreeDiskBytes: 0, mapBytes: 64 * MIB },
     { log: silentLogger },
   )
 
