@@ -15,10 +15,12 @@ const SHUT_DOWN =
 export class PowerDisk implements Disposable {
   readonly directory: string
   readonly #image: string
+  #device: string
 
-  private constructor(directory: string, image: string) {
+  private constructor(directory: string, image: string, device: string) {
     this.directory = directory
     this.#image = image
+    this.#device = device
   }
 
   /** Undefined where this user or this machine can't have one. */
@@ -29,8 +31,8 @@ export class PowerDisk implements Disposable {
     truncateSync(image, IMAGE_BYTES)
     mkdirSync(directory)
     const isMade = spawnSync('/sbin/mkfs.ext4', ['-q', '-F', image]).status === 0
-    if (!isMade || mount(image, directory) !== 0) return undefined
-    return new PowerDisk(directory, image)
+    const device = isMade ? mount(image, directory) : undefined
+    return device === undefined ? undefined : new PowerDisk(directory, image, device)
   }
 
   cut(): void {
@@ -40,15 +42,33 @@ export class PowerDisk implements Disposable {
   /** The journal is replayed, as after a real cut. No process may have files open on it. */
   restore(): void {
     execFileSync('/bin/umount', [this.directory])
-    if (mount(this.#image, this.directory) !== 0) throw new Error('the disk does not mount after a power cut')
+    detach(this.#device)
+    const device = mount(this.#image, this.directory)
+    if (device === undefined) throw new Error('the disk does not mount after a power cut')
+    this.#device = device
   }
 
   [Symbol.dispose](): void {
     // Lazy: a run that failed may still have files open.
     spawnSync('/bin/umount', ['-l', this.directory])
+    detach(this.#device)
   }
 }
 
-function mount(image: string, directory: string): number | null {
-  return spawnSync('/bin/mount', ['-o', 'loop', image, directory]).status
+/**
+ * Mounts it on a device of its own and gives that back; undefined where it can't. `mount -o loop` would take the last one
+ * again, and the dead file system with it, where another mount namespace still has that.
+ */
+function mount(image: string, directory: string): string | undefined {
+  const { status, stdout } = spawnSync('/sbin/losetup', ['--find', '--show', image], { encoding: 'utf8' })
+  const device = stdout?.trim()
+  if (status !== 0 || !device) return undefined
+  if (spawnSync('/bin/mount', [device, directory]).status === 0) return device
+  detach(device)
+  return undefined
+}
+
+/** Where the device is in use it goes with its last user. */
+function detach(device: string): void {
+  spawnSync('/sbin/losetup', ['--detach', device])
 }
