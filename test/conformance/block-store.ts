@@ -193,6 +193,8 @@ export async function quota(t: Test, storage: Storage): Promise<void> {
   )
   for (const failure of failures) t.equal(failure.code, 'STORAGE_FULL')
   const { maxBytes } = blocks.stats()
+  t.throws(() => blocks.checkCapacity(maxBytes + 1), { code: 'STORAGE_FULL' })
+  blocks.checkCapacity(maxBytes / 4)
   const asked = new RegExp(`${diskBytesOf(60_000)} bytes.*of ${maxBytes}`)
   t.match(failures[0].message, asked, 'names what was asked')
   t.match(blocks.stats(), { blocks: fit, blockBytes: fit * diskBytesOf(60_000), reservedBytes: rest.bytes })

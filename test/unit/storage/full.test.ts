@@ -41,6 +41,7 @@ t.test('a full map', async t => {
   t.equal(error.code, 'STORAGE_FULL')
   t.ok(held.length > 50 && held.length < 100, `${held.length} blocks of 20 KiB in a map of 2 MiB`)
   await readable(t, blocks, held)
+  await t.rejects(blocks.reserve(20 * KIB), { code: 'STORAGE_FULL' }, 'a reservation weighs the index, too')
   t.match(blocks.stats(), { blocks: held.length, reservedBytes: 0 })
 
   const things = index.bucket('demo/things')
