@@ -136,9 +136,11 @@ t.test('gets of one block at the same time share a fetch, across sessions', asyn
 
 t.test('a fetch stops when the last that waits gives up, and can be asked for anew', async t => {
   const node = createTestNode()
+  const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>()
   const { promise: stopped, resolve: onStopped } = Promise.withResolvers<void>()
   let stalls = true
   const exchange = exchangeWith(await storageWith(bytes), async (_cid, signal) => {
+    onAsked()
     if (stalls) await aborted(signal).finally(onStopped)
   })
   node.blocks.attachExchange(exchange)
@@ -147,6 +149,7 @@ t.test('a fetch stops when the last that waits gives up, and can be asked for an
   const second = new AbortController()
   const one = t.rejects(session.get(cid, { signal: first.signal }), /first gives up/)
   const other = t.rejects(session.get(cid, { signal: second.signal }), /second gives up/)
+  await asked
   first.abort(new Error('first gives up'))
   await one
   second.abort(new Error('second gives up'))
