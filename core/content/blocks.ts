@@ -93,7 +93,8 @@ class NodeBlocks implements Blocks {
   async #fetch(cid: CID, options: GetOptions, line: Line): Promise<Uint8Array> {
     const fetch = this.#fetchOf(cid, options, line)
     fetch.isRead = true
-    return fetch.task.join(line.until(options.signal))
+    const block = await fetch.task.join(line.until(options.signal))
+    return fetch.isGiven ? this.#get(cid, options, line) : block
   }
 
   /** The fetch of `cid` that is under way, or a new one. */
@@ -111,13 +112,16 @@ class NodeBlocks implements Blocks {
     }
     const task = new SharedTask(async signal => {
       const anyOrder = (): boolean => !fetch.isRead
-      const block = await this.#download(cid, { signal, sizeHint, anyOrder }, line)
+      const give = (): boolean => {
+        fetch.isGiven = !fetch.isRead
+        return fetch.isGiven
+      }
+      const block = await this.#download(cid, { signal, sizeHint, anyOrder, give }, line)
       end()
-      if (!fetch.isRead) discard(block)
       return block
     })
     task.onOver(end)
-    const fetch: Fetch = { task, isRead: false }
+    const fetch: Fetch = { task, isRead: false, isGiven: false }
     this.#fetches.set(key, fetch)
     return fetch
   }
@@ -142,8 +146,11 @@ class NodeBlocks implements Blocks {
   async #downloadOn(session: ExchangeSession, cid: CID, options: DownloadOptions): Promise<Uint8Array> {
     const bytes = Math.min(options.sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
     using room = new Room({ bytes, signal: options.signal }, { memory: this.#memory, storage: this.#storage })
-    const block = await session.fetch(cid, { ...options, makeRoom: () => room.take() })
-    await this.#storage.put(cid, block, { reservation: room.reservation })
+    const { signal, sizeHint, anyOrder } = options
+    const block = await session.fetch(cid, { signal, sizeHint, anyOrder, makeRoom: () => room.take() })
+    const given = options.give()
+    await this.#storage.put(cid, block, { reservation: room.reservation, given })
+    if (given) discard(block)
     return block
   }
 }
@@ -194,12 +201,17 @@ class Room implements Disposable {
   }
 }
 
-type DownloadOptions = Pick<FetchOptions, 'signal' | 'sizeHint' | 'anyOrder'>
+interface DownloadOptions extends Pick<FetchOptions, 'signal' | 'sizeHint' | 'anyOrder'> {
+  /** True where the block's bytes are the store's: nobody has asked to read them so far. */
+  give(): boolean
+}
 
 interface Fetch {
   readonly task: SharedTask<Uint8Array>
   /** Somebody waits for the bytes, not only for the block to be held. */
   isRead: boolean
+  /** The bytes went to the store: who comes to read them now finds them there. */
+  isGiven: boolean
 }
 
 /** A session's way to other peers. */

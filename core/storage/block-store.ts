@@ -37,6 +37,13 @@ export interface DiskUse {
   readonly freeIndexBytes: number
 }
 
+export interface ShelfWriteOptions {
+  /** The bytes may be given back once they are written, before they are durable. */
+  readonly given: boolean
+  /** Called when `use` counts what the block takes. */
+  onPlaced(): void
+}
+
 /** Where blocks lie: on disk or in memory. Knows neither reservations nor evictor. */
 export interface BlockShelf {
   /** Payload bytes of a held block. */
@@ -47,10 +54,10 @@ export interface BlockShelf {
    */
   read(hash: Uint8Array, options: ShelfReadOptions): Promise<Uint8Array>
   /**
-   * Resolves when the block, which was not held, is durable. `onPlaced` is called when `use` counts what it takes.
+   * Resolves when the block, which was not held, is durable.
    * @throws SkepError STORAGE_FULL, STORAGE_FAILED
    */
-  write(hash: Uint8Array, bytes: Uint8Array, onPlaced: () => void): Promise<void>
+  write(hash: Uint8Array, bytes: Uint8Array, options: ShelfWriteOptions): Promise<void>
   /** Resolves with the disk bytes that blocks can take again. */
   remove(hashes: readonly Uint8Array[]): Promise<number>
   /** Gives free slots back until the store is within its bound; false where that isn't enough. */
@@ -74,7 +81,7 @@ export interface BlockStoreOptions {
   readonly maxBytes: number
 }
 
-type PutOptions = WaitOptions & { reservation?: Reservation }
+type PutOptions = WaitOptions & { reservation?: Reservation; given?: boolean }
 
 /** Blocks on a shelf, within a quota: both twins share what a store promises and differ only in where bytes lie. */
 export class QuotaBlockStore implements BlockStore {
@@ -225,18 +232,23 @@ export class QuotaBlockStore implements BlockStore {
     })
   }
 
-  async #store(hash: Uint8Array, bytes: Uint8Array, { signal, reservation }: PutOptions): Promise<void> {
-    const allowance = await this.#allowance(bytes.length, reservation, signal)
+  async #store(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    { signal, reservation, given = false }: PutOptions,
+  ): Promise<void> {
+    const { length } = bytes
+    const allowance = await this.#allowance(length, reservation, signal)
     try {
-      using _ = await this.#indexRoom.take(indexBytesOf(bytes.length), { signal })
+      using _ = await this.#indexRoom.take(indexBytesOf(length), { signal })
       for (;;) {
         try {
-          await this.#shelf.write(hash, bytes, () => allowance.release())
+          await this.#shelf.write(hash, bytes, { given, onPlaced: () => allowance.release() })
           break
         } catch (error) {
           // Room of one kind can't always become room of another: more of it may.
           if (!isSkepError(error, 'STORAGE_FULL') || allowance.bytes === 0) throw error
-          const freedBytes = await this.#quota.evictor?.evict(diskBytesOf(bytes.length), { signal })
+          const freedBytes = await this.#quota.evictor?.evict(diskBytesOf(length), { signal })
           signal?.throwIfAborted()
           if (!freedBytes) throw error
         }
@@ -246,7 +258,7 @@ export class QuotaBlockStore implements BlockStore {
     }
     if (this.#quota.isOver) this.#settle()
     this.#quota.evictor?.stored(hash)
-    for (const listener of this.#listeners) listener(hash, bytes.length)
+    for (const listener of this.#listeners) listener(hash, length)
   }
 
   /**

@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib'
 import { isSkepError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { discard } from '../owned-bytes.ts'
 import { type BlockIndex, type Counters, type NewBlock, sameEntry } from './block-index.ts'
-import type { BlockShelf, DiskUse, ShelfReadOptions } from './block-store.ts'
+import type { BlockShelf, DiskUse, ShelfReadOptions, ShelfWriteOptions } from './block-store.ts'
 import type { DiskAccount } from './disk-account.ts'
 import { diskError, systemCodeOf } from './disk-error.ts'
 import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
@@ -152,7 +153,7 @@ export class DiskShelf implements BlockShelf {
     }
   }
 
-  async write(hash: Uint8Array, bytes: Uint8Array, onPlaced: () => void): Promise<void> {
+  async write(hash: Uint8Array, bytes: Uint8Array, { given, onPlaced }: ShelfWriteOptions): Promise<void> {
     if (this.#failure) throw this.#failure
     const block = { hash, length: bytes.length, crc: crc32(bytes) }
     if (isInline(bytes.length))
@@ -161,6 +162,7 @@ export class DiskShelf implements BlockShelf {
     onPlaced()
     try {
       await this.#writers.pass(() => this.#fill(segment, slot, encodeSlotHeader(block), bytes))
+      if (given) discard(bytes)
       await this.#group.add({ ...block, slot })
       this.#segments.arrived(slot)
     } catch (error) {

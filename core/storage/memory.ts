@@ -90,7 +90,7 @@ function createMemoryShelf(index: MemoryStore): BlockShelf {
       }
       throw storageError('BLOCK_CORRUPT', 'the block is not what its hash says')
     },
-    write: (hash, bytes, onPlaced) =>
+    write: (hash, bytes, { onPlaced }) =>
       index.write(batch => {
         batch.put(bucket, hash, bytes)
         blockBytes += diskBytesOf(bytes.length)

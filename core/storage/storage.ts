@@ -80,11 +80,16 @@ export interface BlockStore {
   get(cid: CID, options?: WaitOptions): Promise<Uint8Array>
   /**
    * Resolves when the block is durable: its segment synced, its index entry flushed. Puts that overlap share both, so
-   * keep several in flight. A block already held resolves at once. `bytes` must not change until then.
+   * keep several in flight. A block already held resolves at once. `bytes` must not change until then; with `given`
+   * they are the store's, which may give their memory back as soon as they are written.
    *
    * @throws SkepError STORAGE_FULL (quota or disk), BLOCK_TOO_LARGE, STORAGE_FAILED
    */
-  put(cid: CID, bytes: Uint8Array, options?: WaitOptions & { reservation?: Reservation }): Promise<void>
+  put(
+    cid: CID,
+    bytes: Uint8Array,
+    options?: WaitOptions & { reservation?: Reservation; given?: boolean },
+  ): Promise<void>
   /**
    * The block as the disk has it, for whoever looks for damage: `get` past the page cache, where the file system can do
    * that, and without telling the evictor. Blocks under 32 KiB lie in the index and come as the kernel has them. What

@@ -161,6 +161,23 @@ t.test('a fetch stops when the last that waits gives up, and can be asked for an
   t.equal(node.memory.usedBytes, 0)
 })
 
+t.test(
+  'who comes to read a block that is only wanted to be held has its bytes, whenever that is',
+  async t => {
+    const blocks = Array.from({ length: 60 }, (_, at) => pattern(40_000, at + 1))
+    const node = createTestNode()
+    node.blocks.attachExchange(exchangeWith(await storageWith(...blocks), async () => {}))
+    await using session = node.blocks.session(cid)
+    for (const [at, block] of blocks.entries()) {
+      const wanted = cidOf(0x55, block)
+      const held = session.ensure(wanted)
+      for (let turn = 0; turn < at; turn++) await null
+      t.ok(Buffer.from(block).equals(await session.get(wanted)), `after ${at} microtasks`)
+      t.equal(await held, block.length)
+    }
+  },
+)
+
 t.test('a fetch waits for memory and holds no more than its turn', async t => {
   const blocks = Array.from({ length: 8 }, (_, at) => pattern(1000, at + 1))
   const node = createTestNode({ memoryBytes: 3_000 })
