@@ -32,7 +32,7 @@ export const exchangeSchema: Schema<ExchangeConfig> = {
   maxWindowBytes: {
     doc: 'Block bytes asked of one peer and not yet received, once it has proved fast. Bandwidth times round trip time is enough.',
     format: 'bytes',
-    default: 16 * MIB,
+    default: 8 * MIB,
     min: MIN_WINDOW_BYTES,
     max: 1024 * MIB,
   },
@@ -60,7 +60,7 @@ export const exchangeSchema: Schema<ExchangeConfig> = {
   maxReadAheadBytes: {
     doc: 'Block bytes read for other peers and not yet taken by the network. Held back from the memory budget, a quarter of it at most.',
     format: 'bytes',
-    default: 16 * MIB,
+    default: 8 * MIB,
     min: MIN_WINDOW_BYTES,
     max: 1024 * MIB,
   },
