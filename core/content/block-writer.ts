@@ -46,7 +46,7 @@ export class BlockWriter {
     this.#signal.throwIfAborted()
     this.#hold.add(cid.multihash.bytes)
     const write = this.#store
-      .put(cid, bytes)
+      .put(cid, bytes, { given: discards })
       .catch(error => this.#failure.abort(error))
       .finally(() => {
         if (discards) discard(bytes)

@@ -1,5 +1,7 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createClient } from '../../../core/cli/client.ts'
+import { sharedFileOf } from '../../../core/control/shared-file.ts'
 import { SkepProcess } from '../../../test/helpers/skep-process.ts'
 
 /** A node that talks to nobody but those it is told to, and has no port that another could want. */
@@ -35,4 +37,14 @@ export async function pin({ directory }: SkepProcess, cid: string): Promise<void
     path: 'pins',
     body: { path: cid },
   })
+}
+
+/** Adds as `skep add` does, without the start of a command. */
+export async function add({ directory }: SkepProcess, file: string): Promise<string> {
+  const { cid } = await createClient(join(directory, 'skep.sock')).operate<{ cid: string }>({
+    method: 'POST',
+    path: 'content/file',
+    body: { file: sharedFileOf(file, await stat(file, { bigint: true })), pin: true },
+  })
+  return cid
 }
