@@ -83,7 +83,7 @@ export const OPERATIONS = {
   async evict(_, { random }) {
     const tree = mixedTree(random, FILES_PER_BURST)
     return async next => {
-      await addBurst(next, tree)
+      await addTree(next, tree, { pin: false, ...inTime() })
     }
   },
 
@@ -91,19 +91,10 @@ export const OPERATIONS = {
   async move(_, { random }) {
     const tree = evenTree(random, FILES_PER_BURST)
     return async next => {
-      await addBurst(next, tree)
+      await addTree(next, tree, { pin: false, ...inTime() })
     }
   },
 } satisfies Record<string, Operation>
-
-/** A burst larger than what pins leave free is refused, which is an answer, too: what it brought makes room for the rest. */
-async function addBurst(client: Client, tree: Tree): Promise<void> {
-  try {
-    await addTree(client, tree, { pin: false, ...inTime() })
-  } catch (error) {
-    if (!isSkepError(error, 'STORAGE_FULL')) throw error
-  }
-}
 
 async function pin(client: Client, path: string): Promise<string> {
   const { cid } = await client.operate<{ cid: string }>({
