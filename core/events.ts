@@ -10,6 +10,10 @@ export interface NodeEvents {
   'content:unpinned': { readonly cid: CID }
   'peer:connected': { readonly peer: PeerId }
   'peer:disconnected': { readonly peer: PeerId }
+  /** Addresses that others can dial came or went. */
+  'network:addresses': { readonly addresses: readonly string[] }
+  /** The machine's own networks changed, or it slept: what was known of the way to others may be stale. */
+  'network:changed': { readonly reason: 'interfaces' | 'resumed' }
   'peer:evidence': { readonly peer: PeerId; readonly kind: EvidenceKind; readonly detail: string }
 }
 

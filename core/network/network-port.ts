@@ -23,6 +23,11 @@ export interface NetworkPort {
    * @throws SkepError DIAL_FAILED, naming each address and why
    */
   dial(peer: PeerId | Multiaddr | Multiaddr[], options?: WaitOptions): Promise<Connection>
+  /**
+   * What a connection to `peer` is worth to the caller, from 0 (nothing, the default) to 100. Of too many connections those
+   * worth least over all callers go first. What a plugin said goes with it when it stops.
+   */
+  value(peer: PeerId, reason: string, worth: number): void
   hangUp(peer: PeerId, options?: WaitOptions): Promise<void>
   /** Round trip time in milliseconds. @throws SkepError PEER_TIMEOUT, DIAL_FAILED */
   ping(peer: PeerId, options?: WaitOptions): Promise<number>

@@ -18,6 +18,7 @@ import { listenError } from './listen-error.ts'
 import { networkMetrics } from './metrics.ts'
 import type { NetworkPort } from './network-port.ts'
 import { PeerStoreLimit } from './peer-store-limit.ts'
+import { PeerWorth } from './peer-worth.ts'
 import type { ProtocolRow } from './protocols.ts'
 import { portOf } from './tcp-place.ts'
 import { createTlsIdentity } from './tls-identity.ts'
@@ -102,6 +103,7 @@ export async function createNetwork(
     clock: () => performance.now(),
   })
   const attachments = new Attachments({ components: () => components, router, log })
+  const worths = new PeerWorth()
   const dialer = new Dialer({ dialTimeoutMs: options.dialTimeoutMs }, { libp2p, peers, metrics })
 
   const peerStoreLimit = new PeerStoreLimit(options, {
@@ -152,6 +154,9 @@ export async function createNetwork(
     connectedPeers: () => libp2p.getPeers(),
     protocolsOf: peer => protocolsOf(peer),
     dial: (peer, wait) => dialer.dial(peer, wait),
+    value: (peer, reason, worth) => {
+      if (!released.aborted) worths.set(peer, owner, reason, worth)
+    },
     hangUp: (peer, wait) => libp2p.hangUp(peer, wait),
     ping: (peer, wait) => dialer.ping(peer, wait),
     open: (peer, protocol, wait) => dialer.open(peer, protocol, wait),
@@ -229,6 +234,7 @@ export async function createNetwork(
         port: createPort(owner, released.signal),
         async release() {
           released.abort(networkError('NETWORK_STOPPED', `${owner} has given its network back`))
+          worths.release(owner)
           await attachments.release(owner)
           await handlers.release(owner)
         },

@@ -1,6 +1,6 @@
 import { type Token, token } from '../container.ts'
 
-export type DiscoverySource = 'mdns' | 'bootstrap' | 'remembered' | 'manual' | 'inbound'
+export type DiscoverySource = 'mdns' | 'bootstrap' | 'remembered' | 'exchange' | 'dht' | 'manual' | 'inbound'
 
 /** What the discovery plugin lets others see. */
 export interface Discovery {

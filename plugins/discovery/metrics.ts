@@ -13,7 +13,15 @@ interface Observed {
   readonly isMdnsWorking: boolean
 }
 
-const SOURCES: readonly DiscoverySource[] = ['mdns', 'bootstrap', 'remembered', 'manual', 'inbound']
+const SOURCES: readonly DiscoverySource[] = [
+  'mdns',
+  'bootstrap',
+  'remembered',
+  'exchange',
+  'dht',
+  'manual',
+  'inbound',
+]
 
 export function createDiscoveryMetrics(create: MetricFactory): DiscoveryMetrics {
   let read = (): Observed => ({ candidates: 0, remembered: 0, isMdnsWorking: false })
