@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { isSkepError } from '../errors.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { storageError } from './errors.ts'
 import { IndexRoom } from './index-room.ts'
 import { type Allowance, Quota, type RoomKind } from './quota.ts'
@@ -334,13 +335,4 @@ function checkBlock(cid: CID, bytes: Uint8Array): void {
 /** A map key of the same bytes: one character a byte. */
 function textOf(hash: Uint8Array): string {
   return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
