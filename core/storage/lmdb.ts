@@ -1,13 +1,14 @@
-import { statfsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Database, open, type RootDatabase } from 'lmdb'
-import { isSkepError, messageOf } from '../errors.ts'
+import { open, type RootDatabase } from 'lmdb'
+import { isSkepError } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
-import { CommitGrowth, type TreePages } from './commit-growth.ts'
+import { CommitGrowth } from './commit-growth.ts'
 import { storageError } from './errors.ts'
-import { causeOfFailedCommit, codeOf, EIO, isFull } from './lmdb-error.ts'
+import { LmdbBucket, type LmdbTable } from './lmdb-bucket.ts'
+import { causeOfFailedCommit, codeOf, explained, isForWantOfRoom } from './lmdb-error.ts'
 import { LMDB_DATA_FILE, LMDB_PAGE_BYTES, prepareEnvironment } from './lmdb-file.ts'
-import type { Bucket, KeyRange, KeyValueStore, WriteBatch } from './storage.ts'
+import type { Bucket, KeyValueStore, WriteBatch } from './storage.ts'
 
 export interface LmdbOptions {
   readonly directory: string
@@ -25,14 +26,10 @@ export interface LmdbDependencies {
   growthRoomBytes?(): number
 }
 
-type Table = Database<Uint8Array, Uint8Array>
-
 /** Address space to start with; lmdb-js maps more as the file grows. */
 const FIRST_MAP_BYTES = 16 * 1024 * 1024
 /** Changes that share a commit. Each is a nested transaction, whose cost grows with the pages that are dirty already. */
 const MAX_CHANGES_PER_COMMIT = 256
-/** Entries read at a time: no read transaction, which would keep LMDB from reusing pages, outlives a step of an iterator. */
-const ENTRIES_PER_READ = 64
 /** Pages that one put can touch beside those of its value: a path through the tree that splits. */
 const PAGES_PER_PUT = 8
 /**
@@ -40,8 +37,6 @@ const PAGES_PER_PUT = 8
  * commits aren't, and a large value wants a row of them.
  */
 const AMPLE_FREE_PAGES = 8
-/** A disk with less free than that counts as full where a write came back short. */
-const FULL_DISK_BYTES = 1024 * 1024
 
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const
 
@@ -193,7 +188,7 @@ export class LmdbStore implements KeyValueStore {
             hasPuts = this.#apply(change, growth, applied === 0 ? liveBytes : undefined) > 0 || hasPuts
           } catch (error) {
             if (error === LATER) break
-            failures.set(change, this.#translate(error))
+            failures.set(change, explained(error, this.#options))
           }
           applied++
         }
@@ -224,7 +219,7 @@ export class LmdbStore implements KeyValueStore {
     const usedBytes = this.#roomBytes < 0 ? this.#usedBytes() : 0
     let putBytes = 0
     let open = true
-    const table = (bucket: Bucket, valueBytes = 0): Table => {
+    const table = (bucket: Bucket, valueBytes = 0): LmdbTable => {
       if (!open) throw new Error('the transaction of this batch is over')
       if (bucket instanceof LmdbBucket && this.#buckets.get(bucket.name) === bucket) {
         growth.add(bucket, valueBytes)
@@ -300,28 +295,11 @@ export class LmdbStore implements KeyValueStore {
     this.#roomBytes = -1
     this.#pages = undefined
     this.#measureFile(statSync(join(this.#options.directory, LMDB_DATA_FILE)).size)
-    const failure = this.#translate(cause)
-    if (codeOf(cause) === undefined || isFull(cause) || this.#isShortWrite(cause)) return failure
+    const failure = explained(cause, this.#options)
+    if (codeOf(cause) === undefined || isForWantOfRoom(cause, this.#options)) return failure
     this.#failure = failure
     this.#dependencies.onFatal(failure)
     return failure
-  }
-
-  #translate(error: unknown): Error {
-    const code = codeOf(error)
-    if (code === undefined) return error as Error
-    const where = `the ${this.#options.environment} in ${this.#options.directory}`
-    if (isFull(error) || this.#isShortWrite(error)) {
-      return storageError('STORAGE_FULL', `no room on disk for ${where}`, { cause: error })
-    }
-    return storageError('STORAGE_FAILED', `could not write ${where}: ${messageOf(error)}`, { cause: error })
-  }
-
-  /** LMDB says EIO where a full disk took only part of a write. */
-  #isShortWrite(error: unknown): boolean {
-    if (codeOf(error) !== EIO) return false
-    const { bavail, bsize } = statfsSync(this.#options.directory)
-    return bavail * bsize < FULL_DISK_BYTES
   }
 
   #openTables(): void {
@@ -345,93 +323,4 @@ export class LmdbStore implements KeyValueStore {
   #checkOpen(): void {
     if (this.#closing) throw storageError('STORAGE_CLOSED', `the ${this.#options.environment} is closed`)
   }
-}
-
-class LmdbBucket implements Bucket {
-  readonly name: string
-  readonly table: Table
-  readonly #checkOpen: () => void
-
-  constructor(name: string, table: Table, checkOpen: () => void) {
-    this.name = name
-    this.table = table
-    this.#checkOpen = checkOpen
-  }
-
-  get(key: Uint8Array): Uint8Array | undefined {
-    this.#checkOpen()
-    const value = this.table.getBinary(key)
-    return value && plain(value)
-  }
-
-  has(key: Uint8Array): boolean {
-    this.#checkOpen()
-    return this.table.doesExist(key)
-  }
-
-  *entries(range: KeyRange = {}): Generator<readonly [Uint8Array, Uint8Array]> {
-    yield* this.#read(range, options =>
-      this.table.getRange(options).map(({ key, value }) => [plain(key), plain(value)] as const),
-    )
-  }
-
-  *keys(range: KeyRange = {}): Generator<Uint8Array> {
-    for (const [key] of this.#read(range, options =>
-      this.table.getKeys(options).map(key => [plain(key)] as const),
-    ))
-      yield key
-  }
-
-  size(): number {
-    this.#checkOpen()
-    return (this.table.getStats() as TableStats).entryCount
-  }
-
-  tree(): TreePages {
-    const stats = this.table.getStats() as TableStats
-    return { leaves: stats.treeLeafPageCount, branches: stats.treeBranchPageCount }
-  }
-
-  pages(): number {
-    const stats = this.table.getStats() as TableStats
-    return stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages
-  }
-
-  /** Reads a few entries at a time, each time from behind the last one. */
-  *#read<E extends readonly [Uint8Array, ...unknown[]]>(
-    { from, to, reverse = false, limit = Number.POSITIVE_INFINITY }: KeyRange,
-    read: (options: object) => Iterable<E>,
-  ): Generator<E> {
-    const [first, last] = reverse ? [to, from] : [from, to]
-    let options: object = {
-      reverse,
-      ...(first && { start: first }),
-      ...(last && { end: last }),
-      // `to` is exclusive and `from` inclusive, whichever way we go.
-      exclusiveStart: reverse && first !== undefined,
-      inclusiveEnd: reverse,
-    }
-    for (let left = limit; left > 0; ) {
-      this.#checkOpen()
-      const count = Math.min(left, ENTRIES_PER_READ)
-      const entries = [...read({ ...options, limit: count })]
-      yield* entries
-      const lastEntry = entries.at(-1)
-      if (entries.length < count || !lastEntry) return
-      options = { ...options, start: lastEntry[0], exclusiveStart: true }
-      left -= count
-    }
-  }
-}
-
-interface TableStats {
-  readonly entryCount: number
-  readonly treeBranchPageCount: number
-  readonly treeLeafPageCount: number
-  readonly overflowPages: number
-}
-
-/** The same bytes as a plain Uint8Array, so that both twins give the same type. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

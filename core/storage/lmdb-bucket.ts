@@ -1,0 +1,114 @@
+import type { TreePages } from './commit-growth.ts'
+import type { Bucket, KeyRange } from './storage.ts'
+
+/** Entries read at a time: no read transaction, which would keep LMDB from reusing pages, outlives a step of an iterator. */
+const ENTRIES_PER_READ = 64
+
+/** What is used of an lmdb-js database whose keys and values are bytes. */
+export interface LmdbTable {
+  getBinary(key: Uint8Array): Uint8Array | undefined
+  doesExist(key: Uint8Array): boolean
+  getRange(options: object): RangeOf<{ readonly key: Uint8Array; readonly value: Uint8Array }>
+  getKeys(options: object): RangeOf<Uint8Array>
+  getStats(): object
+  put(key: Uint8Array, value: Uint8Array): unknown
+  remove(key: Uint8Array): unknown
+}
+
+interface RangeOf<T> {
+  map<U>(of: (item: T) => U): Iterable<U>
+}
+
+interface TableStats {
+  readonly entryCount: number
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+}
+
+/** A table of an LMDB environment. */
+export class LmdbBucket implements Bucket {
+  readonly name: string
+  readonly table: LmdbTable
+  readonly #checkOpen: () => void
+
+  constructor(name: string, table: LmdbTable, checkOpen: () => void) {
+    this.name = name
+    this.table = table
+    this.#checkOpen = checkOpen
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    this.#checkOpen()
+    const value = this.table.getBinary(key)
+    return value && plain(value)
+  }
+
+  has(key: Uint8Array): boolean {
+    this.#checkOpen()
+    return this.table.doesExist(key)
+  }
+
+  *entries(range: KeyRange = {}): Generator<readonly [Uint8Array, Uint8Array]> {
+    yield* this.#read(range, options =>
+      this.table.getRange(options).map(({ key, value }) => [plain(key), plain(value)] as const),
+    )
+  }
+
+  *keys(range: KeyRange = {}): Generator<Uint8Array> {
+    for (const [key] of this.#read(range, options =>
+      this.table.getKeys(options).map(key => [plain(key)] as const),
+    ))
+      yield key
+  }
+
+  size(): number {
+    this.#checkOpen()
+    return this.#stats().entryCount
+  }
+
+  tree(): TreePages {
+    const stats = this.#stats()
+    return { leaves: stats.treeLeafPageCount, branches: stats.treeBranchPageCount }
+  }
+
+  pages(): number {
+    const stats = this.#stats()
+    return stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages
+  }
+
+  #stats(): TableStats {
+    return this.table.getStats() as TableStats
+  }
+
+  /** Reads a few entries at a time, each time from behind the last one. */
+  *#read<E extends readonly [Uint8Array, ...unknown[]]>(
+    { from, to, reverse = false, limit = Number.POSITIVE_INFINITY }: KeyRange,
+    read: (options: object) => Iterable<E>,
+  ): Generator<E> {
+    const [first, last] = reverse ? [to, from] : [from, to]
+    let options: object = {
+      reverse,
+      ...(first && { start: first }),
+      ...(last && { end: last }),
+      // `to` is exclusive and `from` inclusive, whichever way we go.
+      exclusiveStart: reverse && first !== undefined,
+      inclusiveEnd: reverse,
+    }
+    for (let left = limit; left > 0; ) {
+      this.#checkOpen()
+      const count = Math.min(left, ENTRIES_PER_READ)
+      const entries = [...read({ ...options, limit: count })]
+      yield* entries
+      const lastEntry = entries.at(-1)
+      if (entries.length < count || !lastEntry) return
+      options = { ...options, start: lastEntry[0], exclusiveStart: true }
+      left -= count
+    }
+  }
+}
+
+/** The same bytes as a plain Uint8Array, so that both twins give the same type. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
