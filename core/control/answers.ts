@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Progress } from '../content/content.ts'
 import { errorBody } from './errors.ts'
 import { ERROR_TRAILER, EVENTS_TYPE, encodeErrorTrailer, type OperationEvent } from './events.ts'
+import { endAfterUpload } from './upload-end.ts'
 
 /** Often enough for a smooth display, seldom enough to cost nothing. */
 const PROGRESS_INTERVAL_MS = 100
@@ -43,11 +44,11 @@ export async function answerWithEvents<T, I = never>(
       },
       item: item => write(raw, line({ item }), request.cancelled),
     })
-    raw.end(line({ result }))
+    await endAfterUpload(request, raw, line({ result }))
   } catch (error) {
     if (!raw.headersSent) throw error
     request.log.debug({ err: error, route: request.routeOptions.url }, 'operation failed')
-    raw.end(line({ error: errorBody(error) }))
+    await endAfterUpload(request, raw, line({ error: errorBody(error) }))
   }
 }
 

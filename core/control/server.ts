@@ -12,6 +12,7 @@ import type { ControlAccess } from './access.ts'
 import type { Control } from './control.ts'
 import { controlError, errorBody, statusOf } from './errors.ts'
 import { listenOnSocket } from './socket.ts'
+import { endAfterUpload } from './upload-end.ts'
 
 /** JSON requests are a few hundred bytes. Streams have their own parsers, which this limit doesn't reach. */
 const MAX_JSON_BYTES = 64 * 1024
@@ -102,7 +103,13 @@ export function createControl(
     // What breaks because the client left is no fault of the node.
     const isOurs = status === 500 && !request.cancelled?.aborted
     log[isOurs ? 'error' : 'debug']({ err: error, route: request.routeOptions.url }, 'request failed')
-    return reply.code(status).send({ error: errorBody(known) })
+    const answer = JSON.stringify({ error: errorBody(known) })
+    reply.hijack()
+    reply.raw.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(answer),
+    })
+    await endAfterUpload(request, reply.raw, answer)
   })
 
   let closing: Promise<void> | undefined

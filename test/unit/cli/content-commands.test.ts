@@ -21,7 +21,8 @@ import { encodeTar, type TreeEntry } from '../../../core/control/tar.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { startContentServer } from '../../helpers/content-server.ts'
 import { eventually } from '../../helpers/eventually.ts'
-import { skep } from '../../helpers/skep-process.ts'
+import { QUIET } from '../../helpers/quiet-node.ts'
+import { SkepProcess, skep } from '../../helpers/skep-process.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { describeTree } from '../../helpers/tree.ts'
 
@@ -209,6 +210,35 @@ t.test('bad input ends with 1 and says what', async t => {
     t.match(stderr, expected, args.join(' '))
   }
   t.same(readdirSync(directory), ['skep.sock'], 'and leaves nothing')
+})
+
+t.test('an upload that is refused midway ends with 1 and the reason', async t => {
+  const directory = await temporaryDirectory(t)
+  const maxBytes = 32 * MIB
+  const limits = [`storage.maxBytes=${maxBytes}`, 'storage.minFreeDiskBytes=0']
+  const node = await SkepProcess.start(directory, [...QUIET, ...limits.flatMap(limit => ['--set', limit])])
+  t.teardown(() => node.end())
+  const tooMuch = randomBytes(2 * maxBytes)
+  const tree = join(directory, 'tree')
+  mkdirSync(tree)
+  for (let at = 0; at < 16; at++) {
+    writeFileSync(
+      join(tree, `${at}`),
+      tooMuch.subarray((at * tooMuch.length) / 16, ((at + 1) * tooMuch.length) / 16),
+    )
+  }
+  // More than once: what the client reads and what it can't write any more come in either order.
+  for (let round = 0; round < 4; round++) {
+    for (const [path, input] of [
+      ['-', tooMuch],
+      [tree, ''],
+    ] as const) {
+      const { code, stdout, stderr } = await node.run(['add', path, '--json'], { input })
+      t.equal(code, 1, path)
+      t.equal(stdout, '')
+      t.match(JSON.parse(stderr), { error: { code: 'STORAGE_FULL', message: /no room/ } })
+    }
+  }
 })
 
 t.test('cat into a reader that has seen enough', async t => {

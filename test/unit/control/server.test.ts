@@ -408,3 +408,48 @@ t.test('a client that leaves in the middle of its upload is nothing to be alarme
   await failed.promise
   t.match(lines, [{ level: pino.levels.values.debug, route: '/v1/upload' }])
 })
+
+/** Refuses an upload at its first bytes, before or after its answer has begun. */
+function refuseUploads(app: FastifyInstance): void {
+  for (const begun of [false, true]) {
+    app.post(`/${begun ? 'begun' : 'not-begun'}`, (request, reply) =>
+      answerWithEvents(request, reply, async ({ progress }) => {
+        for await (const _ of request.raw.iterator({ destroyOnReturn: false })) {
+          if (begun) progress({ bytes: 1, blocks: 1 })
+          throw unavailable()
+        }
+      }),
+    )
+  }
+}
+
+function headOf(path: string, bytes: number): string {
+  const headers = ['host: node', 'connection: close', `content-length: ${bytes}`]
+  const type = 'content-type: application/octet-stream'
+  return [`POST /v1/${path} HTTP/1.1`, ...headers, type, '', ''].join('\r\n')
+}
+
+t.test('a client that sends all before it reads is told why it was refused', async t => {
+  const { socketPath } = await start(t, refuseUploads)
+  for (const path of ['begun', 'not-begun']) {
+    const socket = connect(socketPath)
+    socket.write(headOf(path, 16 * MIB))
+    for (let sent = 0; sent < 16; sent++) {
+      if (!socket.write(Buffer.alloc(MIB))) await once(socket, 'drain')
+    }
+    const answer = Buffer.concat(await socket.toArray()).toString()
+    t.match(answer, path === 'begun' ? /^HTTP\/1.1 200 / : /^HTTP\/1.1 504 /)
+    t.match(answer, /CONTENT_UNAVAILABLE/, path)
+  }
+})
+
+t.test('a client that is refused and neither sends nor leaves is hung up on when the node stops', async t => {
+  const { control, socketPath } = await start(t, refuseUploads)
+  const socket = connect(socketPath)
+  const closed = once(socket, 'close')
+  socket.write(`${headOf('not-begun', 2)}1`)
+  const [answer] = await once(socket, 'data')
+  t.match(String(answer), /CONTENT_UNAVAILABLE/)
+  await control.close()
+  await closed
+})
