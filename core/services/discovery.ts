@@ -1,3 +1,5 @@
+import type { PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
 
 export type DiscoverySource = 'mdns' | 'bootstrap' | 'remembered' | 'exchange' | 'dht' | 'manual' | 'inbound'
@@ -6,6 +8,13 @@ export type DiscoverySource = 'mdns' | 'bootstrap' | 'remembered' | 'exchange' |
 export interface Discovery {
   /** How a peer was first found, by its id as text. */
   sourceOf(peer: string): DiscoverySource | undefined
+  /**
+   * Whether `peer` counts as one of our own: met by mDNS, as a bootstrap peer or by hand, now or before the last start, or
+   * introduced by such a one. Fleets will say it with certainty; until then nothing secret may rest on it.
+   */
+  isMember(peer: PeerId): boolean
+  /** Takes in a peer that another part came across, to be dialed while too few are connected. */
+  found(peer: PeerId, addresses: readonly Multiaddr[], source: 'dht'): void
   /** Peers remembered for the next start. */
   readonly remembered: number
 }

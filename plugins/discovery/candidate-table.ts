@@ -22,12 +22,15 @@ export interface Candidate extends Dialable {
   readonly peer: PeerId
   /** How it was found first. */
   readonly source: DiscoverySource
+  /** Met in a way that only those of our own are met, first or later. */
+  readonly isMember: boolean
   /** Without `/p2p`, the last found first. */
   readonly addresses: readonly Multiaddr[]
 }
 
 interface Row extends Candidate {
   state: Candidate['state']
+  isMember: boolean
   addresses: readonly Multiaddr[]
   hasAddresses: boolean
   dialAtMs: number
@@ -37,6 +40,9 @@ interface Row extends Candidate {
 
 /** Addresses kept of one peer: a board has a handful, and a peer that tells hundreds is up to no good. */
 const MAX_ADDRESSES = 16
+
+/** Ways in which only those of our own are met: on the same network, or named by the owner. */
+const MEMBER_SOURCES: readonly DiscoverySource[] = ['mdns', 'bootstrap', 'manual']
 
 /** A connection that lasts as long was a success; one that ends sooner counts as a failed dial. */
 const STABLE_MS = 60_000
@@ -72,6 +78,7 @@ export class CandidateTable {
   found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): boolean {
     const row = this.#rows.get(peer.toString())
     if (row) {
+      row.isMember ||= MEMBER_SOURCES.includes(source)
       this.#merge(row, addresses)
       return false
     }
@@ -111,6 +118,7 @@ export class CandidateTable {
     const row: Row = {
       peer,
       source,
+      isMember: MEMBER_SOURCES.includes(source),
       addresses: addresses.slice(0, MAX_ADDRESSES),
       hasAddresses: addresses.length > 0,
       state: 'idle',

@@ -54,7 +54,7 @@ export class PeerFinder implements Discovery {
     this.#neighbours = new Neighbours(options.mdns, {
       network,
       nowMs,
-      onFound: (peer, addresses) => this.#found(peer, addresses, 'mdns'),
+      onFound: (peer, addresses) => this.found(peer, addresses, 'mdns'),
     })
     this.#dialer = new Dialer(options.dial, {
       network,
@@ -73,6 +73,10 @@ export class PeerFinder implements Discovery {
     return this.#candidates.get(peer)?.source
   }
 
+  isMember(peer: PeerId): boolean {
+    return this.#candidates.get(peer.toString())?.isMember ?? false
+  }
+
   /** Takes in who is known already, and listens for who comes and goes. */
   open(): void {
     const { network, events, metrics } = this.#dependencies
@@ -83,10 +87,10 @@ export class PeerFinder implements Discovery {
     }))
     for (const text of this.#options.bootstrap) {
       const address = multiaddr(text)
-      this.#found(peerIdFromString(peerIdOf(address)), [address], 'bootstrap')
+      this.found(peerIdFromString(peerIdOf(address)), [address], 'bootstrap')
     }
     for (const { peer, addresses } of this.#remembered.load()) {
-      this.#found(peerIdFromString(peer), addresses, 'remembered')
+      this.found(peerIdFromString(peer), addresses, 'remembered')
     }
     this.#unsubscribe = [
       events.on('peer:connected', ({ peer }) => this.#connected(peer)),
@@ -144,7 +148,7 @@ export class PeerFinder implements Discovery {
     }
   }
 
-  #found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): void {
+  found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): void {
     const { network, metrics, log } = this.#dependencies
     if (peer.equals(network.self)) return
     if (this.#candidates.found(peer, this.#withoutOwn(addresses), source)) {
