@@ -31,6 +31,12 @@ const CORE_BUCKETS = {
   wear: { id: 12, environment: 'index' },
   /** Blocks that pins hold and that were found damaged, until they are stored again. */
   'pin-damaged': { id: 13, environment: 'index' },
+  /** Who may not connect, as somebody asked at run time. */
+  blocklist: { id: 14, environment: 'index' },
+  /** Peers that were connected once; through the bookkeeping: `state/peer-shelf.ts`. */
+  peers: { id: 14, environment: 'index' },
+  /** What a user says that peers are worth: `state/peer-tags.ts`. */
+  'peer-tags': { id: 15, environment: 'index' },
   'vault-meta': { id: 32, environment: 'vault' },
   pins: { id: 33, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>

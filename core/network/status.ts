@@ -1,0 +1,46 @@
+/** The network as it is now, for the snapshot of the node. Plain JSON. */
+export interface NetworkStatus {
+  /** What is listened on, an address for each interface. */
+  readonly listening: readonly string[]
+  /** What is told to others, with `/p2p/…`: announced by config, or listened on and reachable as far as known. */
+  readonly announced: readonly string[]
+  /** Addresses of this node that nobody here listens on: others saw them, or a router forwards them. */
+  readonly observed: readonly ObservedAddress[]
+  readonly connections: ConnectionCounts
+  readonly traffic: TrafficStatus
+  /** Dials under way or waiting for their turn, and connections that wait for the rate to allow them. */
+  readonly dials: { readonly queued: number }
+  /** Connections closed since the start because there were too many. */
+  readonly trimmed: number
+  /** Peers, addresses and networks that may not connect. */
+  readonly blocked: number
+}
+
+export interface ConnectionCounts {
+  readonly inbound: number
+  readonly outbound: number
+  /** Of both: those through a relay. */
+  readonly relayed: number
+  /** What a trim leaves. */
+  readonly low: number
+  /** What starts one. */
+  readonly high: number
+}
+
+export interface ObservedAddress {
+  readonly address: string
+  /** `observed`: a peer said so; `mapped`: a router forwards it; `named`: a DNS name stands for it. */
+  readonly by: 'observed' | 'mapped' | 'named'
+  /** Whether others reached it. Only such are announced. */
+  readonly verified: boolean
+  /** Wall clock, where it is or was verified. */
+  readonly verifiedMs?: number
+}
+
+export interface TrafficStatus {
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  /** Over the last minute, or since the start where that is less. */
+  readonly receivedBytesPerSecond: number
+  readonly sentBytesPerSecond: number
+}
