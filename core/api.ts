@@ -54,9 +54,10 @@ export { Cache, type CacheStats } from './services/cache.ts'
 export { Discovery, type DiscoverySource } from './services/discovery.ts'
 export { Exchange, type ExchangeSession, type FetchOptions } from './services/exchange.ts'
 export { type Pin, Pins } from './services/pins.ts'
-export { type Provider, type ProviderSource, Routing } from './services/routing.ts'
+export { type FindProvidersOptions, type Provider, type ProviderSource, Routing } from './services/routing.ts'
+export type { Liveness } from './state/liveness.ts'
 export { NodeState, type NodeStatus } from './state/node-state.ts'
-export { type PeerSummary, Peers } from './state/peer-state.ts'
+export { type PeerSummary, Peers, type RememberedPeer } from './state/peer-state.ts'
 export { diskBytesOf } from './storage/size-classes.ts'
 export {
   type BlockCheck,

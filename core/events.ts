@@ -10,6 +10,12 @@ export interface NodeEvents {
   'content:unpinned': { readonly cid: CID }
   'peer:connected': { readonly peer: PeerId }
   'peer:disconnected': { readonly peer: PeerId }
+  /** A user changed what a peer is worth. */
+  'peer:tagged': { readonly peer: PeerId; readonly tags: Readonly<Record<string, number>> }
+  /** A user had all that was known of a peer dropped. */
+  'peer:forgotten': { readonly peer: PeerId }
+  /** A connected peer stopped answering, or answers again. */
+  'peer:liveness': { readonly peer: PeerId; readonly liveness: 'connected' | 'suspect' }
   /** Addresses that others can dial came or went. */
   'network:addresses': { readonly addresses: readonly string[] }
   /** The machine's own networks changed, or it slept: what was known of the way to others may be stale. */

@@ -22,13 +22,18 @@ import { createServiceManager } from './service-manager.ts'
 import { Blocks } from './services/blocks.ts'
 import { Pins } from './services/pins.ts'
 import { createNodeState, NodeState, type NodeStatus } from './state/node-state.ts'
-import { createPeers, Peers } from './state/peer-state.ts'
+import { PeerShelf } from './state/peer-shelf.ts'
+import { Peers } from './state/peer-state.ts'
+import { createPeers } from './state/peer-table.ts'
+import { PeerTags } from './state/peer-tags.ts'
 import { createDatastore } from './storage/datastore.ts'
 import { openStorage } from './storage/open.ts'
 import { Storage } from './storage/storage.ts'
 
 /** The core's own view of the network goes by this name. */
 const CORE = 'core'
+/** And what a user said of peers by this one. */
+const USER = 'user'
 
 export interface NodeOptions {
   readonly config: LoadedConfig
@@ -89,7 +94,9 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     wear => wear.stop(),
   )
   await wear.start()
-  const peers = createPeers(core.network, { events })
+  const shelf = boot.adopt(await PeerShelf.open({ store: storage.bookkeeping, log }), shelf => shelf.close())
+  const tags = new PeerTags(storage.index)
+  const peers = createPeers(core.network, { events, keeper: shelf, tags })
   const network = boot.adopt(
     await createNetwork(
       {
@@ -108,6 +115,8 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     network => network.stop(),
   )
   const corePort = network.port(CORE).port
+  const userPort = network.port(USER).port
+  tags.follow((peer, name, value) => userPort.value(peer, name, value))
 
   const blocks = createBlocks({ storage: storage.blocks, memory, log })
   const pins = boot.adopt(createPins({ storage, blocks, events, log }), pins => pins.stop())

@@ -129,12 +129,12 @@ export async function createNetwork(
   on('connection:open', connection => {
     showConnections()
     if (connection.status !== 'open') return
-    const { remotePeer, remoteAddr, direction, encryption } = connection
+    const { remotePeer, remoteAddr, direction, encryption, direct } = connection
     peers.connected(remotePeer, {
       direction,
       encryption,
       address: remoteAddr.toString(),
-      latencyMs: () => connection.rtt,
+      isRelayed: !direct,
     })
   })
   on('connection:close', showConnections)

@@ -1,35 +1,77 @@
 import type { PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
-import type { Events, EvidenceKind } from '../events.ts'
-
-export type Liveness = 'connected' | 'reachable' | 'suspect' | 'down'
+import type { EvidenceKind } from '../events.ts'
+import type { DiscoverySource } from '../services/discovery.ts'
+import type { Liveness } from './liveness.ts'
 
 /** What is known of one peer, as plain JSON. */
 export interface PeerSummary {
   readonly peer: string
   readonly liveness: Liveness
+  /** How it was found first; a way that makes a member takes the place of one that doesn't. Absent where nobody said. */
+  readonly foundBy?: DiscoverySource
+  /** Of the connection; absent without one. */
   readonly direction?: 'inbound' | 'outbound'
+  /** True while all that goes to it goes through a relay. */
+  readonly isRelayed?: boolean
+  /** The other end of the connection. */
+  readonly remoteAddress?: string
+  /** Where it may be dialed, without `/p2p`; the last found first. */
   readonly addresses: readonly string[]
   readonly agent?: string
   readonly protocols: readonly string[]
   readonly encryption?: string
   readonly latencyMs?: number
   readonly connectedMs?: number
-  readonly lastSeenMs: number
+  /** Wall clock, as right as it was then. Absent where it was never connected. */
+  readonly lastSeenMs?: number
+  /** Payload of content since the node started. */
   readonly bytesReceived: number
   readonly bytesSent: number
   /** Counts by kind; absent kinds are 0. */
   readonly evidence: Readonly<Partial<Record<EvidenceKind, number>>>
+  /** What a user said it is worth, from 1 to 100, by the tag's name. */
+  readonly tags: Readonly<Record<string, number>>
 }
 
-/** The bounded table of peers this node has met: least recently seen, unconnected peers leave first. */
+export interface RememberedPeer {
+  readonly peer: PeerId
+  /** Without `/p2p`; at least one. */
+  readonly addresses: readonly Multiaddr[]
+  readonly foundBy: DiscoverySource | undefined
+}
+
+/**
+ * The bounded table of peers this node has met or heard of. Peers that were connected once, or that a user tagged, outlast
+ * a restart. Where it is full the least recently seen of these leaves first: those never connected, then those connected
+ * once, members last. Who is connected or tagged stays; and nobody of a better kind leaves for one merely heard of.
+ */
 export interface Peers {
   list(): PeerSummary[]
   get(peer: PeerId): PeerSummary | undefined
   /** First-hand evidence against a peer: counted here, and emitted as `peer:evidence`. */
   report(peer: PeerId, kind: EvidenceKind, detail: string): void
-  /** Payload bytes of content exchanged with a peer. */
+  /** Payload bytes of content exchanged with a peer. Bytes received show that it is alive. */
   countBytes(peer: PeerId, direction: 'received' | 'sent', bytes: number): void
+  /** It has answered to something, whatever that was: it is alive. */
+  answered(peer: PeerId): void
+  /**
+   * Somebody told of a peer and where it may be dialed; up to 16 addresses are kept, with or without `/p2p` given. True where it
+   * is new to the table, false where it was known or there is no room for it.
+   */
+  found(peer: PeerId, source: DiscoverySource, addresses: readonly Multiaddr[]): boolean
+  /** Peers that were connected once and have an address, also in earlier runs; the most recently seen first. */
+  remembered(): RememberedPeer[]
+  /**
+   * What a user says that a peer is worth, from 1 to 100; durable once it resolves. A peer that isn't known yet joins the table.
+   * @throws SkepError TAG_INVALID, TAGS_FULL, and those of the storage
+   */
+  tag(peer: PeerId, name: string, value: number): Promise<void>
+  /** Takes a tag away, or all without `name`; durable once it resolves. False where there is none such. */
+  untag(peer: PeerId, name?: string): Promise<boolean>
+  /** Drops all that is known of a peer but its tags. False where it isn't known, or is connected: hang up first. */
+  forget(peer: PeerId): boolean
 }
 
 export const Peers: Token<Peers> = token('peers')
@@ -39,8 +81,8 @@ export interface ConnectionFacts {
   readonly direction: 'inbound' | 'outbound'
   readonly encryption?: string
   readonly address: string
-  /** The last measured round trip, if there is one. */
-  latencyMs(): number | undefined
+  /** Through a relay. */
+  readonly isRelayed?: boolean
 }
 
 export interface IdentifyFacts {
@@ -58,170 +100,8 @@ export interface PeerTable extends Peers {
   identified(peer: PeerId, facts: IdentifyFacts): void
   /** A dial failed. Of a peer that isn't in the table, nothing is kept. */
   unreachable(peer: PeerId): void
-}
-
-export interface PeerTableOptions {
-  /** Connected peers are always kept, so the connection limit bounds what goes beyond. */
-  readonly maxPeers: number
-}
-
-export interface PeerTableDependencies {
-  readonly events: Events
-  /** Wall clock, in milliseconds. */
-  clock?(): number
-}
-
-/** A peer unseen for so long may well have gone: two hours outlast a reboot and an update. */
-const SUSPECT_AFTER_MS = 2 * 60 * 60 * 1000
-/** And after a day it has. */
-const DOWN_AFTER_MS = 24 * 60 * 60 * 1000
-/** Dials in a row that failed. One can be chance. */
-const DOWN_AFTER_FAILURES = 3
-/** Peers choose what they tell of themselves; so much of it is kept. */
-const MAX_ADDRESSES = 16
-const MAX_PROTOCOLS = 64
-const MAX_TEXT_CHARACTERS = 256
-
-/** What liveness depends on. */
-export interface Sightings {
-  readonly connected: boolean
-  readonly lastSeenMs: number
-  /** Failed dials since it was last seen. */
-  readonly failedDials: number
-}
-
-/**
- * `connected`: a connection is open. `reachable`: seen lately, and no dial has failed since. `suspect`: a dial failed, or
- * it wasn't seen for two hours. `down`: three dials in a row failed, or it wasn't seen for a day.
- */
-export function livenessOf({ connected, lastSeenMs, failedDials }: Sightings, nowMs: number): Liveness {
-  if (connected) return 'connected'
-  const unseenMs = nowMs - lastSeenMs
-  if (failedDials >= DOWN_AFTER_FAILURES || unseenMs >= DOWN_AFTER_MS) return 'down'
-  return failedDials > 0 || unseenMs >= SUSPECT_AFTER_MS ? 'suspect' : 'reachable'
-}
-
-interface PeerRecord {
-  readonly peer: string
-  connection: ConnectionFacts | undefined
-  connectedMs: number | undefined
-  lastSeenMs: number
-  failedDials: number
-  addresses: readonly string[]
-  agent: string | undefined
-  protocols: readonly string[]
-  bytesReceived: number
-  bytesSent: number
-  readonly evidence: Partial<Record<EvidenceKind, number>>
-}
-
-export function createPeers({ maxPeers }: PeerTableOptions, deps: PeerTableDependencies): PeerTable {
-  const { events, clock = Date.now } = deps
-  /** Least recently seen first. */
-  const table = new Map<string, PeerRecord>()
-
-  const makeRoom = (): void => {
-    if (table.size < maxPeers) return
-    for (const [key, record] of table) {
-      if (record.connection) continue
-      table.delete(key)
-      if (table.size < maxPeers) return
-    }
-  }
-
-  const seen = (peer: PeerId): PeerRecord => {
-    const key = peer.toString()
-    const record = table.get(key) ?? emptyRecord(key)
-    table.delete(key)
-    makeRoom()
-    table.set(key, record)
-    record.lastSeenMs = clock()
-    return record
-  }
-
-  return {
-    list: () => [...table.values()].map(record => summaryOf(record, clock())),
-    get(peer) {
-      const record = table.get(peer.toString())
-      return record && summaryOf(record, clock())
-    },
-    report(peer, kind, detail) {
-      const record = seen(peer)
-      record.evidence[kind] = (record.evidence[kind] ?? 0) + 1
-      events.emit('peer:evidence', { peer, kind, detail })
-    },
-    countBytes(peer, direction, bytes) {
-      const record = seen(peer)
-      if (direction === 'received') record.bytesReceived += bytes
-      else record.bytesSent += bytes
-    },
-    connected(peer, facts) {
-      const record = seen(peer)
-      const isNew = record.connection === undefined
-      record.connection = facts
-      record.failedDials = 0
-      if (record.addresses.length === 0) record.addresses = [facts.address]
-      if (!isNew) return
-      record.connectedMs = clock()
-      events.emit('peer:connected', { peer })
-    },
-    disconnected(peer) {
-      const record = table.get(peer.toString())
-      if (!record?.connection) return
-      seen(peer)
-      record.connection = undefined
-      record.connectedMs = undefined
-      events.emit('peer:disconnected', { peer })
-    },
-    identified(peer, { agent, protocols, addresses }) {
-      const record = seen(peer)
-      record.agent = agent?.slice(0, MAX_TEXT_CHARACTERS)
-      record.protocols = bounded(protocols, MAX_PROTOCOLS)
-      if (addresses.length > 0) record.addresses = bounded(addresses, MAX_ADDRESSES)
-    },
-    unreachable(peer) {
-      const record = table.get(peer.toString())
-      if (record && !record.connection) record.failedDials++
-    },
-  }
-}
-
-function emptyRecord(peer: string): PeerRecord {
-  return {
-    peer,
-    connection: undefined,
-    connectedMs: undefined,
-    lastSeenMs: 0,
-    failedDials: 0,
-    addresses: [],
-    agent: undefined,
-    protocols: [],
-    bytesReceived: 0,
-    bytesSent: 0,
-    evidence: {},
-  }
-}
-
-function bounded(texts: readonly string[], max: number): string[] {
-  return texts.slice(0, max).map(text => text.slice(0, MAX_TEXT_CHARACTERS))
-}
-
-function summaryOf(record: PeerRecord, nowMs: number): PeerSummary {
-  const { connection, connectedMs } = record
-  const latencyMs = connection?.latencyMs()
-  return {
-    peer: record.peer,
-    liveness: livenessOf({ ...record, connected: connection !== undefined }, nowMs),
-    ...(connection && { direction: connection.direction }),
-    addresses: record.addresses,
-    ...(record.agent !== undefined && { agent: record.agent }),
-    protocols: record.protocols,
-    ...(connection?.encryption && { encryption: connection.encryption }),
-    ...(latencyMs !== undefined && { latencyMs }),
-    ...(connectedMs !== undefined && { connectedMs }),
-    lastSeenMs: connection ? nowMs : record.lastSeenMs,
-    bytesReceived: record.bytesReceived,
-    bytesSent: record.bytesSent,
-    evidence: { ...record.evidence },
-  }
+  /** A question went to a connected peer: from now on its silence tells something. */
+  asked(peer: PeerId): void
+  /** It answered to that question. Anything else that is heard of it answers as well, but tells no time. */
+  roundTrip(peer: PeerId, milliseconds: number): void
 }

@@ -34,9 +34,9 @@ const CORE_BUCKETS = {
   /** Who may not connect, as somebody asked at run time. */
   blocklist: { id: 14, environment: 'index' },
   /** Peers that were connected once; through the bookkeeping: `state/peer-shelf.ts`. */
-  peers: { id: 14, environment: 'index' },
+  peers: { id: 15, environment: 'index' },
   /** What a user says that peers are worth: `state/peer-tags.ts`. */
-  'peer-tags': { id: 15, environment: 'index' },
+  'peer-tags': { id: 16, environment: 'index' },
   'vault-meta': { id: 32, environment: 'vault' },
   pins: { id: 33, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>

@@ -14,7 +14,8 @@ import { createMetrics, type Metrics } from '../../../core/metrics.ts'
 import { createNetwork, type NetworkOptions, type NodeNetwork } from '../../../core/network/network.ts'
 import type { NetworkPort } from '../../../core/network/network-port.ts'
 import type { Protocol } from '../../../core/network/protocols.ts'
-import { createPeers, type PeerTable } from '../../../core/state/peer-state.ts'
+import type { PeerTable } from '../../../core/state/peer-state.ts'
+import { createPeers } from '../../../core/state/peer-table.ts'
 
 export interface TestNode {
   readonly network: NodeNetwork

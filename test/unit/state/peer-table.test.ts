@@ -3,14 +3,14 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import fc from 'fast-check'
 import t from 'tap'
 import { createEvents, type NodeEvents } from '../../../core/events.ts'
-import { createPeers, livenessOf, type PeerTable } from '../../../core/state/peer-state.ts'
+import type { PeerTable } from '../../../core/state/peer-state.ts'
+import { createPeers } from '../../../core/state/peer-table.ts'
 
-const HOUR_MS = 60 * 60 * 1000
 const ids = await Promise.all(
   Array.from({ length: 12 }, async () => peerIdFromPrivateKey(await generateKeyPair('Ed25519'))),
 )
 const [alice, bob, carol] = ids as [(typeof ids)[0], (typeof ids)[0], (typeof ids)[0]]
-const facts = { direction: 'inbound', address: '/ip4/127.0.0.1/tcp/1', latencyMs: () => undefined } as const
+const facts = { direction: 'inbound', address: '/ip4/127.0.0.1/tcp/1' } as const
 
 function create(maxPeers: number, clock = () => 0): { peers: PeerTable; emitted: string[] } {
   const emitted: string[] = []
@@ -20,19 +20,8 @@ function create(maxPeers: number, clock = () => 0): { peers: PeerTable; emitted:
       if ('peer' in payload) emitted.push(`${name} ${ids.findIndex(id => id.equals(payload.peer))}`)
     })
   for (const name of ['peer:connected', 'peer:disconnected', 'peer:evidence'] as const) note(name)
-  return { peers: createPeers({ maxPeers }, { events, clock }), emitted }
+  return { peers: createPeers({ maxPeers }, { events, clock, nowMs: clock }), emitted }
 }
-
-t.test('liveness by what was seen', async t => {
-  const seen = { connected: false, lastSeenMs: 0, failedDials: 0 }
-  t.equal(livenessOf({ ...seen, connected: true, failedDials: 9 }, 99 * HOUR_MS), 'connected')
-  t.equal(livenessOf(seen, HOUR_MS), 'reachable')
-  t.equal(livenessOf(seen, 2 * HOUR_MS), 'suspect')
-  t.equal(livenessOf({ ...seen, failedDials: 1 }, 1), 'suspect')
-  t.equal(livenessOf({ ...seen, failedDials: 3 }, 1), 'down')
-  t.equal(livenessOf(seen, 24 * HOUR_MS), 'down')
-  t.equal(livenessOf(seen, -HOUR_MS), 'reachable', 'a clock that went back makes nobody suspect')
-})
 
 t.test('the least recently seen leaves first, the connected never', async t => {
   const { peers } = create(2)
@@ -89,11 +78,12 @@ t.test('each change is told once', async t => {
 t.test('a summary is plain JSON, and grows with what is known', async t => {
   let nowMs = 1000
   const { peers } = create(5, () => nowMs)
-  peers.connected(alice, { ...facts, encryption: '/tls/1.0.0', latencyMs: () => 12 })
+  peers.connected(alice, { ...facts, encryption: '/tls/1.0.0' })
+  peers.roundTrip(alice, 12)
   peers.identified(alice, {
     agent: 'a'.repeat(1000),
     protocols: ['/x'],
-    addresses: Array(50).fill('/ip4/1.2.3.4/tcp/5'),
+    addresses: Array.from({ length: 50 }, (_, port) => `/ip4/1.2.3.4/tcp/${port}`),
   })
   peers.countBytes(alice, 'received', 10)
   peers.countBytes(alice, 'received', 5)
