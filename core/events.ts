@@ -8,6 +8,8 @@ export interface NodeEvents {
   'node:phase': { readonly phase: NodePhase; readonly reason?: string }
   'content:pinned': { readonly cid: CID }
   'content:unpinned': { readonly cid: CID }
+  /** No operation holds blocks any more: those that it stored are pinned by now, or may be evicted. */
+  'content:released': Readonly<Record<string, never>>
   'peer:connected': { readonly peer: PeerId }
   'peer:disconnected': { readonly peer: PeerId }
   /** A user changed what a peer is worth. */

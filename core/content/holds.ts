@@ -18,6 +18,12 @@ const BITS_PER_BLOCK = 4
 export class Holds {
   #filter: Uint8Array | undefined
   #open = 0
+  readonly #onReleased: () => void
+
+  /** `onReleased` is called whenever nothing is held any more. */
+  constructor(onReleased: () => void = () => {}) {
+    this.#onReleased = onReleased
+  }
 
   open(): Hold {
     this.#open += 1
@@ -32,7 +38,9 @@ export class Holds {
         if (!held) return
         held = false
         this.#open -= 1
-        if (this.#open === 0) this.#filter = undefined
+        if (this.#open > 0) return
+        this.#filter = undefined
+        this.#onReleased()
       },
     }
   }

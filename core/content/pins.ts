@@ -70,7 +70,7 @@ class NodePins implements PinKeeper {
   readonly #pins: Bucket
   readonly #ledger: PinLedger
   readonly #damage: PinDamage
-  readonly #holds = new Holds()
+  readonly #holds = new Holds(() => this.#events.emit('content:released', {}))
   readonly #turns = new Turns()
   readonly #stopping = new AbortController()
   /** Pins whose counts were lost with the index: until they were counted again, nothing may be evicted. */

@@ -39,6 +39,9 @@ export class Adoption {
   #isRoundShort = false
   #completedMs = 0
   #unpinnedMs = Number.NEGATIVE_INFINITY
+  #hasPassedOver = false
+  /** Blocks that were passed over may be free. */
+  #isDue = false
 
   constructor(dependencies: AdoptionDependencies) {
     this.#dependencies = dependencies
@@ -49,11 +52,17 @@ export class Adoption {
     return this.#complete
   }
 
+  /** Every block that is free has a place. */
+  get knowsAll(): boolean {
+    return this.#complete && !this.#isDue
+  }
+
   /** Starts over: blocks may have lost their place. */
   restart(): void {
     this.#cursor = undefined
     this.#complete = false
     this.#isRoundShort = false
+    this.#isDue = false
     this.#wakings.emit('wake')
   }
 
@@ -73,11 +82,26 @@ export class Adoption {
     }
   }
 
+  /** A block got no place since it is held. */
+  passedOver(): void {
+    this.#hasPassedOver = true
+  }
+
+  /**
+   * What operations held is free, but for what is pinned. A round for each would read the whole index for each file that
+   * somebody adds: the next want of room is soon enough.
+   */
+  released(): void {
+    if (this.#hasPassedOver) this.#isDue = true
+    this.#hasPassedOver = false
+  }
+
   /** For want of room: starts over where it may help. An unpin that goes on after a crash is told by no event. */
   refresh(): void {
     if (!this.#complete) return
     const nowMs = this.#dependencies.nowMs()
-    if (nowMs - this.#completedMs >= REFRESH_AFTER_MS || nowMs - this.#unpinnedMs < RELEASE_MS) this.restart()
+    const mayHelp = nowMs - this.#completedMs >= REFRESH_AFTER_MS || nowMs - this.#unpinnedMs < RELEASE_MS
+    if (this.#isDue || mayHelp) this.restart()
   }
 
   /**

@@ -60,6 +60,7 @@ export class BlockCache implements Cache, Evictor {
       log,
       randomSeed,
       onForgotten: () => this.#adoption.forgotten(),
+      onPassedOver: () => this.#adoption.passedOver(),
     })
     this.#adoption = new Adoption({ blocks, ranking: this.#ranking, isPinned, nowMs })
     this.#eviction = new Eviction(options, {
@@ -115,6 +116,11 @@ export class BlockCache implements Cache, Evictor {
     this.#adoption.unpinned()
   }
 
+  /** What operations held is free, where no pin holds it: when nothing else is left, it is looked for. */
+  onReleased(): void {
+    this.#adoption.released()
+  }
+
   /** Background loop: gives blocks that the ranking doesn't know their place. */
   adopt(signal: AbortSignal): Promise<void> {
     return this.#adoption.run(signal)
@@ -132,7 +138,7 @@ export class BlockCache implements Cache, Evictor {
   health(): Health {
     if (!this.#detach) return HEALTHY
     const { roomBytes, maxBytes } = this.#dependencies.blocks.stats()
-    const isEmpty = this.#ranking.trackedBlocks === 0 && this.#adoption.complete
+    const isEmpty = this.#ranking.trackedBlocks === 0 && this.#adoption.knowsAll
     if (!isEmpty || roomBytes >= this.#headroomBytes()) return HEALTHY
     return {
       status: 'degraded',

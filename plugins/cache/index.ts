@@ -37,6 +37,7 @@ export default definePlugin<CacheConfig, CacheMetrics>({
         cache.attach()
         undo.push(
           events.on('content:unpinned', () => cache.onUnpinned()),
+          events.on('content:released', () => cache.onReleased()),
           state.describe('cache', () => cache.stats()),
         )
         supervise('adopt', signal => cache.adopt(signal))

@@ -18,6 +18,8 @@ export interface UseRankingDependencies {
   readonly randomSeed: () => number
   /** A block has no place any more for want of room. */
   readonly onForgotten: () => void
+  /** A block has no place for being held, by a pin or by an operation under way. */
+  readonly onPassedOver: () => void
 }
 
 export interface Taken {
@@ -104,7 +106,9 @@ export class UseRanking {
     const next = this.#ranking.evict(wantedBytes)
     if (!next) return undefined
     this.#isSaved = false
-    const hashes = this.#names.namesakes(next.fingerprint).filter(hash => !this.#dependencies.isPinned(hash))
+    const namesakes = this.#names.namesakes(next.fingerprint)
+    const hashes = namesakes.filter(hash => !this.#dependencies.isPinned(hash))
+    if (hashes.length < namesakes.length) this.#dependencies.onPassedOver()
     return { hashes, bytes: next.bytes }
   }
 
@@ -130,7 +134,11 @@ export class UseRanking {
 
   #insert(hash: Uint8Array, fingerprint: Fingerprint): void {
     const bytes = this.#names.sizeOf(hash)
-    if (bytes === undefined || this.#dependencies.isPinned(hash)) return
+    if (bytes === undefined) return
+    if (this.#dependencies.isPinned(hash)) {
+      this.#dependencies.onPassedOver()
+      return
+    }
     this.#isSaved = false
     if (this.#ranking.insert(fingerprint, bytes)) this.#dependencies.onForgotten()
   }

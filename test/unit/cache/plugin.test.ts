@@ -42,3 +42,22 @@ t.test('what a user unpinned makes room at once; what is pinned never does', asy
   }
   await stop()
 })
+
+t.test(
+  'what a user added without a pin makes room at once, and so does what an add that was refused left',
+  async t => {
+    const { container, stop } = await startPlugins([{ plugin: cache }])
+    const content = use(container, Content)
+    const kept = await content.add(file(20 * MIB))
+    // Far more than there is room for, in less time than the search for what is free is held back for.
+    for (let round = 0; round < 8; round++) await content.add(file(20 * MIB), { pin: false })
+    for (let round = 0; round < 2; round++) {
+      await t.rejects(content.add(file(50 * MIB), { pin: false }), { code: 'STORAGE_FULL' })
+    }
+    await content.add(file(20 * MIB), { pin: false })
+    let bytes = 0
+    for await (const chunk of content.cat(kept.cid.toString())) bytes += chunk.length
+    t.equal(bytes, 20 * MIB)
+    await stop()
+  },
+)
