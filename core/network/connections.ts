@@ -1,4 +1,4 @@
-import type { ConnectionManagerInit, ConnectionMonitorInit } from 'libp2p'
+import type { ConnectionManagerInit } from 'libp2p'
 
 export interface ConnectionOptions {
   readonly maxConnections: number
@@ -24,12 +24,8 @@ const INBOUND_UPGRADE_TIMEOUT_MS = 10_000
 export const NEGOTIATION_TIMEOUT_MS = 10_000
 /** How long a close may wait for what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 1_000
-/** A peer that lost power sends no goodbye; this often it is asked whether it is there. */
-const PING_INTERVAL_MS = 15_000
-/** A busy board answers late; less and load alone would cut connections. */
-const MIN_PING_TIMEOUT_MS = 5_000
-/** Bytes within one connection that pass without a word before the socket counts as dead; pings are more frequent. */
-export const SOCKET_IDLE_TIMEOUT_MS = 120_000
+/** After so long without a word a socket is closed, whatever it is; peers are asked more often than that: `probe-plan.ts`. */
+export const SOCKET_IDLE_TIMEOUT_MS = 15 * 60_000
 
 /** libp2p's own bounds on connections and dials. It never dials by itself: peers are tagged to be kept by nobody here. */
 export function connectionManager(options: ConnectionOptions): ConnectionManagerInit {
@@ -48,10 +44,4 @@ export function connectionManager(options: ConnectionOptions): ConnectionManager
     outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
     connectionCloseTimeout: CLOSE_TIMEOUT_MS,
   }
-}
-
-export const connectionMonitor: ConnectionMonitorInit = {
-  pingInterval: PING_INTERVAL_MS,
-  pingTimeout: { minTimeout: MIN_PING_TIMEOUT_MS },
-  abortConnectionOnPingFailure: true,
 }

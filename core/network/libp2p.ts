@@ -8,12 +8,7 @@ import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
 import { boundedYamux } from './bounded-yamux.ts'
-import {
-  type ConnectionOptions,
-  connectionManager,
-  connectionMonitor,
-  SOCKET_IDLE_TIMEOUT_MS,
-} from './connections.ts'
+import { type ConnectionOptions, connectionManager, SOCKET_IDLE_TIMEOUT_MS } from './connections.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { NativeTls } from './native-tls.ts'
 import type { TlsIdentity } from './tls-identity.ts'
@@ -34,8 +29,6 @@ const FRAME_HEADER_BYTES = 12
 const MAX_STREAMS_PER_CONNECTION = 256
 /** Streams opened before the muxer's owner listens; libp2p ends the connection beyond it. */
 const MAX_EARLY_STREAMS = 16
-/** The muxer's own ping measures the round trip for the window. Lost peers are found by the connection monitor. */
-const KEEP_ALIVE_MS = 60_000
 /** Mplex has no flow control, so a peer that opens streams faster than this is cut off. */
 const MPLEX_STREAMS_PER_SECOND = 50
 /** Identify tells at most so much: enough for the protocols and addresses of a big node. */
@@ -75,7 +68,8 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     addresses: { listen: [...options.listen], announce: [...options.announce] },
     connectionGater: deps.gater,
     connectionManager: connectionManager(options),
-    connectionMonitor,
+    // It pings everybody, by a stream each, whether they are silent or not: `peer-probes.ts` does it for a tenth.
+    connectionMonitor: { enabled: false },
     transports: [
       tcp({
         inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
@@ -87,7 +81,8 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     streamMuxers: [
       boundedYamux({
         maxFrameBytes: STREAM_WINDOW_BYTES + FRAME_HEADER_BYTES,
-        keepAliveInterval: KEEP_ALIVE_MS,
+        // Ours measure the round trip for the windows, and only of those who are silent: `peer-probes.ts`.
+        enableKeepAlive: false,
         maxInboundStreams: MAX_STREAMS_PER_CONNECTION,
         maxOutboundStreams: MAX_STREAMS_PER_CONNECTION,
         maxEarlyStreams: MAX_EARLY_STREAMS,

@@ -17,8 +17,10 @@ import { buildLibp2p } from './libp2p.ts'
 import { listenError } from './listen-error.ts'
 import { networkMetrics } from './metrics.ts'
 import type { NetworkPort } from './network-port.ts'
+import { PeerProbes } from './peer-probes.ts'
 import { PeerStoreLimit } from './peer-store-limit.ts'
 import { PeerWorth } from './peer-worth.ts'
+import { PROBE_AFTER_MS } from './probe-plan.ts'
 import type { ProtocolRow } from './protocols.ts'
 import { portOf } from './tcp-place.ts'
 import { createTlsIdentity } from './tls-identity.ts'
@@ -33,6 +35,8 @@ export interface NetworkOptions extends ConnectionOptions {
   readonly maxPeers: number
   /** Name and version that others see. */
   readonly agent: string
+  /** How long a connected peer may be silent before it is asked whether it is there. */
+  readonly probeAfterMs?: number
   /** Which TLS cipher goes first; by default what this CPU does faster. */
   readonly firstCipher?: FirstCipher
 }
@@ -106,6 +110,19 @@ export async function createNetwork(
   const worths = new PeerWorth()
   const dialer = new Dialer({ dialTimeoutMs: options.dialTimeoutMs }, { libp2p, peers, metrics })
 
+  const probes = new PeerProbes(
+    { probeAfterMs: options.probeAfterMs ?? PROBE_AFTER_MS },
+    {
+      connections: peer => libp2p.getConnections(peer),
+      receivedBytes: () => traffic.receivedByPeer(),
+      ping: peer => dialer.ping(peer),
+      peers,
+      log,
+      nowMs: () => performance.now(),
+      random: Math.random,
+    },
+  )
+
   const peerStoreLimit = new PeerStoreLimit(options, {
     peerStore: libp2p.peerStore,
     isConnected: peer => libp2p.getConnections(peer).length > 0,
@@ -136,6 +153,7 @@ export async function createNetwork(
       address: remoteAddr.toString(),
       isRelayed: !direct,
     })
+    probes.opened(connection)
   })
   on('connection:close', showConnections)
   on('peer:disconnect', peer => peers.disconnected(peer))
@@ -223,6 +241,7 @@ export async function createNetwork(
     openGate: () => gate.open(),
     async stop() {
       gate.close()
+      probes.stop()
       lanes.stop()
       await attachments.releaseAll()
       await libp2p.stop()

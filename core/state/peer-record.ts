@@ -27,6 +27,8 @@ export interface PeerRecord extends KeptPeer {
   connection: ConnectionFacts | undefined
   connectedMs: number | undefined
   pulse: Pulse
+  /** While connected: what was told of it last. */
+  isSuspect: boolean
   isOfThisRun: boolean
   failedDials: number
   protocols: readonly string[]

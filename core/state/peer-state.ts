@@ -3,7 +3,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
 import type { EvidenceKind } from '../events.ts'
 import type { DiscoverySource } from '../services/discovery.ts'
-import type { Liveness } from './liveness.ts'
+import type { Liveness, Pulse } from './liveness.ts'
 
 /** What is known of one peer, as plain JSON. */
 export interface PeerSummary {
@@ -102,6 +102,10 @@ export interface PeerTable extends Peers {
   unreachable(peer: PeerId): void
   /** A question went to a connected peer: from now on its silence tells something. */
   asked(peer: PeerId): void
+  /** When a peer was heard, and whether it owes an answer; undefined where it isn't connected. */
+  pulseOf(peer: PeerId): Pulse | undefined
+  /** Tells of connected peers that went silent, and of those that answer again: `peer:liveness`. */
+  review(): void
   /** It answered to that question. Anything else that is heard of it answers as well, but tells no time. */
   roundTrip(peer: PeerId, milliseconds: number): void
 }

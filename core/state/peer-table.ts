@@ -3,7 +3,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Events } from '../events.ts'
 import type { DiscoverySource } from '../services/discovery.ts'
-import { answered, asked, heard, isSilent, livenessOf } from './liveness.ts'
+import { answered, asked, heard, isSilent, livenessOf, type Pulse } from './liveness.ts'
 import {
   bounded,
   boundedAddresses,
@@ -157,6 +157,7 @@ class BoundedPeerTable implements PeerTable {
     const record = this.#seen(peer)
     const isNew = record.connection === undefined
     record.connection = facts
+    record.isSuspect = false
     record.failedDials = 0
     record.pulse = heard(record.pulse, this.#nowMs())
     if (facts.direction === 'inbound') record.foundBy ??= 'inbound'
@@ -203,6 +204,24 @@ class BoundedPeerTable implements PeerTable {
   asked(peer: PeerId): void {
     const record = this.#records.get(peer.toString())
     if (record?.connection) record.pulse = asked(record.pulse, this.#nowMs())
+  }
+
+  pulseOf(peer: PeerId): Pulse | undefined {
+    const record = this.#records.get(peer.toString())
+    return record?.connection && record.pulse
+  }
+
+  review(): void {
+    for (const record of this.#records.values()) {
+      if (!record.connection) continue
+      const isSuspect = isSilent(record.pulse, this.#nowMs())
+      if (isSuspect === record.isSuspect) continue
+      record.isSuspect = isSuspect
+      this.#events.emit('peer:liveness', {
+        peer: peerIdFromString(record.peer),
+        liveness: isSuspect ? 'suspect' : 'connected',
+      })
+    }
   }
 
   roundTrip(peer: PeerId, milliseconds: number): void {
@@ -277,6 +296,7 @@ class BoundedPeerTable implements PeerTable {
       connection: undefined,
       connectedMs: undefined,
       pulse: { heardMs: this.#nowMs() },
+      isSuspect: false,
       isOfThisRun: true,
       failedDials: 0,
       protocols: [],

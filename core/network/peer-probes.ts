@@ -1,0 +1,137 @@
+import type { Connection, PeerId } from '@libp2p/interface'
+import type { Logger } from '../logger.ts'
+import type { Pulse } from '../state/liveness.ts'
+import type { PeerTable } from '../state/peer-state.ts'
+import { networkError } from './errors.ts'
+import { planProbes } from './probe-plan.ts'
+
+export interface PeerProbesOptions {
+  /** A connected peer that was silent for so long is asked whether it is there. */
+  readonly probeAfterMs: number
+}
+
+export interface PeerProbesDependencies {
+  connections(peer?: PeerId): Connection[]
+  /** Bytes received on the connections that are open, by the peer's id as text. */
+  receivedBytes(): ReadonlyMap<string, number>
+  /** Asks by a stream: for connections whose muxer can't. */
+  ping(peer: PeerId): Promise<unknown>
+  readonly peers: Pick<PeerTable, 'pulseOf' | 'asked' | 'answered' | 'roundTrip' | 'review'>
+  readonly log: Logger
+  /** Monotonic. */
+  readonly nowMs: () => number
+  /** From 0 to below 1. */
+  readonly random: () => number
+}
+
+/** Yamux answers to a ping by itself, at a tenth of what a stream of its own would cost. Mplex has none. */
+interface PingingMuxer {
+  ping?(): Promise<number>
+}
+
+interface Watched {
+  readonly peer: PeerId
+  readonly pulse: Pulse
+  jitter: number
+  receivedBytes: number
+}
+
+/** A turn that comes so late tells that this node stood still, not that its peers did. */
+const LATE_MS = 2000
+
+/**
+ * Finds connected peers that are gone without a word. Whoever sends anything is alive; who is silent is asked, by the muxer's
+ * ping; who doesn't answer becomes suspect, and is cut off. One timer for all of them.
+ */
+export class PeerProbes {
+  readonly #options: PeerProbesOptions
+  readonly #deps: PeerProbesDependencies
+  /** By peer id; those connected. */
+  readonly #watched = new Map<string, Watched>()
+  #timer: NodeJS.Timeout | undefined
+  #dueMs = Number.POSITIVE_INFINITY
+  #isStopped = false
+
+  constructor(options: PeerProbesOptions, deps: PeerProbesDependencies) {
+    this.#options = options
+    this.#deps = deps
+  }
+
+  /** Measures a new connection at once: the muxer needs its round trip for its windows. */
+  opened(connection: Connection): void {
+    if (this.#isStopped) return
+    this.#ask(connection.remotePeer, connection)
+    this.#turn()
+  }
+
+  /** The way to others may have changed: all are asked at once. */
+  askAll(): void {
+    for (const connection of this.#deps.connections()) this.#ask(connection.remotePeer, connection)
+    this.#turn()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #turn(): void {
+    if (this.#isStopped) return
+    const { peers, nowMs } = this.#deps
+    this.#listen()
+    const isLate = nowMs() - this.#dueMs > LATE_MS
+    const { ask, gone, waitMs } = planProbes([...this.#watched.values()], this.#options.probeAfterMs, nowMs())
+    for (const { peer } of ask)
+      for (const connection of this.#deps.connections(peer)) this.#ask(peer, connection)
+    for (const { peer } of isLate ? [] : gone) this.#cut(peer)
+    peers.review()
+    this.#rest(waitMs)
+  }
+
+  #rest(waitMs: number): void {
+    clearTimeout(this.#timer)
+    this.#dueMs = this.#deps.nowMs() + waitMs
+    if (Number.isFinite(waitMs)) this.#timer = setTimeout(() => this.#turn(), waitMs).unref()
+  }
+
+  /** Takes in who is connected, and who has sent something since. */
+  #listen(): void {
+    const { connections, receivedBytes, peers, random } = this.#deps
+    const received = receivedBytes()
+    const gone = new Set(this.#watched.keys())
+    for (const { remotePeer: peer } of connections()) {
+      const key = peer.toString()
+      const before = this.#watched.get(key)
+      gone.delete(key)
+      const bytes = received.get(key) ?? 0
+      const hasSent = before !== undefined && bytes > before.receivedBytes
+      if (hasSent) peers.answered(peer)
+      const pulse = peers.pulseOf(peer)
+      if (!pulse) continue
+      const jitter = before && !hasSent ? before.jitter : random()
+      this.#watched.set(key, { peer, pulse, jitter, receivedBytes: bytes })
+    }
+    for (const key of gone) this.#watched.delete(key)
+  }
+
+  #ask(peer: PeerId, connection: Connection): void {
+    const { muxer } = connection as { muxer?: PingingMuxer }
+    if (connection.status !== 'open' || !muxer) return
+    const { peers, ping, nowMs, log } = this.#deps
+    const startMs = nowMs()
+    peers.asked(peer)
+    // Without a signal: an answer to a ping that was given up would end the connection.
+    const answer: Promise<unknown> = muxer.ping ? muxer.ping() : ping(peer)
+    answer.then(
+      () => peers.roundTrip(peer, nowMs() - startMs),
+      error => log.debug({ err: error, peer: peer.toString() }, 'a probe failed'),
+    )
+  }
+
+  #cut(peer: PeerId): void {
+    const { connections, log } = this.#deps
+    log.info({ peer: peer.toString() }, 'a peer went silent: its connections are cut')
+    const error = networkError('PEER_TIMEOUT', `${peer} did not answer to a probe`)
+    for (const connection of connections(peer)) connection.abort(error)
+  }
+}
