@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createClient } from '../../core/cli/client.ts'
 import { startSkep } from './contenders/skep.ts'
-import { type Findings, inspect } from './crash/inspection.ts'
+import { type Findings, type Inspection, inspect } from './crash/inspection.ts'
 import { cutMigration } from './crash/migration.ts'
-import { type Deed, OPERATIONS, type Operation, type Scene } from './crash/operations.ts'
+import { type Deed, fill, OPERATIONS, type Operation, type Scene } from './crash/operations.ts'
 import { PowerDisk } from './crash/power-disk.ts'
 import { Random } from './crash/random.ts'
 import { Truth } from './crash/truth.ts'
@@ -35,7 +35,7 @@ type Count = Record<keyof Findings | 'unrepeatable', number>
 /**
  * Kills a node with SIGKILL at random moments of all that changes its store. After each cut the store has to open, what
  * was acknowledged has to be there and be what its hashes say, counts have to be right, and what was cut has to succeed
- * when it is asked for again.
+ * when it is asked for again. The store is full from the first cut on; `evicted` and `moved` tell what that led to.
  *
  * The page cache survives a SIGKILL. So the store lies on a disk image, where that can be had, and every other cut is of
  * its power: the file system loses what wasn't flushed. What a drive loses that lies about flushing isn't seen.
@@ -68,6 +68,10 @@ class CrashRun {
   readonly #deedMs = new Map<string, number>()
   /** What was cut last, to be done again. */
   #unfinished: Deed | undefined
+  /** Where blocks lay after the last cut. */
+  #places: Inspection['places']
+  /** What the store did to make room while it was used, so far as it shows afterwards. */
+  readonly #roomMade = { evicted: 0, moved: 0, 'scenes-evicting': 0, 'scenes-moving': 0 }
 
   constructor(options: CrashOptions, directory: string) {
     this.#options = options
@@ -101,6 +105,7 @@ class CrashRun {
       },
     }
     const place = disk?.directory ?? this.#directory
+    await this.#fill(join(place, 'victim'))
     for (let number = 0; number < cuts; number++) {
       const name = CUT[number % CUT.length] ?? ''
       // Each operation is cut in both ways in turn.
@@ -125,7 +130,32 @@ class CrashRun {
     const store = join(place, 'victim')
     if (name === 'start') await Victim.cutStart(store, { delayMs: moment * START_MS, cut })
     else await this.#cutOperation(turn, store, scene)
-    this.#note(turn, await inspect(store, VICTIM_BYTES, this.#truth))
+    const inspection = await inspect(store, VICTIM_BYTES, this.#truth)
+    this.#note(turn, inspection)
+    this.#compare(inspection)
+  }
+
+  /** Counts what had to go, or to make way, since the cut before: nothing else takes a block from its place. */
+  #compare({ places }: Inspection): void {
+    let evicted = 0
+    let moved = 0
+    for (const [hash, place] of (places && this.#places) ?? []) {
+      const now = places?.get(hash)
+      if (now === undefined) evicted += 1
+      else if (now !== place) moved += 1
+    }
+    this.#places = places
+    this.#roomMade.evicted += evicted
+    this.#roomMade.moved += moved
+    if (evicted > 0) this.#roomMade['scenes-evicting'] += 1
+    if (moved > 0) this.#roomMade['scenes-moving'] += 1
+  }
+
+  /** From then on what comes in pushes something out. */
+  async #fill(store: string): Promise<void> {
+    const victim = await Victim.start(store)
+    await fill(victim.client, this.#random, VICTIM_BYTES)
+    await victim.stop()
   }
 
   async #cutOperation(turn: Turn, store: string, scene: Scene): Promise<void> {
@@ -179,6 +209,9 @@ class CrashRun {
     const cuts = Array.from([...this.#cuts].sort(), ([name, ours]) =>
       benchRow({ bench: 'crash', metric: `cuts-${name}`, ours, unit: 'cuts' }),
     )
-    return [...counted, ...cuts]
+    const roomMade = Object.entries(this.#roomMade).map(([metric, ours]) =>
+      benchRow({ bench: 'crash', metric, ours, unit: metric.startsWith('scenes') ? 'cuts' : 'blocks' }),
+    )
+    return [...counted, ...cuts, ...roomMade]
   }
 }

@@ -119,7 +119,7 @@ program
   .description(
     'anonymous memory and CPU of a node with nothing to do, and what it writes in a day (needs root)',
   )
-  .option('--seconds <n>', 'how long', positiveInteger, 60)
+  .option('--seconds <n>', 'how long: what is written is scaled to a day', positiveInteger, 600)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await idle(options), json))
 

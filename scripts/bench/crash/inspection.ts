@@ -29,8 +29,13 @@ export interface Findings {
   readonly unopenable: readonly string[]
 }
 
+export interface Inspection extends Findings {
+  /** Of each block, by its hash: the slot, or the index. Undefined where the store could not be opened. */
+  readonly places: ReadonlyMap<string, string> | undefined
+}
+
 /** Opens the store as the next start would, and compares it with what was acknowledged. */
-export async function inspect(directory: string, maxBytes: number, truth: Truth): Promise<Findings> {
+export async function inspect(directory: string, maxBytes: number, truth: Truth): Promise<Inspection> {
   let storage: Storage
   try {
     storage = await openStorage(
@@ -38,7 +43,7 @@ export async function inspect(directory: string, maxBytes: number, truth: Truth)
       { log: silentLogger },
     )
   } catch (error) {
-    return { lost: [], corrupt: [], miscounted: [], unopenable: [String(error)] }
+    return { lost: [], corrupt: [], miscounted: [], unopenable: [String(error)], places: undefined }
   }
   await using undo = new AsyncDisposableStack()
   undo.defer(() => storage.close())
@@ -52,12 +57,23 @@ export async function inspect(directory: string, maxBytes: number, truth: Truth)
   })
   const pins = createPins({ storage, blocks, events, log: silentLogger })
   undo.defer(() => pins.stop())
+  const places = placesOf(storage)
   const corrupt = await readAll(storage)
   // Once as the kill left it, when a pin may be in the vault alone, and once as the next start goes on from there.
   const miscounted = [...miscountedBlocks(storage), ...(await miscountedOwners(pins, { isStarted: false }))]
   await pins.start()
   miscounted.push(...(await miscountedOwners(pins, { isStarted: true })))
-  return { lost: await lostOf(storage, pins, truth), corrupt, miscounted, unopenable: [] }
+  return { lost: await lostOf(storage, pins, truth), corrupt, miscounted, unopenable: [], places }
+}
+
+function placesOf({ index: store, blocks }: Storage): Map<string, string> {
+  const index = new BlockIndex(store)
+  return new Map(
+    blocks.list().map(({ hash }) => {
+      const slot = index.entry(hash)?.slot
+      return [Buffer.from(hash).toString('latin1'), slot ? `${slot.segment}/${slot.position}` : 'index']
+    }),
+  )
 }
 
 async function readAll({ blocks }: Storage): Promise<string[]> {

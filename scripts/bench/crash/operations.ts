@@ -21,7 +21,7 @@ export type Operation = (client: Client, scene: Scene) => Promise<Deed>
 const TIMEOUT_MS = 60_000
 const MOST_FILES = 12
 const FILES_PER_BURST = 24
-/** So that the rest of the quota is left to what can be evicted. */
+/** So that the rest of the quota is left to what can be evicted, the largest burst among it. */
 const MAX_PINNED_BYTES = 16 * 1024 * 1024
 
 const inTime = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(TIMEOUT_MS) })
@@ -29,8 +29,8 @@ const inTime = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(TIM
 /** Each as `skep` does it for a user. */
 export const OPERATIONS = {
   async add(client, { random, truth }) {
-    await unpinOldest(client, truth)
     const tree = mixedTree(random, 1 + random.below(MOST_FILES))
+    await unpinOldest(client, truth, bytesOf(tree))
     return async next => {
       const cid = await addTree(next, tree, { pin: true, ...inTime() })
       truth.wasPinned(cid, bytesOf(tree))
@@ -38,8 +38,8 @@ export const OPERATIONS = {
   },
 
   async fetch(client, { random, truth, source }) {
-    await unpinOldest(client, truth)
     const tree = mixedTree(random, 1 + random.below(MOST_FILES))
+    await unpinOldest(client, truth, bytesOf(tree))
     const cid = await addTree(source.client, tree, { pin: true, ...inTime() })
     return async next => {
       await next.operate({ method: 'POST', path: 'peers', body: { address: source.address }, ...inTime() })
@@ -51,11 +51,11 @@ export const OPERATIONS = {
 
   /** A tree, part of which is pinned already. */
   async pin(client, { random, truth }) {
-    await unpinOldest(client, truth)
     const tree = mixedTree(random, 2 + random.below(MOST_FILES))
+    await unpinOldest(client, truth, bytesOf(tree))
     const cid = await addTree(client, tree, { pin: false, ...inTime() })
     const part = await pin(client, `${cid}/d0`)
-    truth.wasPinned(part, 0)
+    truth.wasPinned(part, bytesOf(tree.filter(({ path }) => path.startsWith('d0/'))))
     return async next => {
       truth.isInDoubt(cid)
       await pin(next, cid).catch(async error => {
@@ -96,6 +96,15 @@ export const OPERATIONS = {
   },
 } satisfies Record<string, Operation>
 
+/** Leaves no room, and nothing that has to stay. */
+export async function fill(client: Client, random: Random, maxBytes: number): Promise<void> {
+  for (let bytes = 0; bytes < maxBytes; ) {
+    const tree = evenTree(random, FILES_PER_BURST)
+    await addTree(client, tree, { pin: false, ...inTime() })
+    bytes += bytesOf(tree)
+  }
+}
+
 async function pin(client: Client, path: string): Promise<string> {
   const { cid } = await client.operate<{ cid: string }>({
     method: 'POST',
@@ -113,9 +122,10 @@ async function unpin(client: Client, path: string): Promise<void> {
   })
 }
 
-async function unpinOldest(client: Client, truth: Truth): Promise<void> {
+/** Makes room for a pin of so many bytes. */
+async function unpinOldest(client: Client, truth: Truth, bytes: number): Promise<void> {
   for (const cid of truth.pinned) {
-    if (truth.pinnedBytes < MAX_PINNED_BYTES) return
+    if (truth.pinnedBytes + bytes <= MAX_PINNED_BYTES) return
     truth.isInDoubt(cid)
     await unpin(client, cid)
     truth.wasRemoved(cid)

@@ -11,8 +11,8 @@ import type { Cut } from '../crash.ts'
 
 const CLI = fileURLToPath(new URL('../../../core/cli/main.ts', import.meta.url))
 
-/** Small, so that the store is full most of the time. */
-export const VICTIM_BYTES = 48 * 1024 * 1024
+/** Small, so that it is soon full; a burst has room beside all that may be pinned, each in slots larger than its blocks. */
+export const VICTIM_BYTES = 64 * 1024 * 1024
 
 /** The node that is killed. */
 export class Victim {
@@ -39,6 +39,10 @@ export class Victim {
       child.kill('SIGKILL')
       await ended
     })
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.end()
   }
 
   async kill(): Promise<void> {
