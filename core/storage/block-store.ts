@@ -94,6 +94,7 @@ export class QuotaBlockStore implements BlockStore {
   readonly #deletes = new Map<string, Promise<unknown>>()
   readonly #listeners = new Set<(hash: Uint8Array, bytes: number) => void>()
   readonly #damageListeners = new Set<(hash: Uint8Array) => void>()
+  readonly #deleteListeners = new Set<(hashes: readonly Uint8Array[]) => void>()
   #check: BlockCheck | undefined
   #settling: Promise<void> | undefined
 
@@ -167,6 +168,7 @@ export class QuotaBlockStore implements BlockStore {
       return await removal
     } finally {
       for (const key of keys) if (this.#deletes.get(key) === removal) this.#deletes.delete(key)
+      for (const listener of this.#deleteListeners) listener(hashes)
     }
   }
 
@@ -215,6 +217,11 @@ export class QuotaBlockStore implements BlockStore {
   onStored(listener: (hash: Uint8Array, bytes: number) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  onDeleted(listener: (hashes: readonly Uint8Array[]) => void): () => void {
+    this.#deleteListeners.add(listener)
+    return () => this.#deleteListeners.delete(listener)
   }
 
   stats(): StorageStats {

@@ -127,6 +127,11 @@ export interface BlockStore {
    * the function that ends it.
    */
   onStored(listener: (hash: Uint8Array, bytes: number) => void): () => void
+  /**
+   * Tells of blocks that were given to `delete`, once that has ended: they are no longer held, but for those that it failed to
+   * delete or that were stored anew meanwhile. `listener` must not throw. Returns the function that ends it.
+   */
+  onDeleted(listener: (hashes: readonly Uint8Array[]) => void): () => void
   stats(): StorageStats
 }
 

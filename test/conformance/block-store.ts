@@ -135,7 +135,14 @@ export async function deletes(t: Test, { blocks }: Storage): Promise<void> {
   const [small, one, two, large] = held.map(({ cid }) => cid.multihash.bytes)
   if (!small || !one || !two || !large) throw new Error('four blocks')
   const absent = block(7).cid.multihash.bytes
+  const told: Uint8Array[] = []
+  const stopListening = blocks.onDeleted(hashes => {
+    t.equal(blocks.stats().blocks, 2, 'told of once they are gone')
+    told.push(...hashes)
+  })
   t.equal(await blocks.delete([small, absent, one]), diskBytesOf(100) + diskBytesOf(40_000))
+  stopListening()
+  same(told, [small, absent, one])
   t.equal(await blocks.delete([small, absent]), 0, 'absent ones are ignored')
   t.match(blocks.stats(), { blocks: 2, blockBytes: diskBytesOf(40_000) + diskBytesOf(MIB) })
 
