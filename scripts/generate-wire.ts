@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { generate } from 'protons'
 
 /** Where schemas live. */
-const SCHEMAS = ['core/**/*.proto', 'plugins/*/wire/*.proto']
+const SCHEMAS = ['core/**/*.proto', 'plugins/**/wire/*.proto']
 
 /** Inside the repository, so that the compiler finds node_modules. */
 const WORK = 'node_modules/.cache/generate-wire'
