@@ -1,11 +1,19 @@
 import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import { type Token, token } from './container.ts'
+import type { Health } from './plugin.ts'
 import type { NodePhase } from './state/node-state.ts'
 
 /** What happens in a node that more than one part may care about. Add an event here, and its payload is typed everywhere. */
 export interface NodeEvents {
   'node:phase': { readonly phase: NodePhase; readonly reason?: string }
+  /** A plugin came to another state or health. */
+  'plugin:changed': {
+    readonly plugin: string
+    readonly state: string
+    readonly health: Health['status']
+    readonly reason?: string
+  }
   'content:pinned': { readonly cid: CID }
   'content:unpinned': { readonly cid: CID }
   /** No operation holds blocks any more: those that it stored are pinned by now, or may be evicted. */

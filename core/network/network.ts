@@ -1,36 +1,54 @@
 import type { Libp2pEvents, PeerId, PrivateKey } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
+import type { Events } from '../events.ts'
+import { systemClock } from '../host/clock.ts'
 import type { Logger } from '../logger.ts'
 import type { MetricFactory } from '../metrics.ts'
 import type { PeerTable } from '../state/peer-state.ts'
+import type { KeyValueStore, WaitOptions } from '../storage/storage.ts'
 import { Attachments, LateRouter } from './attachments.ts'
+import { type Blocklist, blockRule, NodeBlocklist } from './blocklist.ts'
 import { type ChannelDependencies, PipeChannel } from './channel.ts'
 import { detectFirstCipher, type FirstCipher } from './ciphers.ts'
-import type { ConnectionOptions } from './connections.ts'
+import { ConnectionKeeper } from './connection-keeper.ts'
+import { type ConnectionOptions, trimMarks } from './connections.ts'
+import { DialPace } from './dial-pace.ts'
 import { Dialer } from './dialer.ts'
 import { networkError } from './errors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { Handlers } from './handlers.ts'
+import { InboundRate } from './inbound-rate.ts'
+import { InterfaceWatch } from './interface-watch.ts'
+import { parseIpNetwork } from './ip-network.ts'
 import { Lanes } from './lanes.ts'
 import { buildLibp2p } from './libp2p.ts'
 import { listenError } from './listen-error.ts'
 import { networkMetrics } from './metrics.ts'
 import type { NetworkPort } from './network-port.ts'
+import { OwnAddresses } from './own-addresses.ts'
 import { PeerProbes } from './peer-probes.ts'
 import { PeerStoreLimit } from './peer-store-limit.ts'
 import { PeerWorth } from './peer-worth.ts'
 import { PROBE_AFTER_MS } from './probe-plan.ts'
 import type { ProtocolRow } from './protocols.ts'
+import { type NetworkStatus, readStatus } from './status.ts'
+import { type Surroundings, systemSurroundings } from './surroundings.ts'
 import { portOf } from './tcp-place.ts'
 import { createTlsIdentity } from './tls-identity.ts'
 import { Traffic } from './traffic.ts'
+
+/** How often the network looks after itself: what too many connections, a changed network, and rates are found by. */
+const BEAT_MS = 5_000
 
 export interface NetworkOptions extends ConnectionOptions {
   /** Multiaddrs with concrete ports; port 0 takes any. */
   readonly listen: readonly string[]
   /** Told to others instead of the addresses listened on; empty: those. */
   readonly announce: readonly string[]
+  /** Who may not connect: IP addresses, networks, peer ids. */
+  readonly blocked: readonly string[]
   /** Peers that libp2p's store keeps, on disk. */
   readonly maxPeers: number
   /** Name and version that others see. */
@@ -45,9 +63,14 @@ export interface NetworkDependencies {
   readonly privateKey: PrivateKey
   /** Keeps libp2p's peer store. */
   readonly datastore: Datastore
+  /** Keeps what was blocked at run time. */
+  readonly store: KeyValueStore
   readonly peers: PeerTable
+  readonly events: Events
   readonly log: Logger
   readonly metrics: MetricFactory
+  /** Default: the machine and its clocks. */
+  readonly surroundings?: Partial<Surroundings>
 }
 
 /** The node's network: one libp2p, and a port of it for each owner. */
@@ -56,6 +79,7 @@ export interface NodeNetwork {
   readonly firstCipher: FirstCipher
   /** Who may connect; inbound connections are refused until {@link openGate}. */
   readonly gate: Gate
+  readonly blocklist: Blocklist
   /** @throws SkepError LISTEN_FAILED */
   start(): Promise<void>
   openGate(): void
@@ -65,8 +89,13 @@ export interface NodeNetwork {
   port(owner: string): OwnedPort
   addresses(): Multiaddr[]
   connections(): { readonly inbound: number; readonly outbound: number; readonly max: number }
+  status(): NetworkStatus
   /** The table of handled protocols. */
   protocols(): ProtocolRow[]
+  /** What connections to `peer` are worth, by who says so and why. */
+  worthOf(peer: PeerId): Readonly<Record<string, number>>
+  /** Hangs up on `peer`, and drops what libp2p keeps of it. */
+  forget(peer: PeerId, options?: WaitOptions): Promise<void>
 }
 
 export interface OwnedPort {
@@ -83,12 +112,26 @@ export async function createNetwork(
   const firstCipher = options.firstCipher ?? detectFirstCipher()
   const gate = createGate({ log })
   const traffic = new Traffic()
-  gate.add(traffic.rule)
+  const surroundings = { ...systemSurroundings, ...deps.surroundings }
+  const { nowMs, wallMs } = surroundings
+  const blocklist = new NodeBlocklist(options, { store: deps.store, log, nowMs, wallMs })
   const metrics = networkMetrics(deps.metrics, {
     receivedBytes: () => traffic.receivedBytes,
     sentBytes: () => traffic.sentBytes,
     knownPeers: () => peers.list().length,
+    dialQueue: () => libp2p.getDialQueue().length,
   })
+  const inboundRate = new InboundRate(
+    { perSecond: options.maxInboundPerSubnet },
+    { nowMs, onRefuse: () => metrics.refusedConnections.inc({ reason: 'rate' }) },
+  )
+  gate.add(blockRule(blocklist, () => metrics.refusedConnections.inc({ reason: 'blocked' })))
+  gate.add(inboundRate.rule)
+  gate.add(traffic.rule)
+  const pace = new DialPace(
+    { perSecond: options.maxDialsPerSecond },
+    { clock: systemClock, onWait: () => metrics.delayedDials.inc() },
+  )
   const router = new LateRouter()
   const tls = createTlsIdentity(deps.privateKey, { firstCipher })
   const { libp2p, components } = await buildLibp2p(options, {
@@ -96,6 +139,7 @@ export async function createNetwork(
     tls,
     datastore: deps.datastore,
     gater: gate.gater,
+    pace,
     peerRouting: router,
     log,
   })
@@ -107,8 +151,22 @@ export async function createNetwork(
     clock: () => performance.now(),
   })
   const attachments = new Attachments({ components: () => components, router, log })
-  const worths = new PeerWorth()
-  const dialer = new Dialer({ dialTimeoutMs: options.dialTimeoutMs }, { libp2p, peers, metrics })
+  const isConnected = (peer: PeerId): boolean => libp2p.getConnections(peer).length > 0
+  const worths = new PeerWorth(options, { isConnected: peer => isConnected(peerIdFromString(peer)) })
+  const keeper = new ConnectionKeeper(trimMarks(options), {
+    self: libp2p.peerId,
+    connections: peer => libp2p.getConnections(peer),
+    worthOf: peer => worths.of(peer),
+    recentBytes: peer => traffic.recentBytes(peer),
+    lanes: peer => lanes.count(peer),
+    metrics,
+    log,
+    nowMs,
+  })
+  const dialer = new Dialer(
+    { dialTimeoutMs: options.dialTimeoutMs },
+    { libp2p, peers, connectionsTo: peer => keeper.to(peer), blocklist, metrics },
+  )
 
   const probes = new PeerProbes(
     { probeAfterMs: options.probeAfterMs ?? PROBE_AFTER_MS },
@@ -125,7 +183,7 @@ export async function createNetwork(
 
   const peerStoreLimit = new PeerStoreLimit(options, {
     peerStore: libp2p.peerStore,
-    isConnected: peer => libp2p.getConnections(peer).length > 0,
+    isConnected,
     log,
   })
 
@@ -146,6 +204,7 @@ export async function createNetwork(
   on('connection:open', connection => {
     showConnections()
     if (connection.status !== 'open') return
+    keeper.opened(connection)
     const { remotePeer, remoteAddr, direction, encryption, direct } = connection
     peers.connected(remotePeer, {
       direction,
@@ -168,7 +227,7 @@ export async function createNetwork(
   const createPort = (owner: string, released: AbortSignal): NetworkPort => ({
     self: libp2p.peerId,
     addresses: () => libp2p.getMultiaddrs(),
-    connections: peer => libp2p.getConnections(peer),
+    connections: peer => (peer ? keeper.to(peer) : libp2p.getConnections()),
     connectedPeers: () => libp2p.getPeers(),
     protocolsOf: peer => protocolsOf(peer),
     dial: (peer, wait) => dialer.dial(peer, wait),
@@ -217,17 +276,56 @@ export async function createNetwork(
       serve: (protocol, pipe, peer) => handlers.serve(protocol, pipe, peer),
       ports: () => components.transportManager.getAddrs().flatMap(address => portOf(address) ?? []),
       traffic,
+      pace,
       metrics,
       log,
     },
   )
   gate.add(lanes.rule)
+  // A lane is none of libp2p's connections, so it comes before.
+  gate.add(keeper.rule)
   on('connection:close', ({ remotePeer }) => lanes.review(remotePeer))
+
+  blocklist.onBlock = () => {
+    for (const connection of libp2p.getConnections()) {
+      const { remotePeer: peer, remoteAddr: address, direct } = connection
+      const hosts = direct ? traffic.hostsOf(peer).flatMap(host => parseIpNetwork(host) ?? []) : []
+      const block =
+        blocklist.isBlocked({ peer, address }) ?? hosts.map(ip => blocklist.isIpBlocked(ip)).find(Boolean)
+      if (!block) continue
+      log.info({ peer: peer.toString(), target: block.target }, 'a connection is cut: the peer was blocked')
+      connection.abort(networkError('PEER_BLOCKED', `${block.target} is blocked`))
+    }
+  }
+  const ownAddresses = new OwnAddresses({
+    current: () => libp2p.getMultiaddrs(),
+    publish: async addresses => {
+      const multiaddrs = addresses.map(address => address.decapsulate(`/p2p/${libp2p.peerId}`))
+      await libp2p.peerStore.patch(libp2p.peerId, { multiaddrs })
+    },
+    events: deps.events,
+    log,
+  })
+  on('self:peer:update', () => ownAddresses.review())
+  const watch = new InterfaceWatch({ periodMs: BEAT_MS }, surroundings)
+  const beat = (): void => {
+    const change = watch.look()
+    if (change) {
+      log.info({ reason: change }, 'the network has changed: all peers are asked whether they are there')
+      probes.askAll()
+    }
+    ownAddresses.review()
+    keeper.review()
+    traffic.sample(nowMs())
+    if (change) deps.events.emit('network:changed', { reason: change })
+  }
+  let stopBeat = (): void => {}
 
   return {
     self: libp2p.peerId,
     firstCipher,
     gate,
+    blocklist,
     async start() {
       // What an earlier run left counts, too.
       await peerStoreLimit.trim()
@@ -237,10 +335,14 @@ export async function createNetwork(
         throw listenError(options.listen, error)
       }
       await lanes.start()
+      beat()
+      stopBeat = surroundings.every(BEAT_MS, beat)
     },
     openGate: () => gate.open(),
     async stop() {
       gate.close()
+      stopBeat()
+      pace.stop()
       probes.stop()
       lanes.stop()
       await attachments.releaseAll()
@@ -261,6 +363,20 @@ export async function createNetwork(
     },
     addresses: () => libp2p.getMultiaddrs(),
     connections: () => ({ ...countConnections(), max: options.maxConnections }),
+    status: () =>
+      readStatus({
+        components,
+        connections: keeper.counts(),
+        traffic: traffic.status(nowMs()),
+        dials: { queued: libp2p.getDialQueue().length },
+        trimmed: keeper.trimmed,
+        blocked: blocklist.list().length,
+      }),
     protocols: () => handlers.rows(),
+    worthOf: peer => worths.reasons(peer),
+    async forget(peer, wait) {
+      await libp2p.hangUp(peer, wait)
+      await libp2p.peerStore.delete(peer, wait)
+    },
   }
 }

@@ -4,16 +4,22 @@ import { type Token, token } from '../container.ts'
 import { messageOf } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { FirstCipher } from '../network/ciphers.ts'
+import type { NetworkStatus } from '../network/status.ts'
 import type { Health } from '../plugin.ts'
 import type { WearStatus } from '../resources/wear-gauge.ts'
 import type { Pins } from '../services/pins.ts'
 import type { Storage, StorageStats } from '../storage/storage.ts'
+import type { ChangeFeed } from './change-feed.ts'
 import type { PeerSummary, Peers } from './peer-state.ts'
 
 export type NodePhase = 'starting' | 'ready' | 'degraded' | 'stopping'
 
 /** One picture of the node. The CLI, `/status`, the dashboard and the metrics all read it. Plain JSON. */
 export interface NodeStatus {
+  /** Of the last change that was told as an event; `/events` follows from there. */
+  readonly sequence: number
+  /** Tells this run of the node from the others: sequences of one say nothing in another. */
+  readonly run: string
   readonly version: string
   readonly phase: NodePhase
   /** Why the phase is `degraded`. */
@@ -26,7 +32,7 @@ export interface NodeStatus {
   readonly addresses: readonly string[]
   readonly peers: readonly PeerSummary[]
   readonly connections: { readonly inbound: number; readonly outbound: number; readonly max: number }
-  readonly network: {
+  readonly network: NetworkStatus & {
     /** The cipher that goes first in TLS: what this processor does faster. */
     readonly firstCipher: FirstCipher
   }
@@ -76,7 +82,9 @@ export interface NodeStateSources {
     readonly firstCipher: FirstCipher
     addresses(): Multiaddr[]
     connections(): NodeStatus['connections']
+    status(): NetworkStatus
   }
+  readonly changes: Pick<ChangeFeed, 'run' | 'sequence'>
   readonly peers: Peers
   readonly storage: Storage
   readonly wear: { status(): WearStatus }
@@ -92,11 +100,18 @@ export interface NodeStateOptions {
   readonly dataDirectory: string
 }
 
-/** The lifecycle of a node and the one snapshot of it. `enter` is called by whoever runs the node. */
+/** What whoever runs a node tells its state, and asks of it. */
+export interface NodeStateKeeper extends NodeState {
+  enter(stage: 'running' | 'stopping'): void
+  /** Tells, as events, how plugins and the node came to do otherwise since the last look. */
+  review(): void
+}
+
+/** The lifecycle of a node and the one snapshot of it. */
 export function createNodeState(
   options: NodeStateOptions,
-  { network, peers, storage, wear, pins, plugins, events, now }: NodeStateSources,
-): NodeState & { enter(stage: 'running' | 'stopping'): void } {
+  { network, peers, storage, wear, pins, plugins, events, changes, now }: NodeStateSources,
+): NodeStateKeeper {
   const startedMs = now()
   const descriptions = new Map<string, () => unknown>()
   let stage: 'starting' | 'running' | 'stopping' = 'starting'
@@ -106,6 +121,32 @@ export function createNodeState(
     return reasons.length === 0 ? 'ready' : 'degraded'
   }
 
+  /** What was told last, by plugin; and of the node. */
+  const toldOf = new Map<string, string>()
+  let toldOfNode = ''
+
+  const review = (): void => {
+    const statuses = plugins()
+    for (const { name, state, health } of statuses) {
+      const told = JSON.stringify([state, health])
+      if (toldOf.get(name) === told) continue
+      toldOf.set(name, told)
+      const { status, reason } = health
+      events.emit('plugin:changed', {
+        plugin: name,
+        state,
+        health: status,
+        ...(reason !== undefined && { reason }),
+      })
+    }
+    const reasons = reasonsOf(statuses, wear.status())
+    const phase = phaseFor(reasons)
+    const told = JSON.stringify([phase, reasons])
+    if (told === toldOfNode) return
+    toldOfNode = told
+    events.emit('node:phase', { phase, ...(reasons.length > 0 && { reason: reasons.join('; ') }) })
+  }
+
   return {
     status() {
       const pluginStatuses = plugins()
@@ -113,6 +154,8 @@ export function createNodeState(
       const reasons = reasonsOf(pluginStatuses, wearStatus)
       const time = now()
       return {
+        sequence: changes.sequence,
+        run: changes.run,
         ...options,
         phase: phaseFor(reasons),
         reasons,
@@ -122,7 +165,7 @@ export function createNodeState(
         addresses: network.addresses().map(String),
         peers: peers.list(),
         connections: network.connections(),
-        network: { firstCipher: network.firstCipher },
+        network: { ...network.status(), firstCipher: network.firstCipher },
         storage: { ...storage.blocks.stats(), wear: wearStatus },
         pins: pins.counts(),
         plugins: pluginStatuses,
@@ -135,8 +178,9 @@ export function createNodeState(
     },
     enter(next) {
       stage = next
-      events.emit('node:phase', { phase: phaseFor(reasonsOf(plugins(), wear.status())) })
+      review()
     },
+    review,
   }
 }
 

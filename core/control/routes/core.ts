@@ -1,12 +1,17 @@
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Content } from '../../content/content.ts'
 import type { PinKeeper } from '../../content/pins.ts'
+import type { Blocklist } from '../../network/blocklist.ts'
+import type { NodeNetwork } from '../../network/network.ts'
 import type { NetworkPort } from '../../network/network-port.ts'
+import type { ChangeFeed } from '../../state/change-feed.ts'
 import type { NodeState } from '../../state/node-state.ts'
+import type { Peers } from '../../state/peer-state.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { ControlAccess } from '../access.ts'
 import type { Control } from '../control.ts'
 import { contentRoutes } from './content.ts'
+import { eventRoutes } from './events.ts'
 import { fileRoutes } from './files.ts'
 import { nodeRoutes } from './node.ts'
 import { peerRoutes } from './peers.ts'
@@ -19,7 +24,11 @@ export interface CoreServices {
   readonly content: Content
   readonly pins: PinKeeper
   readonly storage: Storage
-  readonly network: Pick<NetworkPort, 'dial' | 'ping'>
+  readonly network: Pick<NetworkPort, 'dial' | 'ping' | 'hangUp' | 'connections'> &
+    Pick<NodeNetwork, 'worthOf' | 'forget'>
+  readonly blocklist: Blocklist
+  readonly peers: Peers
+  readonly changes: ChangeFeed
   readonly state: Pick<NodeState, 'status'>
   readonly config: Pick<LoadedConfig, 'entries'>
   /** Begins to stop the node; not waited for. */
@@ -34,4 +43,5 @@ export function addCoreRoutes(control: Control, services: CoreServices): void {
   control.routes(pinRoutes(services))
   control.routes(storageRoutes(services))
   control.routes(peerRoutes(services))
+  control.routes(eventRoutes(services))
 }

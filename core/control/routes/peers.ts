@@ -3,46 +3,220 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { FastifyInstance } from 'fastify'
 import { messageOf } from '../../errors.ts'
+import { readTarget } from '../../network/block-target.ts'
+import type { Block } from '../../network/blocklist.ts'
+import { stateError } from '../../state/errors.ts'
+import { peerNamed } from '../../state/peer-name.ts'
+import type { PeerSummary } from '../../state/peer-state.ts'
 import { answerWithEvents } from '../answers.ts'
 import { controlError } from '../errors.ts'
 import type { CoreServices } from './core.ts'
 
-const CONNECT_SCHEMA = {
-  body: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['address'],
-    properties: { address: { type: 'string', minLength: 1, maxLength: 1024 } },
-  },
+const TEXT = { type: 'string', minLength: 1, maxLength: 1024 } as const
+
+function objectOf(properties: object, required: readonly string[]) {
+  return { type: 'object', additionalProperties: false, required, properties } as const
 }
 
-export function peerRoutes({ network, state }: Pick<CoreServices, 'network' | 'state'>) {
+const CONNECT_SCHEMA = { body: objectOf({ address: TEXT }, ['address']) }
+const PEER_BODY_SCHEMA = { body: objectOf({ peer: TEXT }, ['peer']) }
+const PEER_QUERY_SCHEMA = { querystring: objectOf({ peer: TEXT }, ['peer']) }
+const TAG_SCHEMA = {
+  body: objectOf({ peer: TEXT, name: TEXT, value: { type: 'number' } }, ['peer', 'name', 'value']),
+}
+const UNTAG_SCHEMA = { querystring: objectOf({ peer: TEXT, name: TEXT }, ['peer']) }
+const BLOCK_SCHEMA = {
+  body: objectOf({ target: TEXT, expiresInMs: { type: 'integer', minimum: 1 }, reason: TEXT }, ['target']),
+}
+const UNBLOCK_SCHEMA = { querystring: objectOf({ target: TEXT }, ['target']) }
+
+/** All there is to tell of one peer. Plain JSON. */
+export interface PeerDetails extends PeerSummary {
+  readonly worth: {
+    readonly total: number
+    /** By who says so and why. */
+    readonly reasons: Readonly<Record<string, number>>
+  }
+  readonly connections: readonly PeerConnection[]
+  /** What keeps it out, where something does. */
+  readonly blockedBy?: Block
+}
+
+export interface PeerConnection {
+  readonly direction: 'inbound' | 'outbound'
+  readonly address: string
+  readonly isRelayed: boolean
+  readonly streams: number
+  /** Wall clock. */
+  readonly openedMs: number
+}
+
+type Services = Pick<CoreServices, 'network' | 'blocklist' | 'peers'>
+
+export function peerRoutes({ network, blocklist, peers }: Services) {
+  const named = (name: string): PeerId =>
+    peerNamed(
+      name,
+      peers.list().map(({ peer }) => peer),
+    )
+
+  const detailsOf = (peer: PeerId, summary: PeerSummary): PeerDetails => {
+    const reasons = network.worthOf(peer)
+    const blockedBy = blocklist.isBlocked({ peer })
+    return {
+      ...summary,
+      worth: { total: Object.values(reasons).reduce((sum, worth) => sum + worth, 0), reasons },
+      connections: network.connections(peer).map(({ direction, remoteAddr, direct, streams, timeline }) => ({
+        direction,
+        address: remoteAddr.toString(),
+        isRelayed: !direct,
+        streams: streams.length,
+        openedMs: timeline.open,
+      })),
+      ...(blockedBy && { blockedBy }),
+    }
+  }
+
   return (app: FastifyInstance): void => {
-    app.get('/peers', async () => state.status().peers)
+    app.get('/peers', async () => peers.list())
 
     app.post<{ Body: { address: string } }>('/peers', { schema: CONNECT_SCHEMA }, async (request, reply) =>
       answerWithEvents(request, reply, async () => {
         const options = { signal: request.cancelled }
-        const { remotePeer, remoteAddr } = await network.dial(target(request.body.address), options)
+        const where = target(request.body.address, named)
+        const { remotePeer, remoteAddr } = await network.dial(where, options)
+        peers.found(remotePeer, 'manual', 'toMultihash' in where ? [] : [where])
         // Connected is connected: a peer that doesn't answer to pings is no failure of this.
         const latencyMs = await network.ping(remotePeer, options).catch(() => undefined)
         return { peer: remotePeer.toString(), address: remoteAddr.toString(), latencyMs }
       }),
     )
+
+    app.delete<{ Querystring: { peer: string } }>(
+      '/peers',
+      { schema: PEER_QUERY_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, async () => {
+          const peer = named(request.query.peer)
+          await network.forget(peer, { signal: request.cancelled })
+          if (!peers.forget(peer)) throw unknown(peer)
+          return { peer: peer.toString() }
+        }),
+    )
+
+    app.get<{ Querystring: { peer: string } }>(
+      '/peers/show',
+      { schema: PEER_QUERY_SCHEMA },
+      async request => {
+        const peer = named(request.query.peer)
+        const summary = peers.get(peer)
+        if (!summary) throw unknown(peer)
+        return detailsOf(peer, summary)
+      },
+    )
+
+    app.post<{ Body: { peer: string } }>(
+      '/peers/disconnect',
+      { schema: PEER_BODY_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, async () => {
+          const peer = named(request.body.peer)
+          const connections = network.connections(peer).length
+          await network.hangUp(peer, { signal: request.cancelled })
+          return { peer: peer.toString(), connections }
+        }),
+    )
+
+    app.post<{ Body: { peer: string; name: string; value: number } }>(
+      '/peers/tags',
+      { schema: TAG_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, async () => {
+          const { peer: text, name, value } = request.body
+          const peer = named(text)
+          await peers.tag(peer, name, value)
+          return { peer: peer.toString(), tags: peers.get(peer)?.tags ?? {} }
+        }),
+    )
+
+    app.delete<{ Querystring: { peer: string; name?: string } }>(
+      '/peers/tags',
+      { schema: UNTAG_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, async () => {
+          const peer = named(request.query.peer)
+          const { name } = request.query
+          const removed = await peers.untag(peer, name)
+          return { peer: peer.toString(), removed, tags: peers.get(peer)?.tags ?? {} }
+        }),
+    )
+
+    app.get('/peers/blocks', async () => blocklist.list())
+
+    app.post<{ Body: { target: string; expiresInMs?: number; reason?: string } }>(
+      '/peers/blocks',
+      { schema: BLOCK_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, async () => {
+          const { target, ...options } = request.body
+          return blocklist.block(blockTarget(target, named), options)
+        }),
+    )
+
+    app.delete<{ Querystring: { target: string } }>(
+      '/peers/blocks',
+      { schema: UNBLOCK_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, async () => {
+          const target = blockTarget(request.query.target, named)
+          return { target, unblocked: await blocklist.unblock(target) }
+        }),
+    )
+  }
+}
+
+function unknown(peer: PeerId): Error {
+  return stateError('PEER_UNKNOWN', `the node knows nothing of ${peer}`)
+}
+
+/** What the block list reads by itself goes there as it is; else it may be a part of a peer id. */
+function blockTarget(text: string, named: (name: string) => PeerId): string {
+  if (readTarget(text)) return text
+  try {
+    return named(text).toString()
+  } catch {
+    // The block list tells what it expects.
+    return text
   }
 }
 
 /** A multiaddr, or the id of a peer whose addresses are known. */
-function target(address: string): PeerId | Multiaddr {
+function target(address: string, named: (name: string) => PeerId): PeerId | Multiaddr {
+  if (!address.startsWith('/')) return peerToDial(address, named)
   try {
-    return address.startsWith('/') ? multiaddr(address) : peerIdFromString(address)
+    return multiaddr(address)
   } catch (error) {
-    // Of a peer id the library tells how it is decoded, which is of no help.
-    const reason = address.startsWith('/') ? ` (${messageOf(error)})` : ''
-    throw controlError(
-      'INPUT_INVALID',
-      `${address} is no address${reason}; expected one like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…, or a peer id like 12D3KooW…`,
-      { cause: error },
-    )
+    throw noAddress(address, ` (${messageOf(error)})`, error)
   }
+}
+
+function peerToDial(address: string, named: (name: string) => PeerId): PeerId {
+  try {
+    return peerIdFromString(address)
+  } catch (cause) {
+    try {
+      return named(address)
+    } catch {
+      // Of a peer id the library tells how it is decoded, which is of no help.
+      throw noAddress(address, '', cause)
+    }
+  }
+}
+
+function noAddress(address: string, reason: string, cause: unknown): Error {
+  return controlError(
+    'INPUT_INVALID',
+    `${address} is no address${reason}; expected one like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…, or a peer id like 12D3KooW…`,
+    { cause },
+  )
 }
