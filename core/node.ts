@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { LoadedConfig } from './config/load.ts'
 import { createRootContainer, provide } from './container.ts'
 import { createBlocks } from './content/blocks.ts'
@@ -21,6 +22,7 @@ import { WearGauge } from './resources/wear-gauge.ts'
 import { createServiceManager } from './service-manager.ts'
 import { Blocks } from './services/blocks.ts'
 import { Pins } from './services/pins.ts'
+import { ChangeFeed, createChangeFeed } from './state/change-feed.ts'
 import { createNodeState, NodeState, type NodeStatus } from './state/node-state.ts'
 import { PeerShelf } from './state/peer-shelf.ts'
 import { Peers } from './state/peer-state.ts'
@@ -34,6 +36,9 @@ import { Storage } from './storage/storage.ts'
 const CORE = 'core'
 /** And what a user said of peers by this one. */
 const USER = 'user'
+
+/** How soon others are told that a plugin isn't well: who needs it sooner asks for the status. */
+const REVIEW_PERIOD_MS = 10_000
 
 export interface NodeOptions {
   readonly config: LoadedConfig
@@ -80,6 +85,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const { core } = config
   const metrics = createMetrics((err, metric) => log.error({ err, metric }, 'metric failed'))
   const events = createEvents((err, event) => log.error({ err, event }, 'event listener failed'))
+  const changes = createChangeFeed({ run: randomUUID() }, { events, now: Date.now })
   const memory = createMemoryBudget(core.memory.transferBytes)
 
   const storage = boot.adopt(
@@ -107,7 +113,9 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
       {
         privateKey: await loadIdentity(dataDirectory),
         datastore: createDatastore(storage.bookkeeping, 'datastore'),
+        store: storage.index,
         peers,
+        events,
         log,
         metrics: metrics.factory('network'),
       },
@@ -130,7 +138,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   )
   const state = createNodeState(
     { version, profile: config.profile, dataDirectory },
-    { network, peers, storage, wear, pins, plugins: () => host.statuses(), events, now: Date.now },
+    { network, peers, storage, wear, pins, plugins: () => host.statuses(), events, changes, now: Date.now },
   )
   provide(container, Storage, storage)
   provide(container, Blocks, blocks)
@@ -140,6 +148,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   provide(container, Network, corePort)
   provide(container, Peers, peers)
   provide(container, Events, events)
+  provide(container, ChangeFeed, changes)
   provide(container, Metrics, metrics)
   provide(container, Control, control)
   provide(container, NodeState, state)
@@ -150,7 +159,10 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     content,
     pins,
     storage,
-    network: corePort,
+    network: { ...corePort, worthOf: network.worthOf, forget: network.forget },
+    blocklist: network.blocklist,
+    peers,
+    changes,
     state,
     config,
     stop: () => void stop().catch(() => {}),
@@ -166,6 +178,8 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   boot.defer(() => control.close())
   boot.defer(() => state.enter('stopping'))
   state.enter('running')
+  const reviews = setInterval(() => state.review(), REVIEW_PERIOD_MS).unref()
+  boot.defer(() => clearInterval(reviews))
   await control.listen()
   const manager = createServiceManager({ env }, { status: () => state.status(), log })
   boot.defer(() => manager.stopping())

@@ -32,7 +32,11 @@ export interface CoreConfig {
     readonly listen: readonly string[]
     readonly announce: readonly string[]
     readonly maxConnections: number
+    readonly lowConnections: number
     readonly maxInboundPerSecond: number
+    readonly maxInboundPerSubnet: number
+    readonly maxDialsPerSecond: number
+    readonly blocked: readonly string[]
     readonly maxPeers: number
     readonly dialTimeoutMs: number
   }
@@ -139,11 +143,23 @@ export const coreSchema: Schema<CoreConfig> = {
       default: [],
     },
     maxConnections: {
-      doc: 'Open connections, both ways. Beyond it new ones are refused and the least useful are closed.',
+      doc:
+        'Open connections, both ways: the high mark. Once there are so many the least useful are closed; new ones are refused ' +
+        'as long as none can be.',
       format: 'integer',
       unit: 'connections',
       default: 100,
       min: 4,
+      max: 10_000,
+    },
+    lowConnections: {
+      doc:
+        'The low mark: how many are left when connections are closed because there are too many. Where it is not below ' +
+        '`network.maxConnections`, four fifths of that.',
+      format: 'integer',
+      unit: 'connections',
+      default: 80,
+      min: 1,
       max: 10_000,
     },
     maxInboundPerSecond: {
@@ -153,6 +169,31 @@ export const coreSchema: Schema<CoreConfig> = {
       default: 5,
       min: 1,
       max: 1000,
+    },
+    maxInboundPerSubnet: {
+      doc:
+        'New connections taken in a second from one network of the internet: 256 addresses (a /24) of IPv4, a /56 of IPv6. ' +
+        'Hosts of local networks are not counted together.',
+      format: 'integer',
+      unit: 'connections a second',
+      default: 20,
+      min: 1,
+      max: 10_000,
+    },
+    maxDialsPerSecond: {
+      doc:
+        'New connections this node begins in a second, whatever for; more have to wait. Cheap home routers lose track of ' +
+        'more than a few.',
+      format: 'integer',
+      unit: 'connections a second',
+      default: 8,
+      min: 1,
+      max: 1000,
+    },
+    blocked: {
+      doc: 'Who may not connect, in or out: IP addresses, networks such as 192.0.2.0/24, peer ids.',
+      format: 'targets',
+      default: [],
     },
     maxPeers: {
       doc: 'Peers remembered, in memory and on disk. The one seen longest ago leaves first.',

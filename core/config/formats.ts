@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { multiaddr } from '@multiformats/multiaddr'
+import { readTarget } from '../network/block-target.ts'
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './quantities.ts'
 import type { Format, SchemaKey } from './schema.ts'
 
@@ -61,6 +62,11 @@ const rules: Readonly<Record<Format, FormatRule>> = {
     expected: 'a list of multiaddrs such as /ip4/0.0.0.0/tcp/4001',
     fromText: splitList,
     read: value => readList(value, readMultiaddr),
+  },
+  targets: {
+    expected: 'a list of IP addresses, networks such as 192.0.2.0/24 and peer ids such as 12D3KooW…',
+    fromText: splitList,
+    read: value => readList(value, item => (typeof item === 'string' ? readTarget(item)?.text : undefined)),
   },
 }
 

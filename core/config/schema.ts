@@ -31,6 +31,7 @@ export interface SchemaKey<V> {
  * - `duration`: `500ms`, `30s`, `10m`, `24h`, `7d` or a plain number of milliseconds; the config holds milliseconds.
  * - `path`: a relative one is relative to the file that says so; the config holds it absolute.
  * - `multiaddr`, `multiaddrs`: text checked by @multiformats/multiaddr.
+ * - `targets`: IP addresses, networks and peer ids, each in its usual form.
  */
 export type Format =
   | 'string'
@@ -44,6 +45,7 @@ export type Format =
   | 'duration'
   | 'multiaddr'
   | 'multiaddrs'
+  | 'targets'
 
 /** A fragment whose types are no longer known: what loads and documents any schema works on this. */
 export interface SchemaTree {

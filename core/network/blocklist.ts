@@ -1,9 +1,8 @@
 import type { MultiaddrConnection, PeerId } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Bucket, KeyValueStore } from '../storage/storage.ts'
+import { type BlockKind, type BlockTarget, readTarget } from './block-target.ts'
 import { networkError } from './errors.ts'
 import type { GateRule } from './gate.ts'
 import { type IpNetwork, ipOf, networkText, parseIpNetwork, within } from './ip-network.ts'
@@ -46,8 +45,6 @@ export interface Block {
   readonly reason?: string
 }
 
-export type BlockKind = 'address' | 'network' | 'peer'
-
 /**
  * Blocks made at run time. A whole network is one of them, so a person never needs as many; a program that makes more loses
  * those that end soonest.
@@ -72,14 +69,8 @@ export interface BlocklistDependencies {
   nowMs(): number
 }
 
-interface Target {
-  readonly text: string
-  readonly kind: BlockKind
-  readonly network?: IpNetwork
-}
-
 interface Entry {
-  readonly target: Target
+  readonly target: BlockTarget
   readonly origin: Block['origin']
   readonly blockedMs?: number
   /** Monotonic. */
@@ -109,7 +100,7 @@ export class NodeBlocklist implements Blocklist {
     this.#deps = deps
     this.#bucket = deps.store.bucket(BUCKET)
     for (const text of blocked) {
-      this.#put({ target: readTarget(text), origin: 'config', untilMs: Number.POSITIVE_INFINITY })
+      this.#put({ target: targetOf(text), origin: 'config', untilMs: Number.POSITIVE_INFINITY })
     }
     for (const [key, value] of this.#bucket.entries()) this.#load(Buffer.from(key).toString(), value)
   }
@@ -120,7 +111,7 @@ export class NodeBlocklist implements Blocklist {
   }
 
   async block(text: string, { expiresInMs, reason }: BlockOptions = {}): Promise<Block> {
-    const target = readTarget(text)
+    const target = targetOf(text)
     if (this.#entries.get(target.text)?.origin === 'config') throw configured(target.text)
     const leaving = this.#makeRoom(target.text)
     const blockedMs = this.#deps.wallMs()
@@ -150,7 +141,7 @@ export class NodeBlocklist implements Blocklist {
   }
 
   async unblock(text: string): Promise<boolean> {
-    const target = readTarget(text)
+    const target = targetOf(text)
     const entry = this.#entries.get(target.text)
     if (entry?.origin === 'config') throw configured(target.text)
     const counted = entry !== undefined && this.#counts(entry)
@@ -223,7 +214,7 @@ export class NodeBlocklist implements Blocklist {
     if (entry && this.#entries.delete(text)) this.#count(entry.target, -1)
   }
 
-  #count({ network }: Target, change: number): void {
+  #count({ network }: BlockTarget, change: number): void {
     if (!network) return
     const key = `${network.family}/${network.prefix}`
     const count = (this.#prefixes.get(key) ?? 0) + change
@@ -235,7 +226,7 @@ export class NodeBlocklist implements Blocklist {
   #load(text: string, value: Uint8Array): void {
     const { nowMs, wallMs, log } = this.#deps
     try {
-      const target = readTarget(text)
+      const target = targetOf(text)
       if (this.#entries.has(target.text)) return
       const { blockedMs, durationMs, reason } = JSON.parse(Buffer.from(value).toString()) as Saved
       // A board without a clock may start in the past: then the whole time begins anew.
@@ -248,45 +239,34 @@ export class NodeBlocklist implements Blocklist {
   }
 }
 
-/** A target in its usual form. @throws SkepError BLOCK_INVALID */
-export function readTarget(text: string): Target {
-  const network = parseIpNetwork(text)
-  if (network) {
-    const isAddress = network.prefix === network.bytes.length * 8
-    return { text: networkText(network), kind: isAddress ? 'address' : 'network', network }
-  }
-  try {
-    return { text: peerIdFromString(text).toString(), kind: 'peer' }
-  } catch (cause) {
-    const expected =
-      'an IP address, a network such as 192.0.2.0/24 or 2001:db8::/32, or a peer id like 12D3KooW…'
-    throw networkError(
-      'BLOCK_INVALID',
-      `'${text}' can't be blocked; expected ${expected} (${messageOf(cause)})`,
-      {
-        cause,
-      },
-    )
-  }
+function targetOf(text: string): BlockTarget {
+  const target = readTarget(text)
+  if (target) return target
+  const expected =
+    'an IP address, a network such as 192.0.2.0/24 or 2001:db8::/32, or a peer id like 12D3KooW…'
+  throw networkError('BLOCK_INVALID', `'${text}' can't be blocked; expected ${expected}`)
 }
 
-/** Keeps out who is blocked, as soon as it shows who that is. */
-export function blockRule(blocklist: NodeBlocklist): GateRule {
-  const deny = (peer: PeerId | undefined, raw: MultiaddrConnection): boolean => {
+/** Keeps out who is blocked, as soon as it shows who that is. `onRefuse`: somebody of them came. */
+export function blockRule(blocklist: NodeBlocklist, onRefuse: () => void): GateRule {
+  const deny = (raw: MultiaddrConnection, peer?: PeerId): boolean => {
     // Of an address with a name only the socket knows where it led.
     const host = rawSocketOf(raw)?.remoteAddress
     const ip = host === undefined ? undefined : parseIpNetwork(host)
-    return Boolean(
-      blocklist.isBlocked({ address: raw.remoteAddr, ...(peer && { peer }) }) ??
-        (ip && blocklist.isIpBlocked(ip)),
-    )
+    const block = blocklist.isBlocked({ address: raw.remoteAddr, ...(peer && { peer }) })
+    return Boolean(block ?? (ip && blocklist.isIpBlocked(ip)))
+  }
+  const denyInbound = (raw: MultiaddrConnection, peer?: PeerId): boolean => {
+    const isDenied = deny(raw, peer)
+    if (isDenied) onRefuse()
+    return isDenied
   }
   return {
     denyDialPeer: peer => blocklist.isBlocked({ peer }) !== undefined,
     denyDialMultiaddr: address => blocklist.isBlocked({ address }) !== undefined,
-    denyInboundConnection: raw => deny(undefined, raw),
-    denyInboundEncryptedConnection: deny,
-    denyOutboundEncryptedConnection: deny,
+    denyInboundConnection: raw => denyInbound(raw),
+    denyInboundEncryptedConnection: (peer, raw) => denyInbound(raw, peer),
+    denyOutboundEncryptedConnection: (peer, raw) => deny(raw, peer),
   }
 }
 

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts'
 import { SharedTask } from '../shared-task.ts'
 import type { PeerTable } from '../state/peer-state.ts'
 import type { WaitOptions } from '../storage/storage.ts'
+import type { Blocklist } from './blocklist.ts'
 import { PipeChannel } from './channel.ts'
 import { NEGOTIATION_TIMEOUT_MS } from './connections.ts'
 import { networkError } from './errors.ts'
@@ -16,9 +17,15 @@ import { StreamPipe } from './stream-pipe.ts'
 /** A ping that takes longer says no more than that there is no answer. */
 const PING_TIMEOUT_MS = 10_000
 
+/** What waits for longer behind other dials is stale: whoever wants it will ask again. */
+const MAX_DIAL_WAIT_MS = 30_000
+
 export interface DialerDependencies {
   readonly libp2p: Libp2p<{ ping: Ping }>
   readonly peers: PeerTable
+  /** Connections to a peer that are open, the one to use first. */
+  connectionsTo(peer: PeerId): readonly Connection[]
+  readonly blocklist: Blocklist
   readonly metrics: Pick<NetworkMetrics, 'dials' | 'streams'>
 }
 
@@ -34,16 +41,18 @@ export class Dialer {
   }
 
   async dial(target: PeerId | Multiaddr | Multiaddr[], options: WaitOptions = {}): Promise<Connection> {
-    const { libp2p, metrics, peers } = this.#deps
+    const { libp2p, metrics, peers, connectionsTo } = this.#deps
     const peer = peerOf(target)
-    const open = peer && libp2p.getConnections(peer).find(({ status }) => status === 'open')
+    const [open] = peer ? connectionsTo(peer) : []
     if (open) return open
+    this.#refuseBlocked(target)
     const tried: string[] = []
-    const { signal, timedOut } = limited(this.#dialTimeoutMs, options.signal)
+    using limit = new DialLimit(this.#dialTimeoutMs)
     try {
       const connection = await libp2p.dial(target, {
-        signal,
+        signal: options.signal ? AbortSignal.any([options.signal, limit.signal]) : limit.signal,
         onProgress: event => {
+          if (event.type === 'dial-queue:start-dial') limit.begin()
           if (event.type !== 'dial-queue:calculated-addresses') return
           tried.push(...(event.detail as Address[]).map(({ multiaddr }) => multiaddr.toString()))
         },
@@ -51,13 +60,24 @@ export class Dialer {
       metrics.dials.inc({ result: 'ok' })
       return connection
     } catch (error) {
-      const result: DialResult = options.signal?.aborted ? 'aborted' : timedOut() ? 'timeout' : 'failed'
+      const late = limit.signal.aborted ? messageOf(limit.signal.reason) : undefined
+      const result: DialResult = options.signal?.aborted ? 'aborted' : late ? 'timeout' : 'failed'
       metrics.dials.inc({ result })
       options.signal?.throwIfAborted()
       if (peer) peers.unreachable(peer)
-      const why = timedOut() ? `no answer within ${this.#dialTimeoutMs} ms` : reasons(error, tried)
+      const why = late ?? reasons(error, tried)
       throw networkError('DIAL_FAILED', `cannot reach ${nameOf(target)}: ${why}`, { cause: error })
     }
+  }
+
+  #refuseBlocked(target: PeerId | Multiaddr | Multiaddr[]): void {
+    const { blocklist } = this.#deps
+    const peer = peerOf(target)
+    const addresses = peer ? [] : [target as Multiaddr | Multiaddr[]].flat()
+    const blocks = addresses.map(address => blocklist.isBlocked({ address }))
+    const block = peer ? blocklist.isBlocked({ peer }) : blocks.every(Boolean) ? blocks[0] : undefined
+    if (block)
+      throw networkError('PEER_BLOCKED', `cannot reach ${nameOf(target)}: ${block.target} is blocked`)
   }
 
   async open(peer: PeerId, protocol: Protocol, options: WaitOptions = {}): Promise<Channel> {
@@ -115,6 +135,35 @@ function openError(peer: PeerId, id: string, timedOut: boolean, cause: unknown):
     return networkError('PEER_TIMEOUT', `${peer} did not answer to ${id} ${limit}`, { cause })
   }
   return networkError('DIAL_FAILED', `cannot open ${id} to ${peer}: ${messageOf(cause)}`, { cause })
+}
+
+/** The time that a dial has, which counts from its turn: others may be before it. */
+class DialLimit implements Disposable {
+  readonly #timeoutMs: number
+  readonly #late = new AbortController()
+  #timer: NodeJS.Timeout
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
+    this.#timer = this.#after(timeoutMs + MAX_DIAL_WAIT_MS, 'its turn to be dialed did not come')
+  }
+
+  get signal(): AbortSignal {
+    return this.#late.signal
+  }
+
+  begin(): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#after(this.#timeoutMs, 'no answer')
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+  }
+
+  #after(ms: number, what: string): NodeJS.Timeout {
+    return setTimeout(() => this.#late.abort(new Error(`${what} within ${ms} ms`)), ms).unref()
+  }
 }
 
 /** A signal that also aborts after `timeoutMs`, and whether it was that. */

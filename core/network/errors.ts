@@ -12,6 +12,7 @@ export const networkError = defineErrors({
   LANE_UNAVAILABLE: 'Nothing: a stream of the connection does the same, at more cost.',
   STREAM_CLOSED: 'Open a new stream, or choose another peer.',
   REQUEST_FAILED: 'See the log of the peer that was asked.',
+  PEER_BLOCKED: 'Let it in again with `skep peers unblock`, or take it out of network.blocked.',
   BLOCK_INVALID: 'Give an IP address, a network or a peer id; `skep peers ls` shows both of each peer.',
   BLOCK_CONFIGURED: 'Change network.blocked in the configuration and restart.',
   BLOCKLIST_FULL: 'Unblock what you no longer need, or block networks instead of single addresses.',

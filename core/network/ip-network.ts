@@ -19,8 +19,8 @@ export function parseIpNetwork(text: string): IpNetwork | undefined {
   const [, host = '', suffix] = /^([^/%]+)(?:%[^/]*)?(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const version = isIP(host)
   if (version !== 4 && version !== 6) return undefined
-  const bytes = multiaddr(`/ip${version}/${host}`).getComponents()[0]?.bytes?.slice(1)
-  if (!bytes) return undefined
+  // Behind the code of its kind.
+  const bytes = multiaddr(`/ip${version}/${host}`).bytes.slice(1)
   const prefix = suffix === undefined ? bytes.length * 8 : Number(suffix)
   if (prefix > bytes.length * 8) return undefined
   const isMapped = prefix >= 96 && Buffer.from(bytes).toString('hex').startsWith(MAPPED_HEX)

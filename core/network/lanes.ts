@@ -6,6 +6,8 @@ import { messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { defineProtocol } from '../messages/define.ts'
 import type { WaitOptions } from '../storage/storage.ts'
+import { MAX_LANES } from './connections.ts'
+import type { DialPace } from './dial-pace.ts'
 import { networkError } from './errors.ts'
 import type { NetworkMetrics } from './metrics.ts'
 import { wrap } from './native-tls.ts'
@@ -28,8 +30,6 @@ const TLS_HANDSHAKE = 0x16
 const LANE_TIMEOUT_MS = 10_000
 /** Peers that were promised a lane and haven't come yet; each for no longer than the time limit. */
 const MAX_EXPECTED = 32
-/** Lanes at a time, in and out: each is a socket and a TLS engine. */
-const MAX_LANES = 64
 /** Handshakes of those who come: whoever shares an address with a peer that is expected may begin one. */
 const MAX_HANDSHAKES = MAX_EXPECTED
 /** Ports told to a peer, and tried of those it tells. */
@@ -62,6 +62,7 @@ export interface LanesDependencies {
   /** Ports listened on, of TCP. */
   ports(): number[]
   readonly traffic: Traffic
+  readonly pace: Pick<DialPace, 'turn'>
   readonly metrics: Pick<NetworkMetrics, 'lanes'>
   readonly log: Logger
 }
@@ -112,7 +113,7 @@ export class Lanes {
    * @throws SkepError LANE_UNAVAILABLE where there is no direct TCP connection, the peer knows no lanes, or it can't be reached
    */
   async open(peer: PeerId, protocol: string, { signal }: WaitOptions = {}): Promise<Pipe> {
-    const { network, tls } = this.#deps
+    const { network, tls, pace } = this.#deps
     if (this.#isProtected) throw unavailable(peer, 'the network is a private one')
     const connection = network.connections(peer).find(isDirect)
     if (!connection) throw unavailable(peer, 'it has no direct connection')
@@ -127,6 +128,7 @@ export class Lanes {
       if (ports.length === 0) throw new Error('it wants none now')
       const reasons: unknown[] = []
       for (const place of placesOf(connection, ports.slice(0, MAX_PORTS))) {
+        await pace.turn(wait.signal)
         const intake = new SocketIntake()
         const socket = connect({
           ...place,
@@ -161,6 +163,13 @@ export class Lanes {
     if (this.#deps.network.connections(peer).some(isDirect)) return
     this.#expected.delete(peer.toString())
     for (const lane of this.#open) if (lane.peer.equals(peer)) lane.socket.destroy()
+  }
+
+  /** Lanes to `peer` that are open. */
+  count(peer: PeerId): number {
+    let count = 0
+    for (const lane of this.#open) if (lane.peer.equals(peer)) count++
+    return count
   }
 
   /** Ends all lanes and those that are being opened: libp2p's listener waits for every connection that it has let in. */
@@ -261,7 +270,7 @@ export class Lanes {
   #add(direction: 'inbound' | 'outbound', peer: PeerId, socket: TLSSocket, counted: Socket): void {
     const lane = { peer, socket }
     this.#open.add(lane)
-    this.#deps.traffic.watch(counted)
+    this.#deps.traffic.watch(peer, counted)
     this.#deps.metrics.lanes.inc({ direction })
     socket.once('close', () => this.#open.delete(lane))
     // It may have gone meanwhile, and with it who would end this.

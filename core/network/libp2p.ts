@@ -8,7 +8,13 @@ import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
 import { boundedYamux } from './bounded-yamux.ts'
-import { type ConnectionOptions, connectionManager, SOCKET_IDLE_TIMEOUT_MS } from './connections.ts'
+import {
+  type ConnectionOptions,
+  connectionManager,
+  SOCKET_IDLE_TIMEOUT_MS,
+  socketLimit,
+} from './connections.ts'
+import { type DialPace, paced } from './dial-pace.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { NativeTls } from './native-tls.ts'
 import type { TlsIdentity } from './tls-identity.ts'
@@ -47,6 +53,7 @@ export interface Libp2pDependencies {
   readonly tls: TlsIdentity
   readonly datastore: Datastore
   readonly gater: ConnectionGater
+  readonly pace: DialPace
   readonly peerRouting: Partial<PeerRouting>
   readonly log: Logger
 }
@@ -71,11 +78,14 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     // It pings everybody, by a stream each, whether they are silent or not: `peer-probes.ts` does it for a tenth.
     connectionMonitor: { enabled: false },
     transports: [
-      tcp({
-        inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
-        outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
-        maxConnections: options.maxConnections,
-      }),
+      paced(
+        tcp({
+          inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
+          outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
+          maxConnections: socketLimit(options),
+        }),
+        deps.pace,
+      ),
     ],
     connectionEncrypters: [parts => new NativeTls(deps.tls, parts), noise()],
     streamMuxers: [

@@ -5,6 +5,11 @@ export type DialResult = 'ok' | 'failed' | 'timeout' | 'aborted'
 export interface NetworkMetrics {
   readonly connections: Gauge<'direction'>
   readonly dials: Counter<'result'>
+  readonly delayedDials: Counter
+  readonly dialQueue: Gauge
+  readonly trimmedConnections: Counter
+  readonly redundantConnections: Counter<'kind'>
+  readonly refusedConnections: Counter<'reason'>
   /** Protocol ids are those this build handles or opens: a closed set. */
   readonly streams: Counter<'protocol' | 'direction'>
   readonly refusedStreams: Counter<'protocol' | 'reason'>
@@ -19,12 +24,36 @@ export interface NetworkReadings {
   receivedBytes(): number
   sentBytes(): number
   knownPeers(): number
+  dialQueue(): number
 }
 
 export function networkMetrics(create: MetricFactory, read: NetworkReadings): NetworkMetrics {
   return {
     connections: create.gauge({ name: 'connections', help: 'Open connections.', labels: ['direction'] }),
     dials: create.counter({ name: 'dials_total', help: 'Dials, by how they ended.', labels: ['result'] }),
+    delayedDials: create.counter({
+      name: 'delayed_dials_total',
+      help: 'Connections that had to wait before they began, as others had just begun.',
+    }),
+    dialQueue: create.gauge({
+      name: 'dial_queue',
+      help: 'Dials under way or waiting.',
+      collect: read.dialQueue,
+    }),
+    trimmedConnections: create.counter({
+      name: 'trimmed_connections_total',
+      help: 'Connections closed because there were too many.',
+    }),
+    redundantConnections: create.counter({
+      name: 'redundant_connections_total',
+      help: 'Connections closed because the peer has a better one: another direct one, or one without the relay.',
+      labels: ['kind'],
+    }),
+    refusedConnections: create.counter({
+      name: 'refused_connections_total',
+      help: 'Inbound connections refused: too many are open (full), their network opens them too fast (rate), blocked.',
+      labels: ['reason'],
+    }),
     streams: create.counter({
       name: 'streams_total',
       help: 'Streams opened, by protocol.',

@@ -1,3 +1,5 @@
+import type { Components } from './libp2p.ts'
+
 /** The network as it is now, for the snapshot of the node. Plain JSON. */
 export interface NetworkStatus {
   /** What is listened on, an address for each interface. */
@@ -8,7 +10,7 @@ export interface NetworkStatus {
   readonly observed: readonly ObservedAddress[]
   readonly connections: ConnectionCounts
   readonly traffic: TrafficStatus
-  /** Dials under way or waiting for their turn, and connections that wait for the rate to allow them. */
+  /** Dials under way or waiting for their turn. */
   readonly dials: { readonly queued: number }
   /** Connections closed since the start because there were too many. */
   readonly trimmed: number
@@ -43,4 +45,29 @@ export interface TrafficStatus {
   /** Over the last minute, or since the start where that is less. */
   readonly receivedBytesPerSecond: number
   readonly sentBytesPerSecond: number
+}
+
+/** libp2p's kinds of addresses that nobody listens on here. */
+const OBSERVED = { observed: 'observed', 'ip-mapping': 'mapped', 'dns-mapping': 'named' } as const
+
+/** Adds what libp2p knows of addresses. */
+export function readStatus({
+  components: { addressManager, transportManager },
+  ...counts
+}: Omit<NetworkStatus, 'listening' | 'announced' | 'observed'> & {
+  readonly components: Pick<Components, 'addressManager' | 'transportManager'>
+}): NetworkStatus {
+  const observed = addressManager
+    .getAddressesWithMetadata()
+    .flatMap(({ multiaddr, type, verified, lastVerified }) => {
+      const by = Object.entries(OBSERVED).find(([name]) => name === type)?.[1]
+      const seen = lastVerified !== undefined && { verifiedMs: lastVerified }
+      return by ? [{ address: multiaddr.toString(), by, verified, ...seen }] : []
+    })
+  return {
+    listening: transportManager.getAddrs().map(String),
+    announced: addressManager.getAddresses().map(String),
+    observed,
+    ...counts,
+  }
 }

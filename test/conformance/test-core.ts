@@ -23,6 +23,7 @@ import { Peers } from '../../core/state/peer-state.ts'
 import { createPeers } from '../../core/state/peer-table.ts'
 import { createMemoryStorage } from '../../core/storage/memory.ts'
 import { Storage } from '../../core/storage/storage.ts'
+import { networkOptions } from '../helpers/network-options.ts'
 import { freshWear } from '../helpers/wear.ts'
 
 const MIB = 1024 * 1024
@@ -56,19 +57,13 @@ export async function createTestCore(): Promise<TestCore> {
   const memory = createMemoryBudget(16 * MIB)
   const peers = createPeers({ maxPeers: 100 }, { events })
   const network = await createNetwork(
-    {
-      listen: ['/ip4/127.0.0.1/tcp/0'],
-      announce: [],
-      maxPeers: 100,
-      agent: 'skep-conformance',
-      maxConnections: 20,
-      maxInboundPerSecond: 100,
-      dialTimeoutMs: 5000,
-    },
+    { ...networkOptions, maxConnections: 20, dialTimeoutMs: 5000 },
     {
       privateKey: await generateKeyPair('Ed25519'),
       datastore: new MemoryDatastore(),
+      store: storage.index,
       peers,
+      events,
       log,
       metrics: metrics.factory('network'),
     },

@@ -30,6 +30,9 @@ t.test('a larger profile never has a smaller budget', async t => {
   for (const key of [
     'storage.maxBytes',
     'network.maxConnections',
+    'network.lowConnections',
+    'network.maxInboundPerSubnet',
+    'network.maxDialsPerSecond',
     'network.maxPeers',
     'memory.transferBytes',
   ]) {

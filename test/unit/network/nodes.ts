@@ -14,8 +14,12 @@ import { createMetrics, type Metrics } from '../../../core/metrics.ts'
 import { createNetwork, type NetworkOptions, type NodeNetwork } from '../../../core/network/network.ts'
 import type { NetworkPort } from '../../../core/network/network-port.ts'
 import type { Protocol } from '../../../core/network/protocols.ts'
+import type { Surroundings } from '../../../core/network/surroundings.ts'
 import type { PeerTable } from '../../../core/state/peer-state.ts'
 import { createPeers } from '../../../core/state/peer-table.ts'
+import { MemoryStore } from '../../../core/storage/memory-store.ts'
+import type { KeyValueStore } from '../../../core/storage/storage.ts'
+import { networkOptions } from '../../helpers/network-options.ts'
 
 export interface TestNode {
   readonly network: NodeNetwork
@@ -33,6 +37,8 @@ interface Test {
 interface Parts {
   readonly privateKey: PrivateKey
   readonly datastore: Datastore
+  readonly store: KeyValueStore
+  readonly surroundings: Partial<Surroundings>
 }
 
 /** A running node on 127.0.0.1, its gate open unless told otherwise, stopped when the test ends. */
@@ -48,7 +54,7 @@ export async function startNode(
 
 export async function createNode(
   t: Test,
-  { privateKey, datastore, ...options }: Partial<NetworkOptions> & Partial<Parts> = {},
+  { privateKey, datastore, store, surroundings, ...options }: Partial<NetworkOptions> & Partial<Parts> = {},
 ): Promise<TestNode> {
   const events = createEvents(error => {
     throw error
@@ -57,21 +63,18 @@ export async function createNode(
   const metrics = createMetrics()
   const network = await createNetwork(
     {
-      listen: ['/ip4/127.0.0.1/tcp/0'],
-      announce: [],
-      maxPeers: 100,
-      maxConnections: 50,
-      maxInboundPerSecond: 50,
-      dialTimeoutMs: 10_000,
-      agent: 'skep/test',
+      ...networkOptions,
       ...options,
     },
     {
       privateKey: privateKey ?? (await generateKeyPair('Ed25519')),
       datastore: datastore ?? new MemoryDatastore(),
+      store: store ?? new MemoryStore('index'),
       peers,
+      events,
       log: silentLogger,
       metrics: metrics.factory('network'),
+      ...(surroundings && { surroundings }),
     },
   )
   t.teardown(() => network.stop())
