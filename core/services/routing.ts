@@ -14,13 +14,21 @@ export interface Provider {
   readonly source: ProviderSource
 }
 
+export interface FindProvidersOptions extends WaitOptions {
+  /**
+   * Providers after which costlier ways of asking are not begun any more; those under way go on. By default what the
+   * configuration says. `Infinity` asks in every way there is.
+   */
+  readonly enough?: number
+}
+
 /** Finds who has content and where peers are, and tells others what this node has. */
 export interface Routing {
   /**
    * Those that may have the block, each once, the best first as far as that is known at the time. Costly ways of asking
    * begin only while cheap ones have found too little. Ends when nobody is left to ask, or where the reader stops.
    */
-  findProviders(cid: CID, options?: WaitOptions): AsyncIterable<Provider>
+  findProviders(cid: CID, options?: FindProvidersOptions): AsyncIterable<Provider>
   /** Where a peer may be dialed, without `/p2p`. Empty where nobody knows. */
   findPeer(peer: PeerId, options?: WaitOptions): Promise<readonly Multiaddr[]>
 }

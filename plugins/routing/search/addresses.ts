@@ -1,0 +1,30 @@
+import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+
+/** Addresses taken of one peer: what others tell is no reason to keep more. */
+export const MAX_ADDRESSES = 16
+
+/** Without `/p2p` at the end, each once, and no more than are worth a try. */
+export function dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
+  const byText = new Map<string, Multiaddr>()
+  for (const address of addresses) {
+    if (byText.size === MAX_ADDRESSES) break
+    const bare = withoutPeer(address)
+    byText.set(bare.toString(), bare)
+  }
+  return [...byText.values()]
+}
+
+/** A relay's address ends in `/p2p-circuit`: what is before that names the relay and stays. */
+function withoutPeer(address: Multiaddr): Multiaddr {
+  const last = address.getComponents().at(-1)
+  return last?.code === CODE_P2P ? address.decapsulate(`/p2p/${last.value}`) : address
+}
+
+/** Undefined for what is no address: peers choose what they tell. */
+export function parseAddress(text: string): Multiaddr | undefined {
+  try {
+    return multiaddr(text)
+  } catch {
+    return undefined
+  }
+}
