@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { LoadedConfig } from './config/load.ts'
 import { createRootContainer, provide } from './container.ts'
 import { createBlocks } from './content/blocks.ts'
@@ -37,6 +37,8 @@ const CORE = 'core'
 /** And what a user said of peers by this one. */
 const USER = 'user'
 
+/** Enough that no two runs of a node have one name. */
+const RUN_BYTES = 6
 /** How soon others are told that a plugin isn't well: who needs it sooner asks for the status. */
 const REVIEW_PERIOD_MS = 10_000
 
@@ -85,7 +87,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const { core } = config
   const metrics = createMetrics((err, metric) => log.error({ err, metric }, 'metric failed'))
   const events = createEvents((err, event) => log.error({ err, event }, 'event listener failed'))
-  const changes = createChangeFeed({ run: randomUUID() }, { events, now: Date.now })
+  const changes = createChangeFeed({ run: randomBytes(RUN_BYTES).toString('hex') }, { events, now: Date.now })
   const memory = createMemoryBudget(core.memory.transferBytes)
 
   const storage = boot.adopt(

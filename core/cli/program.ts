@@ -23,8 +23,15 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'verify what is held, and tell what is damaged',
     load: () => import('./commands/verify.ts'),
   },
-  peers: { summary: 'list the peers the node has met', load: () => import('./commands/peers.ts') },
-  connect: { summary: 'connect to a peer', load: () => import('./commands/connect.ts') },
+  peers: {
+    summary: 'list and manage peers: ls, show, connect, tag, block, …',
+    load: () => import('./commands/peers.ts'),
+  },
+  connect: {
+    summary: 'connect to a peer, as `skep peers connect` does',
+    load: () => import('./commands/connect.ts'),
+  },
+  events: { summary: 'follow what happens in the node', load: () => import('./commands/events.ts') },
   plugins: { summary: 'list the plugins and how they are', load: () => import('./commands/plugins.ts') },
   config: {
     summary: 'show, check and document the configuration',

@@ -59,6 +59,8 @@ const SHOWN: { readonly [K in keyof NodeEvents]: ((payload: NodeEvents[K]) => ob
   'peer:evidence': ({ peer, kind, detail }) => ({ peer: peer.toString(), kind, detail }),
   'network:addresses': payload => payload,
   'network:changed': payload => payload,
+  'network:reachability': payload => payload,
+  'network:reachability': payload => payload,
 }
 
 export interface ChangeFeedOptions {

@@ -18,6 +18,7 @@ import { Network } from '../../core/network/network-port.ts'
 import { createMemoryBudget, MemoryBudget } from '../../core/resources/byte-budget.ts'
 import { Blocks } from '../../core/services/blocks.ts'
 import { Pins } from '../../core/services/pins.ts'
+import { ChangeFeed, createChangeFeed } from '../../core/state/change-feed.ts'
 import { createNodeState, NodeState } from '../../core/state/node-state.ts'
 import { Peers } from '../../core/state/peer-state.ts'
 import { createPeers } from '../../core/state/peer-table.ts'
@@ -55,6 +56,7 @@ export async function createTestCore(): Promise<TestCore> {
   })
   const storage = createMemoryStorage({ maxBytes: 64 * MIB })
   const memory = createMemoryBudget(16 * MIB)
+  const changes = createChangeFeed({ run: 'conformance' }, { events, now: Date.now })
   const peers = createPeers({ maxPeers: 100 }, { events })
   const network = await createNetwork(
     { ...networkOptions, maxConnections: 20, dialTimeoutMs: 5000 },
@@ -75,11 +77,22 @@ export async function createTestCore(): Promise<TestCore> {
   await pins.start()
   const state = createNodeState(
     { version: '1.0.0', profile: 'pi-zero', dataDirectory: tmpdir() },
-    { network, peers, storage, wear: freshWear(storage), pins, plugins: () => [], events, now: Date.now },
+    {
+      network,
+      peers,
+      storage,
+      wear: freshWear(storage),
+      pins,
+      plugins: () => [],
+      events,
+      changes,
+      now: Date.now,
+    },
   )
   const services = new Map<Token<unknown>, unknown>([
     [Blocks, blocks],
     [Content, createContent({ storage, blocks, pins, memory })],
+    [ChangeFeed, changes],
     [Events, events],
     [MemoryBudget, memory],
     [Metrics, metrics],

@@ -12,6 +12,7 @@ import type { Plugin } from '../../core/plugin.ts'
 import { MemoryBudget } from '../../core/resources/byte-budget.ts'
 import { Blocks } from '../../core/services/blocks.ts'
 import { Pins } from '../../core/services/pins.ts'
+import { ChangeFeed } from '../../core/state/change-feed.ts'
 import { createNodeState, NodeState } from '../../core/state/node-state.ts'
 import { Peers } from '../../core/state/peer-state.ts'
 import { Storage } from '../../core/storage/storage.ts'
@@ -33,7 +34,19 @@ export interface PluginNode {
   stop(): Promise<void>
 }
 
-const CORE_SERVICES = [Blocks, Content, Control, Events, MemoryBudget, Metrics, Network, Peers, Pins, Storage]
+const CORE_SERVICES = [
+  Blocks,
+  ChangeFeed,
+  Content,
+  Control,
+  Events,
+  MemoryBudget,
+  Metrics,
+  Network,
+  Peers,
+  Pins,
+  Storage,
+]
 
 /** Resolves when the plugins have started, or failed: `host.report()` says. */
 export async function startPlugins(entries: readonly Entry[]): Promise<PluginNode> {
@@ -48,6 +61,7 @@ export async function startPlugins(entries: readonly Entry[]): Promise<PluginNod
       wear: freshWear(use(container, Storage)),
       pins: use(container, Pins),
       events: use(container, Events),
+      changes: use(container, ChangeFeed),
       plugins: () => host.statuses(),
       now: Date.now,
     },

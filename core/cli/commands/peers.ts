@@ -1,30 +1,33 @@
 import type { Command } from 'commander'
-import { printable } from '../../control/printable.ts'
-import type { PeerSummary } from '../../state/peer-state.ts'
-import { contextOf, examples, printAll } from '../context.ts'
-import { formatBytes, table } from '../format.ts'
-import { nodeClient } from '../node-client.ts'
+import { examples } from '../context.ts'
+import { defineBlock, defineBlocks, defineUnblock } from './peers/blocks.ts'
+import { defineConnect, defineDisconnect } from './peers/connections.ts'
+import { defineForget } from './peers/forget.ts'
+import { defineList, list } from './peers/list.ts'
+import { defineShow } from './peers/show.ts'
+import { defineTag, defineUntag } from './peers/tags.ts'
 
 export function define(command: Command): void {
-  command.addHelpText('after', examples('skep peers', 'skep peers --json | jq -r .peer')).action(async () => {
-    const context = contextOf(command)
-    const client = await nodeClient(context)
-    const peers = await client.get<readonly PeerSummary[]>('peers')
-    printAll(context, peers, () => describe(peers))
-  })
-}
-
-function describe(peers: readonly PeerSummary[]): string {
-  if (peers.length === 0) return 'no peers yet'
-  return table([
-    ['PEER', 'STATE', 'LATENCY', 'RECEIVED', 'SENT', 'ADDRESS'],
-    ...peers.map(({ peer, liveness, latencyMs, bytesReceived, bytesSent, addresses }) => [
-      peer,
-      liveness,
-      latencyMs === undefined ? '-' : `${latencyMs.toFixed(1)} ms`,
-      formatBytes(bytesReceived),
-      formatBytes(bytesSent),
-      printable(addresses[0] ?? '-'),
-    ]),
-  ])
+  // Without a subcommand, it lists.
+  command
+    .action(() => list(command))
+    .addHelpText(
+      'after',
+      examples(
+        'skep peers',
+        'skep peers show PEER',
+        'skep peers tag PEER backup --value 80',
+        'skep peers block 192.0.2.0/24',
+      ),
+    )
+  defineList(command.command('ls'))
+  defineShow(command.command('show'))
+  defineConnect(command.command('connect').description('connect to a peer'))
+  defineDisconnect(command.command('disconnect'))
+  defineTag(command.command('tag'))
+  defineUntag(command.command('untag'))
+  defineBlock(command.command('block'))
+  defineUnblock(command.command('unblock'))
+  defineBlocks(command.command('blocks'))
+  defineForget(command.command('forget'))
 }

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createEvents } from '../../../core/events.ts'
 import { HEALTHY, type Health } from '../../../core/plugin.ts'
+import { createChangeFeed } from '../../../core/state/change-feed.ts'
 import { createNodeState, type PluginStatus } from '../../../core/state/node-state.ts'
 import { createTestNode, fileOf, pattern } from '../../helpers/content-node.ts'
 import { freshWear } from '../../helpers/wear.ts'
@@ -38,6 +39,7 @@ async function createState(t: Parameters<typeof createNode>[0]) {
       pins,
       plugins: () => plugins.current,
       events,
+      changes: createChangeFeed({ run: 'test' }, { events, now: () => time.nowMs }),
       now: () => time.nowMs,
     },
   )
