@@ -95,6 +95,7 @@ export async function openStorage(
     })
     undo.defer(() => index.close())
     const files = new SegmentFiles(join(directory, 'segments'))
+    undo.defer(() => files.close())
     const blockIndex = new BlockIndex(index)
     const sealed = new SealedSegments(join(directory, 'sealed-segments'))
     await sealed.load(log)

@@ -53,10 +53,15 @@ export class Vault implements KeyValueStore {
 
   static async open(options: VaultOptions, dependencies: VaultDependencies): Promise<Vault> {
     const store = await openOrRestore(options.directory, dependencies)
-    await migrate(store, 'vault', dependencies.log)
-    const vault = new Vault(options, dependencies, store)
-    await vault.snapshot()
-    return vault
+    try {
+      await migrate(store, 'vault', dependencies.log)
+      const vault = new Vault(options, dependencies, store)
+      await vault.snapshot()
+      return vault
+    } catch (error) {
+      await store.close()
+      throw error
+    }
   }
 
   bucket(name: string): Bucket {
@@ -211,7 +216,9 @@ async function listSnapshots(directory: string): Promise<Snapshot[]> {
 async function bytesOfSnapshots(directory: string): Promise<number> {
   let bytes = 0
   for (const { name } of await listSnapshots(directory)) {
-    bytes += diskBytesOfFile((await stat(join(directory, 'vault-snapshots', name, LMDB_DATA_FILE))).size)
+    // One that is damaged is passed over where it is needed; the vault itself needs none.
+    const found = await stat(join(directory, 'vault-snapshots', name, LMDB_DATA_FILE)).catch(() => undefined)
+    bytes += diskBytesOfFile(found?.size ?? 0)
   }
   return bytes
 }

@@ -94,6 +94,19 @@ t.test('a vault that only does not open now is left as it is', async t => {
   t.same(pinned(await openAt(t, directory)), ['made after the snapshot'])
 })
 
+t.test('a snapshot that is none keeps no vault from opening', async t => {
+  const directory = t.testdir()
+  const storage = await openAt(t, directory)
+  await pin(storage, 'a')
+  await storage.close()
+  await (await openAt(t, directory)).close()
+  const [, newest = ''] = await snapshots(directory)
+  const place = join(directory, 'vault-snapshots', newest)
+  await rm(place, { recursive: true })
+  await writeFile(place, 'no directory')
+  t.same(pinned(await openAt(t, directory)), ['a'])
+})
+
 t.test('a damaged snapshot is passed over', async t => {
   const directory = t.testdir()
   for (const name of ['a', 'b']) {
