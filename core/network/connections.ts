@@ -60,6 +60,11 @@ function libp2pLimit(options: ConnectionOptions): number {
   return options.maxConnections + maxHandshakes(options) + MAX_PARALLEL_DIALS
 }
 
+/** How long one address may take to answer. */
+export function addressTimeoutMs({ dialTimeoutMs }: ConnectionOptions): number {
+  return Math.ceil(dialTimeoutMs * ADDRESS_DIAL_SHARE)
+}
+
 /** Sockets that one listener takes: a last resort, since who comes beyond it hears nothing. */
 export function socketLimit(options: ConnectionOptions): number {
   return libp2pLimit(options) + MAX_LANES
@@ -76,7 +81,8 @@ export function connectionManager(options: ConnectionOptions): ConnectionManager
     maxDialQueueLength: MAX_WAITING_DIALS,
     maxPeerAddrsToDial: MAX_ADDRESSES_PER_PEER,
     dialTimeout: dialTimeoutMs,
-    addressDialTimeout: Math.ceil(dialTimeoutMs * ADDRESS_DIAL_SHARE),
+    // What counts is from its turn on, which libp2p doesn't know: `addressTimeoutMs`.
+    addressDialTimeout: dialTimeoutMs,
     inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
     inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
     outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,

@@ -106,14 +106,24 @@ export class DialPace {
   }
 }
 
-/** A transport whose dials wait for their turn: the one place that all of them pass, also those that libp2p and its services begin. */
-export function paced<C>(create: (components: C) => Transport, pace: DialPace): (components: C) => Transport {
+/**
+ * A transport whose dials wait for their turn: the one place that all of them pass, also those that libp2p and its services
+ * begin. Each has `timeoutMs` from then on.
+ */
+export function paced<C>(
+  create: (components: C) => Transport,
+  { pace, timeoutMs }: { readonly pace: DialPace; readonly timeoutMs: number },
+): (components: C) => Transport {
   return components => {
     const transport = create(components)
     const dial = transport.dial.bind(transport)
     transport.dial = async (address, options) => {
       await pace.turn(options.signal)
-      return dial(address, options)
+      const limit = AbortSignal.timeout(timeoutMs)
+      return dial(address, {
+        ...options,
+        signal: options.signal ? AbortSignal.any([options.signal, limit]) : limit,
+      })
     }
     return transport
   }

@@ -9,6 +9,7 @@ import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import {
+  addressTimeoutMs,
   type ConnectionOptions,
   connectionManager,
   SOCKET_IDLE_TIMEOUT_MS,
@@ -84,7 +85,7 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
           outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
           maxConnections: socketLimit(options),
         }),
-        deps.pace,
+        { pace: deps.pace, timeoutMs: addressTimeoutMs(options) },
       ),
     ],
     connectionEncrypters: [parts => new NativeTls(deps.tls, parts), noise()],
