@@ -60,7 +60,6 @@ const SHOWN: { readonly [K in keyof NodeEvents]: ((payload: NodeEvents[K]) => ob
   'network:addresses': payload => payload,
   'network:changed': payload => payload,
   'network:reachability': payload => payload,
-  'network:reachability': payload => payload,
 }
 
 export interface ChangeFeedOptions {

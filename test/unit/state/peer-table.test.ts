@@ -1,5 +1,6 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import t from 'tap'
 import { createEvents, type NodeEvents } from '../../../core/events.ts'
@@ -113,4 +114,97 @@ t.test('a summary is plain JSON, and grows with what is known', async t => {
     direction: undefined,
     latencyMs: undefined,
   })
+})
+
+const where = [multiaddr('/ip4/192.0.2.1/tcp/4001')]
+const listed = (peers: PeerTable): number[] =>
+  peers.list().map(({ peer }) => ids.findIndex(id => id.toString() === peer))
+
+t.test('who is merely heard of takes the place of nobody that was met', async t => {
+  const { peers } = create(3)
+  const [a, b, c, d] = ids as [(typeof ids)[0], (typeof ids)[0], (typeof ids)[0], (typeof ids)[0]]
+  peers.connected(a, facts)
+  peers.disconnected(a)
+  peers.connected(b, facts)
+  peers.disconnected(b)
+  t.equal(peers.found(c, 'exchange', where), true)
+  t.equal(peers.found(d, 'exchange', where), true, 'it takes the place of one as unknown')
+  t.same(listed(peers), [0, 1, 3])
+  peers.found(b, 'mdns', where)
+  for (const id of ids.slice(4, 6)) {
+    peers.connected(id, facts)
+    peers.disconnected(id)
+  }
+  t.same(listed(peers), [1, 4, 5], 'members leave last')
+  t.equal(peers.found(d, 'dht', where), false, 'there is no room')
+  await peers.tag(ids[4] ?? a, 'friend', 1)
+  for (const id of ids.slice(6, 9)) {
+    peers.connected(id, facts)
+    peers.disconnected(id)
+  }
+  t.ok(listed(peers).includes(4), 'who is tagged stays')
+})
+
+t.test('how a peer was found', async t => {
+  const { peers } = create(9)
+  peers.found(alice, 'dht', where)
+  t.match(peers.get(alice), { foundBy: 'dht', liveness: 'reachable', lastSeenMs: undefined })
+  peers.found(alice, 'remembered', [])
+  peers.found(alice, 'exchange', [])
+  t.match(peers.get(alice), { foundBy: 'dht' }, 'the first way counts')
+  peers.found(alice, 'mdns', [])
+  t.match(peers.get(alice), { foundBy: 'mdns' }, 'but for one that makes a member')
+  peers.found(alice, 'manual', [])
+  t.match(peers.get(alice), { foundBy: 'mdns' })
+  peers.connected(bob, facts)
+  t.match(peers.get(bob), { foundBy: 'inbound', addresses: [] }, 'nobody listens where it calls from')
+  peers.connected(carol, { direction: 'outbound', address: `/ip4/192.0.2.9/tcp/1/p2p/${carol}` })
+  t.match(peers.get(carol), { foundBy: undefined, addresses: ['/ip4/192.0.2.9/tcp/1'] })
+  peers.identified(carol, { protocols: [], addresses: ['/ip4/10.0.0.1/tcp/1'] })
+  t.match(peers.get(carol), { addresses: ['/ip4/192.0.2.9/tcp/1', '/ip4/10.0.0.1/tcp/1'] })
+})
+
+t.test('remembered are those that were met and have an address, the last one first', async t => {
+  const { peers } = create(9)
+  peers.found(alice, 'exchange', where)
+  peers.connected(bob, { direction: 'outbound', address: '/ip4/192.0.2.2/tcp/1' })
+  peers.disconnected(bob)
+  peers.connected(carol, { direction: 'outbound', address: 'no address at all' })
+  peers.found(carol, 'bootstrap', where)
+  t.same(
+    peers
+      .remembered()
+      .map(({ peer, addresses, foundBy }) => [peer.toString(), addresses.map(String), foundBy]),
+    [
+      [carol.toString(), ['/ip4/192.0.2.1/tcp/4001'], 'bootstrap'],
+      [bob.toString(), ['/ip4/192.0.2.2/tcp/1'], undefined],
+    ],
+  )
+  t.equal(peers.forget(carol), false, 'who is connected is not forgotten')
+  t.equal(peers.forget(bob), true)
+  t.equal(peers.forget(bob), false)
+  t.equal(peers.get(bob), undefined)
+})
+
+t.test('a peer that goes silent is told once, and so is its coming back', async t => {
+  let nowMs = 0
+  const told: string[] = []
+  const events = createEvents(() => {})
+  events.on('peer:liveness', ({ liveness }) => void told.push(liveness))
+  const peers = createPeers({ maxPeers: 3 }, { events, nowMs: () => nowMs })
+  peers.connected(alice, facts)
+  peers.asked(alice)
+  peers.review()
+  nowMs = 20_000
+  peers.review()
+  peers.review()
+  t.match(peers.get(alice), { liveness: 'suspect' })
+  t.same(told, ['suspect'])
+  peers.countBytes(alice, 'received', 1)
+  peers.review()
+  t.same(told, ['suspect', 'connected'])
+  peers.asked(alice)
+  nowMs = 60_000
+  peers.disconnected(alice)
+  t.match(peers.get(alice), { liveness: 'suspect' }, 'it ended in silence')
 })
