@@ -2,8 +2,8 @@ import { FINGERPRINT_BYTES } from './fingerprint.ts'
 
 /** Beyond it, a place is looked for too long. */
 const MAX_LOAD = 0.85
-/** After a change of size. A table that grows holds its old places, too: 6 / 0.85 + 6 / 0.7 are still 16 bytes a block. */
-const RESIZED_LOAD = 0.7
+/** After a change of size. A table that grows holds its old places, too: 6 / 0.85 + 6 / 0.72 are still less than 16 bytes a block. */
+const RESIZED_LOAD = 0.72
 /** Below it, a table shrinks. */
 const MIN_LOAD = 0.5
 const MIN_CAPACITY = 64

@@ -70,7 +70,7 @@ export class Followers {
 
   /** When the next stream is due to be opened. */
   get nextMs(): number {
-    const waiting = [...this.#links.values()].filter(link => !link.over && link.missedBytes === undefined)
+    const waiting = [...this.#links.values()].filter(link => !link.over && this.#hasRoom(link))
     return Math.min(...waiting.map(({ retryMs }) => retryMs))
   }
 
@@ -80,7 +80,7 @@ export class Followers {
 
   /** Follows who should be followed now, and nobody else. */
   review(): void {
-    const { network, members, isMember, now } = this.#deps
+    const { network, isMember, now } = this.#deps
     const nowMs = now()
     const connected = network.connectedPeers().filter(isMember)
     const keys = new Set(connected.map(String))
@@ -88,8 +88,7 @@ export class Followers {
     for (const peer of connected) {
       const link = this.#linkTo(peer, nowMs)
       if (link.over || link.retryMs > nowMs) continue
-      if (link.missedBytes !== undefined && !members.hasRoom(link.missedBytes)) continue
-      this.#begin(link)
+      if (this.#hasRoom(link)) this.#begin(link)
     }
   }
 
@@ -114,6 +113,10 @@ export class Followers {
     for (const { over } of this.#links.values()) over?.abort()
     this.#links.clear()
     await Promise.all(this.#running)
+  }
+
+  #hasRoom({ missedBytes }: Link): boolean {
+    return missedBytes === undefined || this.#deps.members.hasRoom(missedBytes)
   }
 
   #linkTo(peer: PeerId, nowMs: number): Link {

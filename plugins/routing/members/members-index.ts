@@ -105,7 +105,7 @@ export class MembersIndex {
       },
       turned: peer => {
         this.#appraise(peer)
-        this.#schedule()
+        this.#schedule(this.#followers.follows(peer) ? REVIEW_MS : 0)
       },
     })
   }
@@ -191,15 +191,16 @@ export class MembersIndex {
   #review(): void {
     const { isMember, now } = this.#deps
     this.#teller.review()
-    this.#followers.review()
     this.#members.review(now(), isMember)
-    this.#schedule()
+    this.#followers.review()
+    this.#schedule(REVIEW_MS)
   }
 
-  #schedule(): void {
+  /** Reviews in so long, or earlier where a stream is due to be opened. */
+  #schedule(withinMs: number): void {
     if (!this.#isRunning) return
     const nowMs = this.#deps.now()
-    const waitMs = Math.min(REVIEW_MS, Math.max(0, this.#followers.nextMs - nowMs))
+    const waitMs = Math.min(withinMs, Math.max(0, this.#followers.nextMs - nowMs))
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#review(), waitMs).unref()
   }
