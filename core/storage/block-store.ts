@@ -72,6 +72,8 @@ export interface BlockShelf {
   readonly headroomBytes: number
   /** Free bytes of the file system, as last seen. */
   readonly freeDiskBytes: number
+  /** As `diskRoomBytes`, when it was asked last. */
+  readonly seenDiskRoomBytes: number
   /** Disk bytes that blocks may still take, asked of the file system. */
   diskRoomBytes(): Promise<number>
   /** Bytes that blocks may still take in the index; exact where there are fewer than `wanted`. */
@@ -226,8 +228,9 @@ export class QuotaBlockStore implements BlockStore {
 
   stats(): StorageStats {
     const { usedBytes, reservedBytes, maxBytes } = this.#quota
-    const { blocks, blockBytes, freeDiskBytes } = this.#shelf
-    const roomBytes = Math.max(0, this.#quota.roomBytes('segments'))
+    const { blocks, blockBytes, freeDiskBytes, seenDiskRoomBytes } = this.#shelf
+    const diskRoomBytes = seenDiskRoomBytes - reservedBytes
+    const roomBytes = Math.max(0, Math.min(this.#quota.roomBytes('segments'), diskRoomBytes))
     return { blocks, blockBytes, usedBytes, reservedBytes, roomBytes, maxBytes, freeDiskBytes }
   }
 

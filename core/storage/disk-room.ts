@@ -32,6 +32,11 @@ export class DiskRoom {
     return Math.max(0, this.#freeBytes - this.#writtenBytes)
   }
 
+  /** Bytes that may still be written, as last seen. */
+  get seenBytes(): number {
+    return Math.max(0, this.freeBytes - this.#options.minFreeBytes)
+  }
+
   /** What was written since the file system was asked is no longer free. */
   wrote(bytes: number): void {
     this.#writtenBytes += bytes

@@ -121,6 +121,10 @@ export class DiskShelf implements BlockShelf {
     return this.#dependencies.room.freeBytes
   }
 
+  get seenDiskRoomBytes(): number {
+    return this.#segments.slackBytes + this.#dependencies.room.seenBytes
+  }
+
   async diskRoomBytes(): Promise<number> {
     return this.#segments.slackBytes + (await this.#dependencies.room.roomBytes())
   }

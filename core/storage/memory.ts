@@ -69,6 +69,7 @@ function createMemoryShelf(index: MemoryStore): BlockShelf {
     headroomBytes: 0,
     shrink: async () => true,
     freeDiskBytes: Number.MAX_SAFE_INTEGER,
+    seenDiskRoomBytes: Number.MAX_SAFE_INTEGER,
     diskRoomBytes: async () => Number.POSITIVE_INFINITY,
     indexRoomBytes: () => Number.POSITIVE_INFINITY,
     get blocks() {

@@ -147,7 +147,11 @@ export async function openStorage(
           vaultBytes: () => vault.usedBytes,
           quota: () => blocks.stats(),
         }),
-      probe: probeOptions => proof.probe(index, probeOptions),
+      async probe(probeOptions) {
+        // Nobody else asks while nothing is stored, and the health that was seen then would stay.
+        await room.roomBytes()
+        return proof.probe(index, probeOptions)
+      },
       close() {
         closing ??= held.disposeAsync()
         return closing

@@ -153,7 +153,7 @@ export interface StorageStats {
   /** What the data directory takes on disk, never less than `du` says: free slots, free pages and the vault count. */
   readonly usedBytes: number
   readonly reservedBytes: number
-  /** What large blocks can still take before others have to go: free slots count. */
+  /** What large blocks can still take before others have to go: free slots count. Neither bound nor disk has more. */
   readonly roomBytes: number
   readonly maxBytes: number
   /** Free bytes of the file system. */

@@ -137,9 +137,17 @@ export class BlockCache implements Cache, Evictor {
 
   health(): Health {
     if (!this.#detach) return HEALTHY
-    const { roomBytes, maxBytes } = this.#dependencies.blocks.stats()
+    const { roomBytes, usedBytes, maxBytes, freeDiskBytes } = this.#dependencies.blocks.stats()
     const isEmpty = this.#ranking.trackedBlocks === 0 && this.#adoption.knowsAll
     if (!isEmpty || roomBytes >= this.#headroomBytes()) return HEALTHY
+    if (maxBytes - usedBytes >= this.#headroomBytes()) {
+      return {
+        status: 'degraded',
+        reason:
+          `the disk is full: ${freeDiskBytes} bytes are free, no more than storage.minFreeDiskBytes leaves to others, and ` +
+          'nothing can be evicted; free space on the file system',
+      }
+    }
     return {
       status: 'degraded',
       reason:

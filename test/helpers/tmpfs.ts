@@ -4,11 +4,15 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 
 /**
- * A file system of its own below the test's directory, mounted with `options` (mount(8)); undefined where this user may not
+ * A file system of its own below `place`, the test's directory by default, mounted with `options` (mount(8)); undefined where this user may not
  * mount one and nobody insists.
  */
-export function mountTmpfs(t: Test, options: string): (AsyncDisposable & { directory: string }) | undefined {
-  const directory = join(t.testdir(), 'tmpfs')
+export function mountTmpfs(
+  t: Test,
+  options: string,
+  place = t.testdir(),
+): (AsyncDisposable & { directory: string }) | undefined {
+  const directory = join(place, 'tmpfs')
   mkdirSync(directory)
   const { status, stderr } = spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory])
   if (status !== 0) {
