@@ -30,6 +30,11 @@ export interface NodeEvents {
   'network:addresses': { readonly addresses: readonly string[] }
   /** The machine's own networks changed, or it slept: what was known of the way to others may be stale. */
   'network:changed': { readonly reason: 'interfaces' | 'resumed' }
+  /** It became known whether strangers can connect to this node, or that changed; `reason` is what it rests on. */
+  'network:reachability': {
+    readonly reachability: 'public' | 'private' | 'unknown'
+    readonly reason: string
+  }
   'peer:evidence': { readonly peer: PeerId; readonly kind: EvidenceKind; readonly detail: string }
 }
 

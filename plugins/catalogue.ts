@@ -6,5 +6,6 @@ export const catalogue: Catalogue = {
   discovery: () => import('./discovery/index.ts'),
   exchange: () => import('./exchange/index.ts'),
   monitoring: () => import('./monitoring/index.ts'),
+  nat: () => import('./nat/index.ts'),
   verification: () => import('./verification/index.ts'),
 }
