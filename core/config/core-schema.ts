@@ -1,5 +1,6 @@
 import { CONTROL_ACCESS, type ControlAccess } from '../control/access.ts'
 import { LOG_LEVELS, type LogLevel } from '../logger.ts'
+import { PROBE_AFTER_MS } from '../network/probe-plan.ts'
 import { BOOKKEEPING_PERIOD_MS } from '../storage/bookkeeping.ts'
 import { PROFILES, type Profile } from './profiles.ts'
 import type { Schema } from './schema.ts'
@@ -39,6 +40,7 @@ export interface CoreConfig {
     readonly blocked: readonly string[]
     readonly maxPeers: number
     readonly dialTimeoutMs: number
+    readonly probeAfterMs: number
   }
   readonly control: { readonly access: ControlAccess }
   readonly memory: { readonly transferBytes: number }
@@ -209,6 +211,15 @@ export const coreSchema: Schema<CoreConfig> = {
       default: 10 * SECOND,
       min: 100,
       max: 5 * MINUTE,
+    },
+    probeAfterMs: {
+      doc:
+        'How long a connected peer may be silent before it is asked whether it is there. With more than a dozen peers they are ' +
+        'asked less often, so that all together never cost more than 5 MB a day.',
+      format: 'duration',
+      default: PROBE_AFTER_MS,
+      min: 100,
+      max: 10 * MINUTE,
     },
   },
   control: {

@@ -10,6 +10,7 @@ export interface NetworkMetrics {
   readonly trimmedConnections: Counter
   readonly redundantConnections: Counter<'kind'>
   readonly refusedConnections: Counter<'reason'>
+  readonly probes: Counter<'result'>
   /** Protocol ids are those this build handles or opens: a closed set. */
   readonly streams: Counter<'protocol' | 'direction'>
   readonly refusedStreams: Counter<'protocol' | 'reason'>
@@ -53,6 +54,11 @@ export function networkMetrics(create: MetricFactory, read: NetworkReadings): Ne
       name: 'refused_connections_total',
       help: 'Inbound connections refused: too many are open (full), their network opens them too fast (rate), blocked.',
       labels: ['reason'],
+    }),
+    probes: create.counter({
+      name: 'probes_total',
+      help: 'Silent peers asked whether they are there (asked), and those cut off as they did not answer (gone).',
+      labels: ['result'],
     }),
     streams: create.counter({
       name: 'streams_total',

@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts'
 import type { Pulse } from '../state/liveness.ts'
 import type { PeerTable } from '../state/peer-state.ts'
 import { networkError } from './errors.ts'
+import type { NetworkMetrics } from './metrics.ts'
 import { planProbes } from './probe-plan.ts'
 
 export interface PeerProbesOptions {
@@ -17,6 +18,7 @@ export interface PeerProbesDependencies {
   /** Asks by a stream: for connections whose muxer can't. */
   ping(peer: PeerId): Promise<unknown>
   readonly peers: Pick<PeerTable, 'pulseOf' | 'asked' | 'answered' | 'roundTrip' | 'review'>
+  readonly metrics: Pick<NetworkMetrics, 'probes'>
   readonly log: Logger
   /** Monotonic. */
   readonly nowMs: () => number
@@ -117,9 +119,10 @@ export class PeerProbes {
   #ask(peer: PeerId, connection: Connection): void {
     const { muxer } = connection as { muxer?: PingingMuxer }
     if (connection.status !== 'open' || !muxer) return
-    const { peers, ping, nowMs, log } = this.#deps
+    const { peers, ping, metrics, nowMs, log } = this.#deps
     const startMs = nowMs()
     peers.asked(peer)
+    metrics.probes.inc({ result: 'asked' })
     // Without a signal: an answer to a ping that was given up would end the connection.
     const answer: Promise<unknown> = muxer.ping ? muxer.ping() : ping(peer)
     answer.then(
@@ -129,7 +132,8 @@ export class PeerProbes {
   }
 
   #cut(peer: PeerId): void {
-    const { connections, log } = this.#deps
+    const { connections, metrics, log } = this.#deps
+    metrics.probes.inc({ result: 'gone' })
     log.info({ peer: peer.toString() }, 'a peer went silent: its connections are cut')
     const error = networkError('PEER_TIMEOUT', `${peer} did not answer to a probe`)
     for (const connection of connections(peer)) connection.abort(error)

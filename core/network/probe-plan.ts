@@ -3,10 +3,10 @@ import type { Pulse } from '../state/liveness.ts'
 /** How long a connected peer may be silent before it is asked, with few peers. */
 export const PROBE_AFTER_MS = 60_000
 /**
- * With many they are asked so much less often that all together cost no more than one question in that time: some 300 bytes
- * on the wire, all headers and acknowledgements counted, hence at most 5 MB a day however many peers there are.
+ * More peers are asked so much less often that all together cost no more than these: a question every five seconds, of some
+ * 300 bytes on the wire with all headers and acknowledgements, which is 5 MB a day.
  */
-const MS_PER_PEER = 5000
+const FULL_RATE_PEERS = 12
 /** Still well within the time after which a silent socket is closed. */
 const MAX_PROBE_AFTER_MS = 10 * 60_000
 /** One that was asked and says nothing for so long is gone. A Pi Zero under load answers in a few seconds. */
@@ -37,7 +37,8 @@ export function planProbes<T extends ProbedPeer>(
   probeAfterMs: number,
   nowMs: number,
 ): ProbePlan<T> {
-  const restMs = Math.max(probeAfterMs, Math.min(peers.length * MS_PER_PEER, MAX_PROBE_AFTER_MS))
+  const crowd = Math.max(1, peers.length / FULL_RATE_PEERS)
+  const restMs = Math.min(probeAfterMs * crowd, MAX_PROBE_AFTER_MS)
   const dueMs = ({ pulse, jitter }: T): number => pulse.heardMs + restMs * (1 + jitter / 4)
   const owing = peers.filter(({ pulse }) => pulse.askedMs !== undefined)
   const quiet = peers

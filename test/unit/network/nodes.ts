@@ -59,7 +59,10 @@ export async function createNode(
   const events = createEvents(error => {
     throw error
   })
-  const peers = createPeers({ maxPeers: 100 }, { events })
+  const peers = createPeers(
+    { maxPeers: 100 },
+    { events, ...(surroundings?.nowMs && { nowMs: surroundings.nowMs }) },
+  )
   const metrics = createMetrics()
   const network = await createNetwork(
     {
