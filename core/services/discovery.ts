@@ -6,7 +6,7 @@ export type DiscoverySource = 'mdns' | 'bootstrap' | 'remembered' | 'exchange' |
 
 /** What the discovery plugin lets others see. */
 export interface Discovery {
-  /** How a peer was first found, by its id as text. */
+  /** How a peer was found first, by its id as text; a way that makes a member takes the place of one that doesn't. */
   sourceOf(peer: string): DiscoverySource | undefined
   /**
    * Whether `peer` counts as one of our own: met by mDNS, as a bootstrap peer or by hand, now or before the last start, or
@@ -15,8 +15,6 @@ export interface Discovery {
   isMember(peer: PeerId): boolean
   /** Takes in a peer that another part came across, to be dialed while too few are connected. */
   found(peer: PeerId, addresses: readonly Multiaddr[], source: 'dht'): void
-  /** Peers remembered for the next start. */
-  readonly remembered: number
 }
 
 export const Discovery: Token<Discovery> = token('discovery')

@@ -1,6 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { DiscoverySource } from '../../core/api.ts'
 import { type BackoffLimits, redialDelayMs } from './backoff.ts'
 import type { Dialable } from './dial-plan.ts'
 
@@ -17,13 +16,16 @@ export interface CandidateDependencies {
   readonly random: () => number
 }
 
-/** A peer that may be dialed. */
-export interface Candidate extends Dialable {
-  readonly peer: PeerId
-  /** How it was found first. */
-  readonly source: DiscoverySource
-  /** Met in a way that only those of our own are met, first or later. */
+/** What the table has to know of a peer beside where it is. */
+export interface Standing {
   readonly isMember: boolean
+  /** Named in the config: it stays, whatever comes. */
+  readonly isConfigured: boolean
+}
+
+/** A peer that may be dialed. */
+export interface Candidate extends Dialable, Standing {
+  readonly peer: PeerId
   /** Without `/p2p`, the last found first. */
   readonly addresses: readonly Multiaddr[]
 }
@@ -31,6 +33,7 @@ export interface Candidate extends Dialable {
 interface Row extends Candidate {
   state: Candidate['state']
   isMember: boolean
+  isConfigured: boolean
   addresses: readonly Multiaddr[]
   hasAddresses: boolean
   dialAtMs: number
@@ -41,16 +44,13 @@ interface Row extends Candidate {
 /** Addresses kept of one peer: a board has a handful, and a peer that tells hundreds is up to no good. */
 const MAX_ADDRESSES = 16
 
-/** Ways in which only those of our own are met: on the same network, or named by the owner. */
-const MEMBER_SOURCES: readonly DiscoverySource[] = ['mdns', 'bootstrap', 'manual']
-
 /** A connection that lasts as long was a success; one that ends sooner counts as a failed dial. */
 const STABLE_MS = 60_000
 
 /**
- * The peers this node knows of, and when each may be dialed. Bounded: a new one takes the place of the one that failed
- * most; bootstrap peers and those connected or being dialed stay. Where none has failed, the new one is left out, unless it
- * is connected already: the connection limit bounds those.
+ * When each peer that this node knows of may be dialed, and where. Bounded: a new one takes the place of the one that failed
+ * most, strangers before members; who is configured, connected or being dialed stays. Where none has failed, a member takes
+ * the place of a stranger, and any other is left out, unless it is connected already: the connection limit bounds those.
  */
 export class CandidateTable {
   readonly #options: CandidateOptions
@@ -66,24 +66,25 @@ export class CandidateTable {
     return this.#rows.size
   }
 
-  get(peer: string): Candidate | undefined {
-    return this.#rows.get(peer)
+  get(peer: PeerId): Candidate | undefined {
+    return this.#rows.get(peer.toString())
   }
 
   list(): Iterable<Candidate> {
     return this.#rows.values()
   }
 
-  /** Adds a peer, or what is new of one that is known. True where the peer is new. */
-  found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): boolean {
+  /** Adds a peer, or what is new of one that is known. A member stays one. True where the peer is new. */
+  found(peer: PeerId, addresses: readonly Multiaddr[], standing: Standing): boolean {
     const row = this.#rows.get(peer.toString())
     if (row) {
-      row.isMember ||= MEMBER_SOURCES.includes(source)
+      row.isMember ||= standing.isMember
+      row.isConfigured ||= standing.isConfigured
       this.#merge(row, addresses)
       return false
     }
-    if (!this.#makeRoom()) return false
-    this.#add(peer, addresses, source)
+    if (!this.#makeRoom(standing)) return false
+    this.#add(peer, addresses, standing)
     return true
   }
 
@@ -97,14 +98,12 @@ export class CandidateTable {
     if (row?.state === 'dialing') this.#backOff(row, row.failures + 1)
   }
 
-  /** True where the peer is new: it came by itself, or the user asked for it. */
-  connected(peer: PeerId, source: DiscoverySource): boolean {
+  connected(peer: PeerId, standing: Standing): void {
     const known = this.#rows.get(peer.toString())
-    if (!known) this.#makeRoom()
-    const row = known ?? this.#add(peer, [], source)
+    if (!known) this.#makeRoom(standing)
+    const row = known ?? this.#add(peer, [], standing)
     row.state = 'connected'
     row.connectedMs = this.#dependencies.nowMs()
-    return !known
   }
 
   disconnected(peer: PeerId): void {
@@ -114,11 +113,26 @@ export class CandidateTable {
     this.#backOff(row, wasStable ? 1 : row.failures + 1)
   }
 
-  #add(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): Row {
+  forget(peer: PeerId): void {
+    const row = this.#rows.get(peer.toString())
+    if (row?.state === 'idle' && !row.isConfigured) this.#rows.delete(peer.toString())
+  }
+
+  /** The way to all of them may be another now: what failed may be tried again soon, each at a moment of its own. */
+  retryAll(): void {
+    for (const row of this.#rows.values()) {
+      if (row.state === 'connected') row.failures = 0
+      if (row.state !== 'idle') continue
+      row.failures = Math.min(row.failures, 1)
+      row.dialAtMs = Math.min(row.dialAtMs, this.#soonMs())
+    }
+  }
+
+  #add(peer: PeerId, addresses: readonly Multiaddr[], { isMember, isConfigured }: Standing): Row {
     const row: Row = {
       peer,
-      source,
-      isMember: MEMBER_SOURCES.includes(source),
+      isMember,
+      isConfigured,
       addresses: addresses.slice(0, MAX_ADDRESSES),
       hasAddresses: addresses.length > 0,
       state: 'idle',
@@ -151,13 +165,18 @@ export class CandidateTable {
     return nowMs() + this.#options.jitterMs * random()
   }
 
-  #makeRoom(): boolean {
+  #makeRoom({ isMember }: Standing): boolean {
     if (this.#rows.size < this.#options.maxCandidates) return true
     let worst: Row | undefined
     for (const row of this.#rows.values()) {
-      if (row.state !== 'idle' || row.source === 'bootstrap') continue
-      if (row.failures > (worst?.failures ?? 0)) worst = row
+      if (row.state !== 'idle' || row.isConfigured) continue
+      if (row.failures === 0 && (row.isMember || !isMember)) continue
+      if (!worst || isWorse(row, worst)) worst = row
     }
     return worst !== undefined && this.#rows.delete(worst.peer.toString())
   }
+}
+
+function isWorse(one: Row, other: Row): boolean {
+  return one.isMember === other.isMember ? one.failures > other.failures : !one.isMember
 }

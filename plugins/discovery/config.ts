@@ -5,7 +5,7 @@ import { discoveryError } from './errors.ts'
 export interface DiscoveryConfig {
   readonly mdns: MdnsConfig
   readonly bootstrap: readonly string[]
-  readonly remember: RememberConfig
+  readonly exchange: ExchangeConfig
   readonly maxCandidates: number
   readonly dial: DialConfig
 }
@@ -16,13 +16,14 @@ export interface MdnsConfig {
   readonly intervalMs: number
 }
 
-export interface RememberConfig {
-  readonly maxPeers: number
-  readonly savePeriodMs: number
+export interface ExchangeConfig {
+  readonly enabled: boolean
+  readonly intervalMs: number
 }
 
 export interface DialConfig {
   readonly targetPeers: number
+  readonly targetMembers: number
   readonly maxParallel: number
   readonly perSecond: number
   readonly jitterMs: number
@@ -45,9 +46,9 @@ export const schema: Schema<DiscoveryConfig> = {
       default: '_skep._udp.local',
     },
     intervalMs: {
-      doc: 'How often neighbours are asked for. Longer is less traffic; a node that starts asks at once anyway.',
+      doc: 'How often neighbours are asked for where nothing changes; one node asks for all. A node that starts, or whose networks changed, asks at once and often.',
       format: 'duration',
-      default: 10_000,
+      default: 300_000,
       min: 1000,
       max: HOUR_MS,
     },
@@ -57,25 +58,22 @@ export const schema: Schema<DiscoveryConfig> = {
     format: 'multiaddrs',
     default: [],
   },
-  remember: {
-    maxPeers: {
-      doc: 'Peers remembered for the next start; the least recently useful leave first. 0 remembers none.',
-      format: 'integer',
-      default: 256,
-      unit: 'peers',
-      min: 0,
-      max: 10_000,
+  exchange: {
+    enabled: {
+      doc: 'Tell connected peers of each other, and be told by them.',
+      format: 'boolean',
+      default: true,
     },
-    savePeriodMs: {
-      doc: 'How often changes to the remembered peers join what the storage saves together (`storage.bookkeepingPeriodMs`).',
+    intervalMs: {
+      doc: 'How often each connected peer is asked for others, by chance half more or less. What is new is told at once anyway.',
       format: 'duration',
-      default: 60_000,
-      min: 100,
+      default: HOUR_MS,
+      min: 10_000,
       max: 24 * HOUR_MS,
     },
   },
   maxCandidates: {
-    doc: 'Peers known at a time, connected or not. One that failed makes room for a new one.',
+    doc: 'Peers that may be dialed, connected or not. One that failed makes room for a new one.',
     format: 'integer',
     default: 1024,
     unit: 'peers',
@@ -84,9 +82,17 @@ export const schema: Schema<DiscoveryConfig> = {
   },
   dial: {
     targetPeers: {
-      doc: 'Connected peers that are enough: from then on nobody is dialed. Others may still connect to this node.',
+      doc: 'Connected peers that are enough: from then on no strangers are dialed. Others may still connect to this node.',
       format: 'integer',
       default: 16,
+      unit: 'peers',
+      min: 0,
+      max: 1000,
+    },
+    targetMembers: {
+      doc: 'Connected peers that are enough where those of our own are concerned: up to it they are dialed even if `dial.targetPeers` are connected. Stay below `network.lowConnections`.',
+      format: 'integer',
+      default: 48,
       unit: 'peers',
       min: 0,
       max: 1000,

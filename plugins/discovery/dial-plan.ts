@@ -3,6 +3,7 @@ export interface Dialable {
   /** `idle`: neither connected nor being dialed. */
   readonly state: 'idle' | 'dialing' | 'connected'
   readonly hasAddresses: boolean
+  readonly isMember: boolean
   /** Not to be dialed before. */
   readonly dialAtMs: number
   readonly failures: number
@@ -17,6 +18,8 @@ export interface Situation {
 
 export interface DialLimits {
   readonly targetPeers: number
+  /** Connected peers up to which members are dialed all the same. */
+  readonly targetMembers: number
   readonly maxParallel: number
   readonly perSecond: number
 }
@@ -28,27 +31,32 @@ export interface DialPlan<T> {
   readonly waitMs: number
 }
 
-/** Whom to dial next: of those whose time has come the one that failed least, and of these the one that waits longest. */
+/**
+ * Whom to dial next: of those whose time has come members first, then the one that failed least, and of these the one that
+ * waits longest. Once enough are connected, members alone are dialed.
+ */
 export function planDial<T extends Dialable>(
   peers: Iterable<T>,
   { nowMs, connected, lastDialMs }: Situation,
-  { targetPeers, maxParallel, perSecond }: DialLimits,
+  { targetPeers, targetMembers, maxParallel, perSecond }: DialLimits,
 ): DialPlan<T> {
-  let dialing = 0
+  const all = [...peers]
+  const dialing = all.filter(({ state }) => state === 'dialing').length
+  const taken = connected + dialing
+  if (dialing >= maxParallel) return { waitMs: Number.POSITIVE_INFINITY }
   let earliestMs = Number.POSITIVE_INFINITY
   let best: T | undefined
-  for (const peer of peers) {
-    if (peer.state === 'dialing') dialing += 1
+  for (const peer of all) {
     if (peer.state !== 'idle' || !peer.hasAddresses) continue
+    if (taken >= (peer.isMember ? Math.max(targetPeers, targetMembers) : targetPeers)) continue
     earliestMs = Math.min(earliestMs, peer.dialAtMs)
     if (peer.dialAtMs <= nowMs && (!best || isBetter(peer, best))) best = peer
   }
-  if (connected + dialing >= targetPeers || dialing >= maxParallel)
-    return { waitMs: Number.POSITIVE_INFINITY }
   const atMs = Math.max(earliestMs, lastDialMs + 1000 / perSecond)
   return best && atMs <= nowMs ? { dial: best, waitMs: 0 } : { waitMs: Math.max(0, atMs - nowMs) }
 }
 
 function isBetter(one: Dialable, other: Dialable): boolean {
+  if (one.isMember !== other.isMember) return one.isMember
   return one.failures === other.failures ? one.dialAtMs < other.dialAtMs : one.failures < other.failures
 }

@@ -69,7 +69,7 @@ export class Dialer {
     this.#dials.add(dial)
   }
 
-  async #dial({ peer, addresses, failures }: Candidate, signal: AbortSignal): Promise<void> {
+  async #dial({ peer, addresses, failures, ...standing }: Candidate, signal: AbortSignal): Promise<void> {
     const { network, candidates, log, onResult } = this.#dependencies
     try {
       await network.dial(
@@ -77,7 +77,7 @@ export class Dialer {
         { signal },
       )
       // It may have been hung up on by now; that it isn't there any more was told before.
-      if (network.connections(peer).length > 0) candidates.connected(peer, 'manual')
+      if (network.connections(peer).length > 0) candidates.connected(peer, standing)
       else candidates.failed(peer)
       onResult('connected')
     } catch (error) {

@@ -1,14 +1,14 @@
-import { Discovery, definePlugin, Events, NodeState, Peers, provide, Storage, use } from '../../core/api.ts'
+import { Discovery, definePlugin, Events, NodeState, Peers, provide, use } from '../../core/api.ts'
 import { type DiscoveryConfig, schema, validate } from './config.ts'
 import { createDiscoveryMetrics, type DiscoveryMetrics } from './metrics.ts'
 import { PeerFinder } from './peer-finder.ts'
 
-/** Finds peers: neighbours by mDNS, the configured few, and those of the last time. */
+/** Finds peers: neighbours by mDNS, the configured few, those of the last time, and those that other peers introduce. */
 export default definePlugin<DiscoveryConfig, DiscoveryMetrics>({
   manifest: {
     name: 'discovery',
     version: '0.1.0',
-    requires: [Storage, Events, Peers, NodeState],
+    requires: [Events, Peers, NodeState],
     wants: [],
     provides: [Discovery],
   },
@@ -21,10 +21,10 @@ export default definePlugin<DiscoveryConfig, DiscoveryMetrics>({
       network,
       peers: use(container, Peers),
       events: use(container, Events),
-      store: use(container, Storage).bookkeeping,
       metrics,
       log,
       nowMs: () => performance.now(),
+      clock: Date.now,
       random: Math.random,
     })
     let undescribe = (): void => {}
@@ -33,15 +33,15 @@ export default definePlugin<DiscoveryConfig, DiscoveryMetrics>({
     return {
       async start() {
         isOpen = true
-        finder.open()
+        await finder.open()
         undescribe = state.describe('discovery', () => finder.describe())
         if (config.mdns.enabled) supervise('mdns', signal => finder.findNeighbours(signal))
         supervise('dial', signal => finder.dial(signal))
-        supervise('save', signal => finder.keepSaved(signal))
+        if (config.exchange.enabled) supervise('introduce', signal => finder.introduce(signal))
       },
       async stop() {
         undescribe()
-        if (isOpen) await finder.close()
+        if (isOpen) finder.close()
         isOpen = false
       },
       health: () => finder.health(),

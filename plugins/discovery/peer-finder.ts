@@ -1,4 +1,3 @@
-import { setInterval } from 'node:timers/promises'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -7,54 +6,78 @@ import type {
   DiscoverySource,
   Events,
   Health,
-  KeyValueStore,
   Logger,
   NetworkPort,
   Peers,
 } from '../../core/api.ts'
-import { type Candidate, CandidateTable } from './candidate-table.ts'
+import { CandidateTable, type Standing } from './candidate-table.ts'
 import type { DiscoveryConfig } from './config.ts'
 import { Dialer } from './dialer.ts'
+import { Introductions } from './introductions/introductions.ts'
+import { Neighbours } from './mdns/neighbours.ts'
 import type { DiscoveryMetrics } from './metrics.ts'
-import { Neighbours } from './neighbours.ts'
-import { RememberedPeers } from './remembered-peers.ts'
 
 export interface PeerFinderDependencies {
   readonly network: NetworkPort
   readonly peers: Peers
   readonly events: Events
-  readonly store: KeyValueStore
   readonly metrics: DiscoveryMetrics
   readonly log: Logger
   /** Monotonic. */
   readonly nowMs: () => number
+  /** Wall clock, in milliseconds. */
+  readonly clock: () => number
   /** From 0 to below 1. */
   readonly random: () => number
 }
 
-/** Finds peers in every way there is, keeps enough of them connected, and remembers them. */
+/** Ways in which only those of our own are met: on the same network, or named by the owner. */
+const MEMBER_SOURCES: ReadonlySet<DiscoverySource | undefined> = new Set(['mdns', 'bootstrap', 'manual'])
+
+/** What a connection is worth: to a member, and to any peer that introduces others. */
+const MEMBER_WORTH = 60
+const FRIEND_WORTH = 10
+const WORTH_REASON = 'peer'
+
+/** Finds peers in every way there is, and keeps enough of them connected. The core's peer table remembers them. */
 export class PeerFinder implements Discovery {
   readonly #options: DiscoveryConfig
   readonly #dependencies: PeerFinderDependencies
   readonly #candidates: CandidateTable
-  readonly #remembered: RememberedPeers
   readonly #neighbours: Neighbours
+  readonly #introductions: Introductions
   readonly #dialer: Dialer
   #unsubscribe: (() => void)[] = []
 
   constructor(options: DiscoveryConfig, dependencies: PeerFinderDependencies) {
-    const { network, store, metrics, log, nowMs, random } = dependencies
+    const { network, peers, events, metrics, log, nowMs, clock, random } = dependencies
     this.#options = options
     this.#dependencies = dependencies
     this.#candidates = new CandidateTable(
       { ...options.dial, maxCandidates: options.maxCandidates },
       { nowMs, random },
     )
-    this.#remembered = new RememberedPeers(options.remember, { store })
     this.#neighbours = new Neighbours(options.mdns, {
       network,
+      events,
       nowMs,
+      random,
       onFound: (peer, addresses) => this.found(peer, addresses, 'mdns'),
+      onSent: kind => metrics.mdnsPackets.inc({ kind }),
+    })
+    this.#introductions = new Introductions(options.exchange, {
+      network,
+      peers,
+      events,
+      metrics,
+      log,
+      nowMs,
+      clock,
+      random,
+      isMember: peer => this.isMember(peer),
+      onFound: ({ peer, addresses }, teller) =>
+        this.#found(peer, addresses, 'exchange', this.#isMetFirstHand(teller)),
+      onFriend: peer => this.#value(peer),
     })
     this.#dialer = new Dialer(options.dial, {
       network,
@@ -65,45 +88,50 @@ export class PeerFinder implements Discovery {
     })
   }
 
-  get remembered(): number {
-    return this.#remembered.size
-  }
-
   sourceOf(peer: string): DiscoverySource | undefined {
-    return this.#candidates.get(peer)?.source
+    return this.#dependencies.peers.get(peerIdFromString(peer))?.foundBy
   }
 
   isMember(peer: PeerId): boolean {
-    return this.#candidates.get(peer.toString())?.isMember ?? false
+    return this.#candidates.get(peer)?.isMember || this.#isMetFirstHand(peer)
+  }
+
+  found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): void {
+    this.#found(peer, addresses, source, false)
   }
 
   /** Takes in who is known already, and listens for who comes and goes. */
-  open(): void {
-    const { network, events, metrics } = this.#dependencies
+  async open(): Promise<void> {
+    const { network, peers, events, metrics } = this.#dependencies
     metrics.observe(() => ({
       candidates: this.#candidates.size,
-      remembered: this.remembered,
+      records: this.#introductions.size,
       isMdnsWorking: this.#neighbours.isWorking,
     }))
     for (const text of this.#options.bootstrap) {
       const address = multiaddr(text)
       this.found(peerIdFromString(peerIdOf(address)), [address], 'bootstrap')
     }
-    for (const { peer, addresses } of this.#remembered.load()) {
-      this.found(peerIdFromString(peer), addresses, 'remembered')
+    for (const { peer, addresses } of peers.remembered()) {
+      this.found(peer, addresses, 'remembered')
     }
     this.#unsubscribe = [
       events.on('peer:connected', ({ peer }) => this.#connected(peer)),
       events.on('peer:disconnected', ({ peer }) => this.#disconnected(peer)),
+      events.on('peer:forgotten', ({ peer }) => this.#candidates.forget(peer)),
+      events.on('network:changed', () => {
+        this.#candidates.retryAll()
+        this.#dialer.wake()
+      }),
     ]
     for (const peer of network.connectedPeers()) this.#connected(peer)
+    if (this.#options.exchange.enabled) await this.#introductions.open()
   }
 
-  /** Stops listening and saves. Idempotent. */
-  async close(): Promise<void> {
+  /** Stops listening. Idempotent. */
+  close(): void {
     for (const stop of this.#unsubscribe.splice(0)) stop()
-    this.#rememberConnected(() => true)
-    await this.#remembered.save()
+    this.#introductions.close()
   }
 
   /** Background loop, where mDNS is enabled. */
@@ -111,88 +139,98 @@ export class PeerFinder implements Discovery {
     return this.#neighbours.run(signal)
   }
 
+  /** Background loop, where peer exchange is enabled. */
+  introduce(signal: AbortSignal): Promise<void> {
+    return this.#introductions.run(signal)
+  }
+
   /** Background loop. */
   dial(signal: AbortSignal): Promise<void> {
     return this.#dialer.run(signal)
   }
 
-  /** Background loop. */
-  async keepSaved(signal: AbortSignal): Promise<void> {
-    const { savePeriodMs } = this.#options.remember
-    for await (const _ of setInterval(savePeriodMs, undefined, { signal, ref: false })) {
-      this.#rememberConnected(({ peer }) => !this.#remembered.has(peer.toString()))
-      await this.#remembered.save()
-    }
-  }
-
   health(): Health {
     const health = this.#neighbours.health()
-    if (health.status === 'ok' || this.#options.bootstrap.length > 0 || this.remembered > 0) return health
+    if (health.status === 'ok' || this.#candidates.size > 0) return health
     return { ...health, reason: `${health.reason}; and there is no bootstrap or remembered peer` }
   }
 
   /** What the status shows. */
   describe(): object {
-    const { mdns, bootstrap } = this.#options
-    const sources: Partial<Record<DiscoverySource, number>> = {}
+    const { mdns, bootstrap, exchange } = this.#options
     const states = { idle: 0, dialing: 0, connected: 0 }
-    for (const { source, state } of this.#candidates.list()) {
-      sources[source] = (sources[source] ?? 0) + 1
+    let members = 0
+    for (const { isMember, state } of this.#candidates.list()) {
+      if (isMember) members += 1
       states[state] += 1
     }
     return {
-      mdns: { enabled: mdns.enabled, serviceTag: mdns.serviceTag, working: this.#neighbours.isWorking },
+      mdns: {
+        enabled: mdns.enabled,
+        serviceTag: mdns.serviceTag,
+        working: this.#neighbours.isWorking,
+        interfaces: this.#neighbours.interfaces(),
+      },
       bootstrap: bootstrap.length,
-      remembered: this.remembered,
-      candidates: { total: this.#candidates.size, ...states, bySource: sources },
+      exchange: {
+        enabled: exchange.enabled,
+        friends: this.#introductions.friends,
+        records: this.#introductions.size,
+      },
+      candidates: { total: this.#candidates.size, ...states, members },
     }
   }
 
-  found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): void {
-    const { network, metrics, log } = this.#dependencies
+  #found(
+    peer: PeerId,
+    addresses: readonly Multiaddr[],
+    source: DiscoverySource,
+    isIntroduced: boolean,
+  ): void {
+    const { network, peers, metrics, log } = this.#dependencies
     if (peer.equals(network.self)) return
-    if (this.#candidates.found(peer, this.#withoutOwn(addresses), source)) {
+    const usable = this.#withoutOwn(addresses)
+    peers.found(peer, source, usable)
+    const standing: Standing = {
+      isMember: isIntroduced || this.#isMetFirstHand(peer),
+      isConfigured: source === 'bootstrap',
+    }
+    if (this.#candidates.found(peer, usable, standing)) {
       metrics.found.inc({ source })
       log.debug({ peer: peer.toString(), source }, 'peer found')
     }
+    if (this.#candidates.get(peer)?.state === 'connected') this.#value(peer)
     this.#dialer.wake()
   }
 
   #connected(peer: PeerId): void {
-    const { network, metrics } = this.#dependencies
-    const [connection] = network.connections(peer)
-    const source = connection?.direction === 'inbound' ? 'inbound' : 'manual'
-    if (this.#candidates.connected(peer, source)) metrics.found.inc({ source })
-    this.#remember(peer)
+    const { peers, metrics } = this.#dependencies
+    if (!this.#candidates.get(peer)) metrics.found.inc({ source: peers.get(peer)?.foundBy ?? 'inbound' })
+    this.#candidates.connected(peer, { isMember: this.#isMetFirstHand(peer), isConfigured: false })
+    this.#value(peer)
     this.#dialer.wake()
   }
 
   #disconnected(peer: PeerId): void {
+    const { network, peers } = this.#dependencies
     // What it told about itself while it was connected is the way back.
-    this.#candidates.found(peer, this.#toldBy(peer), 'inbound')
-    this.#remember(peer)
+    const told = (peers.get(peer)?.addresses ?? []).flatMap(text => parse(text) ?? [])
+    const standing = { isMember: this.#isMetFirstHand(peer), isConfigured: false }
+    this.#candidates.found(peer, this.#withoutOwn(told), standing)
     this.#candidates.disconnected(peer)
+    network.value(peer, WORTH_REASON, 0)
     this.#dialer.wake()
   }
 
-  #rememberConnected(isWanted: (candidate: Candidate) => boolean): void {
-    for (const candidate of this.#candidates.list()) {
-      if (candidate.state === 'connected' && isWanted(candidate)) this.#remember(candidate.peer)
-    }
+  #value(peer: PeerId): void {
+    const { network } = this.#dependencies
+    if (network.connections(peer).length === 0) return
+    const worth = this.isMember(peer) ? MEMBER_WORTH : this.#introductions.isFriend(peer) ? FRIEND_WORTH : 0
+    network.value(peer, WORTH_REASON, worth)
   }
 
-  #remember(peer: PeerId): void {
-    const known = this.#candidates.get(peer.toString())?.addresses ?? []
-    const told = this.#toldBy(peer)
-    const addresses = [...known, ...told.filter(address => !known.some(other => other.equals(address)))]
-    this.#remembered.remember({ peer: peer.toString(), addresses })
-  }
-
-  /** Where the peer says it listens. Before it has said so, all we know is the port that it calls from. */
-  #toldBy(peer: PeerId): Multiaddr[] {
-    const summary = this.#dependencies.peers.get(peer)
-    if (!summary || summary.protocols.length === 0) return []
-    return this.#withoutOwn(summary.addresses.flatMap(text => parse(text) ?? []))
+  #isMetFirstHand(peer: PeerId): boolean {
+    return MEMBER_SOURCES.has(this.#dependencies.peers.get(peer)?.foundBy)
   }
 
   /** Every node listens on its own 127.0.0.1: dialing that of another would reach this one. */
@@ -202,8 +240,10 @@ export class PeerFinder implements Discovery {
   }
 }
 
+/** A relay's address ends in `/p2p-circuit`: what is before that names the relay and stays. */
 function withoutPeer(address: Multiaddr): Multiaddr {
-  return address.decapsulateCode(CODE_P2P)
+  const last = address.getComponents().at(-1)
+  return last?.code === CODE_P2P ? address.decapsulateCode(CODE_P2P) : address
 }
 
 /** Undefined for what is no address: peers choose what they tell. */

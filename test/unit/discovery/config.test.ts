@@ -4,10 +4,11 @@ import { type DiscoveryConfig, schema, validate } from '../../../plugins/discove
 const valid: DiscoveryConfig = {
   mdns: { enabled: true, serviceTag: schema.mdns.serviceTag.default, intervalMs: 10_000 },
   bootstrap: ['/dnsaddr/example.net/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'],
-  remember: { maxPeers: 1, savePeriodMs: 1000 },
+  exchange: { enabled: true, intervalMs: 10_000 },
   maxCandidates: 1,
   dial: {
     targetPeers: 1,
+    targetMembers: 1,
     maxParallel: 1,
     perSecond: 1,
     jitterMs: 0,

@@ -3,12 +3,13 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type Dialable, planDial } from '../../../plugins/discovery/dial-plan.ts'
 
-const limits = { targetPeers: 4, maxParallel: 2, perSecond: 2 }
+const limits = { targetPeers: 4, targetMembers: 6, maxParallel: 2, perSecond: 2 }
 const calm = { nowMs: 10_000, connected: 0, lastDialMs: Number.NEGATIVE_INFINITY }
 
 const peer = (part: Partial<Dialable> = {}): Dialable => ({
   state: 'idle',
   hasAddresses: true,
+  isMember: false,
   dialAtMs: 0,
   failures: 0,
   ...part,
@@ -45,17 +46,27 @@ t.test('waits for nothing where nobody is to be dialed', async t => {
   t.same(planDial(busy, calm, limits), never, 'as many as may be are under way')
 })
 
+t.test('members go first, and are dialed where strangers are not any more', async t => {
+  const member = peer({ isMember: true, failures: 2 })
+  t.equal(planDial([peer(), member], calm, limits).dial, member)
+  t.equal(planDial([peer(), member], { ...calm, connected: 5 }, limits).dial, member)
+  t.same(planDial([peer(), member], { ...calm, connected: 6 }, limits), { waitMs: Number.POSITIVE_INFINITY })
+  const few = { ...limits, targetMembers: 0 }
+  t.equal(planDial([member], { ...calm, connected: 3 }, few).dial, member, 'a member is a peer like any')
+})
+
 t.test('never dials too early, too many or too fast, and never waits in vain', async () => {
   const peers = fc.array(
     fc.record({
       state: fc.constantFrom('idle', 'dialing', 'connected'),
       hasAddresses: fc.boolean(),
+      isMember: fc.boolean(),
       dialAtMs: fc.nat(1000),
       failures: fc.nat(3),
     }) as fc.Arbitrary<Dialable>,
     { maxLength: 12 },
   )
-  const situations = fc.record({ nowMs: fc.nat(1000), connected: fc.nat(6), lastDialMs: fc.nat(1000) })
+  const situations = fc.record({ nowMs: fc.nat(1000), connected: fc.nat(8), lastDialMs: fc.nat(1000) })
   fc.assert(
     fc.property(peers, situations, (list, situation) => {
       const { dial, waitMs } = planDial(list, situation, limits)
@@ -63,7 +74,8 @@ t.test('never dials too early, too many or too fast, and never waits in vain', a
       const idle = list.filter(one => one.state === 'idle' && one.hasAddresses)
       if (dial) {
         assert.ok(idle.includes(dial) && dial.dialAtMs <= situation.nowMs)
-        assert.ok(dialing < limits.maxParallel && dialing + situation.connected < limits.targetPeers)
+        const enough = dial.isMember ? limits.targetMembers : limits.targetPeers
+        assert.ok(dialing < limits.maxParallel && dialing + situation.connected < enough)
         assert.ok(situation.nowMs - situation.lastDialMs >= 1000 / limits.perSecond)
       } else if (Number.isFinite(waitMs)) {
         assert.ok(waitMs > 0, 'it would spin')

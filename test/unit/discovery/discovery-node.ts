@@ -2,11 +2,13 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { MemoryDatastore } from 'datastore-core'
 import { assemble } from '../../../core/config/assemble.ts'
-import { createEvents } from '../../../core/events.ts'
+import { createEvents, type Events } from '../../../core/events.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { createMetrics, type Metrics } from '../../../core/metrics.ts'
 import { createNetwork } from '../../../core/network/network.ts'
 import type { NetworkPort } from '../../../core/network/network-port.ts'
+import { PeerShelf } from '../../../core/state/peer-shelf.ts'
+import type { PeerTable } from '../../../core/state/peer-state.ts'
 import { createPeers } from '../../../core/state/peer-table.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
 import type { Storage } from '../../../core/storage/storage.ts'
@@ -14,6 +16,7 @@ import { type DiscoveryConfig, schema } from '../../../plugins/discovery/config.
 import { createDiscoveryMetrics } from '../../../plugins/discovery/metrics.ts'
 import { PeerFinder } from '../../../plugins/discovery/peer-finder.ts'
 import { eventually } from '../../helpers/eventually.ts'
+import { networkOptions } from '../../helpers/network-options.ts'
 
 type Changes = { readonly [K in keyof DiscoveryConfig]?: Partial<DiscoveryConfig[K]> }
 
@@ -23,12 +26,16 @@ export interface DiscoveryNodeOptions {
   readonly storage?: Storage
   /** Default: any free one. */
   readonly port?: number
+  /** Wall clock. */
+  readonly clock?: () => number
 }
 
 /** Real libp2p on a free port of 127.0.0.1, with a peer finder and its loops. mDNS is off unless the config says so. */
 export interface DiscoveryNode {
   readonly finder: PeerFinder
   readonly port: NetworkPort
+  readonly peers: PeerTable
+  readonly events: Events
   readonly storage: Storage
   readonly metrics: Metrics
   /** Resolves when the event happens for the first time from now on. */
@@ -46,21 +53,16 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
   const events = createEvents(error => {
     throw error
   })
-  const peers = createPeers({ maxPeers: 100 }, { events })
+  const shelf = await PeerShelf.open({ store: storage.index, log: silentLogger })
+  const peers = createPeers({ maxPeers: 100 }, { events, keeper: shelf })
   const network = await createNetwork(
-    {
-      listen: [`/ip4/127.0.0.1/tcp/${options.port ?? 0}`],
-      announce: [],
-      maxPeers: 100,
-      agent: 'skep-test',
-      maxConnections: 20,
-      maxInboundPerSecond: 100,
-      dialTimeoutMs: 5000,
-    },
+    { ...networkOptions, listen: [`/ip4/127.0.0.1/tcp/${options.port ?? 0}`], dialTimeoutMs: 5000 },
     {
       privateKey: options.privateKey ?? (await generateKeyPair('Ed25519')),
       datastore: new MemoryDatastore(),
+      store: storage.index,
       peers,
+      events,
       log: silentLogger,
       metrics: metrics.factory('network'),
     },
@@ -73,17 +75,17 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
     network: port,
     peers,
     events,
-    store: storage.index,
     metrics: createDiscoveryMetrics(metrics.factory('discovery')),
     log: silentLogger,
     nowMs: () => performance.now(),
+    clock: options.clock ?? Date.now,
     random: Math.random,
   })
-  finder.open()
+  await finder.open()
   const stopping = new AbortController()
   const loops = [
     finder.dial(stopping.signal),
-    finder.keepSaved(stopping.signal),
+    ...(config.exchange.enabled ? [finder.introduce(stopping.signal)] : []),
     ...(config.mdns.enabled ? [finder.findNeighbours(stopping.signal)] : []),
   ]
   const ended = Promise.allSettled(loops)
@@ -97,6 +99,8 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
   return {
     finder,
     port,
+    peers,
+    events,
     storage,
     metrics,
     next,
@@ -106,21 +110,22 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
     },
     async stop() {
       stopping.abort()
-      await finder.close()
+      finder.close()
       await ended
       await release()
       await network.stop()
+      await shelf.close()
     },
   }
 }
 
-function configOf({ mdns, remember, dial, ...rest }: Changes = {}): DiscoveryConfig {
+function configOf({ mdns, exchange, dial, ...rest }: Changes = {}): DiscoveryConfig {
   const defaults = assemble(schema as never, new Map()) as DiscoveryConfig
   return {
     ...defaults,
     ...(rest as Partial<DiscoveryConfig>),
     mdns: { ...defaults.mdns, enabled: false, ...mdns },
-    remember: { ...defaults.remember, ...remember },
+    exchange: { ...defaults.exchange, ...exchange },
     dial: { ...defaults.dial, jitterMs: 0, minBackoffMs: 10, perSecond: 1000, ...dial },
   }
 }

@@ -17,19 +17,20 @@ t.test('a bootstrap peer is dialed', async t => {
   t.equal(near.finder.sourceOf((await createPeerId()).toString()), undefined)
   t.match(near.finder.describe(), {
     bootstrap: 1,
-    remembered: 1,
-    candidates: { total: 1, connected: 1, bySource: { bootstrap: 1 } },
+    candidates: { total: 1, connected: 1, members: 1 },
   })
   const text = await near.metrics.text()
   t.match(text, 'skep_discovery_found_total{source="bootstrap"} 1\n')
   t.match(text, 'skep_discovery_dials_total{result="connected"} 1\n')
-  t.match(text, 'skep_discovery_remembered_peers 1\n')
+  t.equal(near.finder.isMember(far.port.self), true)
+  t.equal(far.finder.isMember(near.port.self), false, 'who merely calls is none of our own')
   await Promise.all([near.stop(), far.stop()])
 })
 
 t.test('a peer that the user connects to is remembered, and dialed after a restart', async t => {
   const far = await createDiscoveryNode()
   const near = await createDiscoveryNode()
+  near.peers.found(far.port.self, 'manual', far.port.addresses())
   await near.port.dial(far.port.addresses())
   await far.connected(1)
   t.equal(near.finder.sourceOf(far.port.self.toString()), 'manual')
@@ -37,8 +38,8 @@ t.test('a peer that the user connects to is remembered, and dialed after a resta
   await near.stop()
   const again = await createDiscoveryNode({ storage: near.storage })
   await Promise.all([again.connected(1), far.connected(1)])
-  t.equal(again.finder.sourceOf(far.port.self.toString()), 'remembered')
-  t.equal(again.finder.remembered, 1)
+  t.equal(again.finder.sourceOf(far.port.self.toString()), 'manual', 'it stays what it was')
+  t.equal(again.finder.isMember(far.port.self), true)
   await Promise.all([again.stop(), far.stop()])
 })
 
@@ -86,7 +87,9 @@ t.test('nobody is dialed once enough are connected', async t => {
   const passive = { config: { dial: { targetPeers: 0 } } }
   const others = await Promise.all([1, 2, 3].map(() => createDiscoveryNode(passive)))
   const bootstrap = others.flatMap(({ port }) => port.addresses().map(String))
-  const node = await createDiscoveryNode({ config: { bootstrap, dial: { targetPeers: 2 } } })
+  const node = await createDiscoveryNode({
+    config: { bootstrap, dial: { targetPeers: 2, targetMembers: 2 } },
+  })
   await node.connected(2)
   t.match(node.finder.describe(), { candidates: { total: 3, connected: 2, idle: 1, dialing: 0 } })
   const [lost] = node.port.connectedPeers()

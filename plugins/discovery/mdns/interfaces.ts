@@ -1,0 +1,24 @@
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+
+/** One network of this machine that neighbours may be on. */
+export interface MulticastInterface {
+  readonly name: string
+  /** Its first IPv4 address, which names it to the socket and is where its packets come from. */
+  readonly address: string
+  readonly isLoopback: boolean
+}
+
+/** Networks searched at a time: a board has two or three; a machine with a bridge for each container has dozens. */
+const MAX_INTERFACES = 8
+
+/** Those that are up, in the order of the system; loopback alone where there is no other. */
+export function multicastInterfaces(
+  all: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+): MulticastInterface[] {
+  const found = Object.entries(all).flatMap(([name, infos = []]) => {
+    const info = infos.find(({ family }) => family === 'IPv4')
+    return info ? [{ name, address: info.address, isLoopback: info.internal }] : []
+  })
+  const outward = found.filter(({ isLoopback }) => !isLoopback)
+  return (outward.length > 0 ? outward : found).slice(0, MAX_INTERFACES)
+}
