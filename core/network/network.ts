@@ -175,8 +175,9 @@ export async function createNetwork(
       receivedBytes: () => traffic.receivedByPeer(),
       ping: peer => dialer.ping(peer),
       peers,
+      metrics,
       log,
-      nowMs: () => performance.now(),
+      nowMs,
       random: Math.random,
     },
   )
