@@ -78,7 +78,8 @@ export class ConnectionKeeper {
 
   opened(connection: Connection): void {
     this.#openedMs.set(connection, this.#deps.nowMs())
-    this.#trim()
+    // Others, libp2p among them, still have to hear of it.
+    queueMicrotask(() => this.#trim())
   }
 
   /** Called every few seconds: what was too young to go may go now. */
@@ -97,7 +98,9 @@ export class ConnectionKeeper {
       worth: worthOf(connection.remotePeer),
       direction: connection.direction,
       ageMs: this.#ageMs(connection),
-      streams: carried(connection) + (connection.direct ? lanes(connection.remotePeer) : 0),
+      streams:
+        carried(connection).filter(protocol => protocol !== '').length +
+        (connection.direct ? lanes(connection.remotePeer) : 0),
       recentBytes: recentBytes(connection.remotePeer),
       isRelayed: !connection.direct,
     }))
@@ -132,7 +135,7 @@ export class ConnectionKeeper {
         isDirect: connection.direct,
         ageMs: this.#ageMs(connection),
         // A lane needs one that it could be agreed on: which, only the lanes know.
-        isBusy: hasLanes || carried(connection) > 0,
+        isBusy: hasLanes || carried(connection).length > 0,
       }))
       for (const { connection, isDirect } of redundant(duplicates, this.#isSmallerThan(peer))) {
         this.#deps.metrics.redundantConnections.inc({ kind: isDirect ? 'direct' : 'relayed' })
@@ -164,7 +167,7 @@ export class ConnectionKeeper {
   }
 }
 
-/** Streams that carry something. */
-function carried({ streams }: Connection): number {
-  return streams.filter(({ protocol }) => !UPKEEP.test(protocol)).length
+/** Protocols of the streams that carry something; empty where that isn't agreed on yet. */
+function carried({ streams }: Connection): string[] {
+  return streams.map(({ protocol }) => protocol).filter(protocol => !UPKEEP.test(protocol))
 }

@@ -119,11 +119,17 @@ export function paced<C>(
     const dial = transport.dial.bind(transport)
     transport.dial = async (address, options) => {
       await pace.turn(options.signal)
-      const limit = AbortSignal.timeout(timeoutMs)
-      return dial(address, {
-        ...options,
-        signal: options.signal ? AbortSignal.any([options.signal, limit]) : limit,
-      })
+      const limit = new AbortController()
+      const timer = setTimeout(() => {
+        limit.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError'))
+      }, timeoutMs)
+      try {
+        const signal = options.signal ? AbortSignal.any([options.signal, limit.signal]) : limit.signal
+        return await dial(address, { ...options, signal })
+      } finally {
+        // The connection keeps the signal, and would end with it.
+        clearTimeout(timer)
+      }
     }
     return transport
   }

@@ -1,5 +1,4 @@
 import type { Libp2pEvents, PeerId, PrivateKey } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import type { Events } from '../events.ts'
@@ -152,7 +151,7 @@ export async function createNetwork(
   })
   const attachments = new Attachments({ components: () => components, router, log })
   const isConnected = (peer: PeerId): boolean => libp2p.getConnections(peer).length > 0
-  const worths = new PeerWorth(options, { isConnected: peer => isConnected(peerIdFromString(peer)) })
+  const worths = new PeerWorth(options, { connected: () => new Set(libp2p.getPeers().map(String)) })
   const keeper = new ConnectionKeeper(trimMarks(options), {
     self: libp2p.peerId,
     connections: peer => libp2p.getConnections(peer),

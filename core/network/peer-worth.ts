@@ -12,8 +12,8 @@ export interface PeerWorthOptions {
 }
 
 export interface PeerWorthDependencies {
-  /** By the peer's id as text. */
-  isConnected(peer: string): boolean
+  /** Ids as text of those that are connected. */
+  connected(): ReadonlySet<string>
 }
 
 /**
@@ -22,16 +22,16 @@ export interface PeerWorthDependencies {
  */
 export class PeerWorth {
   readonly #maxPeers: number
-  readonly #isConnected: PeerWorthDependencies['isConnected']
+  readonly #deps: PeerWorthDependencies
   /** By peer, then by owner and reason. The peer valued last is the last. */
   readonly #peers = new Map<string, Map<string, number>>()
   /** How many there may be before the next look at who is connected. */
   #roomFor: number
 
-  constructor({ maxPeers }: PeerWorthOptions, { isConnected }: PeerWorthDependencies) {
+  constructor({ maxPeers }: PeerWorthOptions, deps: PeerWorthDependencies) {
     this.#maxPeers = maxPeers
     this.#roomFor = maxPeers
-    this.#isConnected = isConnected
+    this.#deps = deps
   }
 
   /** Peers with a worth. */
@@ -71,15 +71,16 @@ export class PeerWorth {
   }
 
   #makeRoom(): void {
-    const away = [...this.#peers].filter(([key]) => !this.#isConnected(key))
-    const connected = this.#peers.size - away.length
+    const connected = this.#deps.connected()
+    const away = [...this.#peers].filter(([key]) => !connected.has(key))
+    const here = this.#peers.size - away.length
     if (away.length > this.#maxPeers) {
       // Sorting keeps the order of equals: those valued longest ago stay in front.
       const leastFirst = away.sort(([, a], [, b]) => sumOf(a) - sumOf(b))
       const leaving = leastFirst.slice(0, away.length - Math.floor(this.#maxPeers * KEPT_SHARE))
       for (const [key] of leaving) this.#peers.delete(key)
     }
-    this.#roomFor = this.#maxPeers + connected
+    this.#roomFor = this.#maxPeers + here
   }
 }
 

@@ -25,6 +25,8 @@ export const KEPT_WORTH = 50
 export const GRACE_MS = 20_000
 /** Somebody is in the middle of something: more than a neighbour in a table is worth, less than an index partner. */
 const BUSY_WORTH = 20
+/** What a handshake, identify and pings come to: bytes below tell nothing. */
+const UPKEEP_BYTES = 16 * 1024
 
 /**
  * Connections to close, the first first. From `high` on strangers that had their grace go until `low` are left. Where that
@@ -32,11 +34,11 @@ const BUSY_WORTH = 20
  */
 export function trimPlan(candidates: readonly TrimCandidate[], { low, high }: TrimMarks): string[] {
   if (candidates.length < high) return []
-  const ranked = candidates.toSorted(leastValuableFirst)
-  const plan = ranked.filter(isTrimmable).slice(0, candidates.length - low)
-  const excess = candidates.length - plan.length - high
-  const rest = excess > 0 ? ranked.filter(candidate => !plan.includes(candidate)).slice(0, excess) : []
-  return [...plan, ...rest].map(({ id }) => id)
+  const strangers = candidates.filter(isTrimmable).sort(leastValuableFirst)
+  const plan = strangers.slice(0, candidates.length - low)
+  const excess = Math.max(0, candidates.length - plan.length - high)
+  const others = candidates.filter(candidate => !plan.includes(candidate)).sort(newcomersFirst)
+  return [...plan, ...others.slice(0, excess)].map(({ id }) => id)
 }
 
 function isTrimmable({ worth, ageMs }: TrimCandidate): boolean {
@@ -47,14 +49,24 @@ function worthNow({ worth, streams }: TrimCandidate): number {
   return worth + (streams > 0 ? BUSY_WORTH : 0)
 }
 
-/** Of equals the newcomer goes, so that two peers that are wanted alike don't take turns. */
 function leastValuableFirst(a: TrimCandidate, b: TrimCandidate): number {
   return (
-    worthNow(a) - worthNow(b) ||
-    Number(b.isRelayed) - Number(a.isRelayed) ||
-    Number(a.ageMs >= GRACE_MS) - Number(b.ageMs >= GRACE_MS) ||
+    byWorth(a, b) ||
     Number(a.direction === 'outbound') - Number(b.direction === 'outbound') ||
-    a.recentBytes - b.recentBytes ||
+    liveliness(a) - liveliness(b) ||
     a.ageMs - b.ageMs
   )
+}
+
+/** Of those worth the same, so that two peers that are wanted alike don't take turns. */
+function newcomersFirst(a: TrimCandidate, b: TrimCandidate): number {
+  return byWorth(a, b) || a.ageMs - b.ageMs
+}
+
+function byWorth(a: TrimCandidate, b: TrimCandidate): number {
+  return worthNow(a) - worthNow(b) || Number(b.isRelayed) - Number(a.isRelayed)
+}
+
+function liveliness({ recentBytes }: TrimCandidate): number {
+  return Math.floor(recentBytes / UPKEEP_BYTES)
 }

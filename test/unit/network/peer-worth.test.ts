@@ -10,7 +10,7 @@ const peers: PeerId[] = await Promise.all(
 const peer = (at: number): PeerId => peers[at] as PeerId
 
 t.test('a peer is worth what all say together', async t => {
-  const worths = new PeerWorth({ maxPeers: 10 }, { isConnected: () => false })
+  const worths = new PeerWorth({ maxPeers: 10 }, { connected: () => new Set() })
   worths.set(peer(0), 'discovery', 'member', 60)
   worths.set(peer(0), 'routing', 'neighbour', 5)
   worths.set(peer(0), 'routing', 'neighbour', 7)
@@ -29,7 +29,7 @@ t.test(
   'peers that are valued are bounded: those away and worth least leave, then those valued longest ago',
   async t => {
     const connected = new Set([peer(0).toString()])
-    const worths = new PeerWorth({ maxPeers: 10 }, { isConnected: key => connected.has(key) })
+    const worths = new PeerWorth({ maxPeers: 10 }, { connected: () => connected })
     worths.set(peer(0), 'a', 'b', 1)
     worths.set(peer(1), 'a', 'b', 50)
     for (let at = 2; at < 11; at++) worths.set(peer(at), 'a', 'b', 5)
@@ -51,7 +51,7 @@ t.test(
 )
 
 t.test('the reasons for one peer are bounded, the one worth least leaves', async t => {
-  const worths = new PeerWorth({ maxPeers: 10 }, { isConnected: () => false })
+  const worths = new PeerWorth({ maxPeers: 10 }, { connected: () => new Set() })
   for (let at = 1; at <= 2 * MAX_REASONS; at++) worths.set(peer(0), 'a', `${at}`, at)
   const reasons = worths.reasons(peer(0))
   t.equal(Object.keys(reasons).length, MAX_REASONS)

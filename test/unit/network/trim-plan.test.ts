@@ -20,12 +20,13 @@ function candidate(id: string, facts: Partial<TrimCandidate> = {}): TrimCandidat
 t.test('who goes first', async t => {
   const table: readonly [why: string, goes: Partial<TrimCandidate>, stays: Partial<TrimCandidate>][] = [
     ['worth less', { worth: 5 }, { worth: 30 }],
-    ['idle, beside a stranger in the middle of something', { recentBytes: 9 }, { streams: 1 }],
+    ['idle, beside a stranger in the middle of something', { recentBytes: 99_999 }, { streams: 1 }],
     ['a neighbour in a table that is idle', { worth: 5 }, { streams: 1 }],
     ['a stranger in the middle of something', { streams: 3 }, { worth: 30 }],
-    ['relayed', { isRelayed: true, recentBytes: 9 }, {}],
+    ['relayed', { isRelayed: true, recentBytes: 99_999 }, {}],
     ['who came, beside whom we wanted', { ageMs: OLD + 9 }, { direction: 'outbound' }],
-    ['less lively', { recentBytes: 1, ageMs: OLD + 9 }, { recentBytes: 2 }],
+    ['less lively', { recentBytes: 9_999, ageMs: OLD + 9 }, { recentBytes: 99_999 }],
+    ['the newcomer, whatever greeting it has sent', { recentBytes: 9_999 }, { ageMs: OLD + 1 }],
     ['the newcomer', {}, { ageMs: OLD + 1 }],
   ]
   for (const [why, goes, stays] of table) {
@@ -63,7 +64,7 @@ const anyone = fc.record({
   direction: fc.constantFrom('inbound' as const, 'outbound' as const),
   ageMs: fc.integer({ min: 0, max: 3 * GRACE_MS }),
   streams: fc.integer({ min: 0, max: 3 }),
-  recentBytes: fc.nat(1000),
+  recentBytes: fc.nat(100_000),
   isRelayed: fc.boolean(),
 })
 const crowd = fc
