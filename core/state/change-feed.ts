@@ -38,8 +38,10 @@ export interface ChangeFeed {
 
 export const ChangeFeed: Token<ChangeFeed> = token('change feed')
 
-/** Kept for readers that come late or read slowly: some 100 KB. The oldest leaves first. */
+/** Kept for readers that come late or read slowly. The oldest leaves first. */
 const MAX_CHANGES = 512
+/** What peers are charged with quotes them; with that, all that is kept is some hundred kilobytes. */
+const MAX_TEXT_CHARACTERS = 256
 /** Each holds a connection. */
 const MAX_READERS = 64
 
@@ -56,7 +58,7 @@ const SHOWN: { readonly [K in keyof NodeEvents]: ((payload: NodeEvents[K]) => ob
   'peer:liveness': ({ peer, liveness }) => ({ peer: peer.toString(), liveness }),
   'peer:tagged': ({ peer, tags }) => ({ peer: peer.toString(), tags }),
   'peer:forgotten': ({ peer }) => ({ peer: peer.toString() }),
-  'peer:evidence': ({ peer, kind, detail }) => ({ peer: peer.toString(), kind, detail }),
+  'peer:evidence': ({ peer, kind, detail }) => ({ peer: peer.toString(), kind, detail: clipped(detail) }),
   'network:addresses': payload => payload,
   'network:changed': payload => payload,
   'network:reachability': payload => payload,
@@ -129,6 +131,10 @@ export function createChangeFeed(
       }
     },
   }
+}
+
+function clipped(text: string): string {
+  return text.slice(0, MAX_TEXT_CHARACTERS).toWellFormed()
 }
 
 /** A position of another run, or one that never was, is before all there is. */

@@ -9,6 +9,8 @@ export interface MonitoringConfig {
   readonly writeProofMs: number
   readonly maxConnections: number
   readonly requestTimeoutMs: number
+  readonly maxEventListeners: number
+  readonly eventHeartbeatMs: number
 }
 
 export const schema: Schema<MonitoringConfig> = {
@@ -64,5 +66,20 @@ export const schema: Schema<MonitoringConfig> = {
     default: 5000,
     min: 100,
     max: 60_000,
+  },
+  maxEventListeners: {
+    doc: 'How many may follow `/events` at a time. Each keeps a connection of `maxConnections` for as long as it listens.',
+    format: 'integer',
+    default: 8,
+    unit: 'listeners',
+    min: 0,
+    max: 64,
+  },
+  eventHeartbeatMs: {
+    doc: 'How often a listener of `/events` gets a comment while nothing happens, so that no proxy takes the stream for dead.',
+    format: 'duration',
+    default: 15_000,
+    min: 100,
+    max: 600_000,
   },
 }

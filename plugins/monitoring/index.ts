@@ -1,5 +1,6 @@
-import { definePlugin, HEALTHY, Metrics, NodeState, Storage, use } from '../../core/api.ts'
+import { ChangeFeed, definePlugin, HEALTHY, Metrics, NodeState, Storage, use } from '../../core/api.ts'
 import { type MonitoringConfig, schema } from './config.ts'
+import { EventStreams } from './event-streams.ts'
 import { HealthRounds } from './health-rounds.ts'
 import { LoopLag } from './loop-lag.ts'
 import { createMonitoringMetrics, type MonitoringMetrics } from './metrics.ts'
@@ -13,7 +14,7 @@ export default definePlugin<MonitoringConfig, MonitoringMetrics>({
   manifest: {
     name: 'monitoring',
     version: '0.1.0',
-    requires: [Storage, NodeState, Metrics],
+    requires: [Storage, NodeState, Metrics, ChangeFeed],
     wants: [],
     provides: [],
   },
@@ -40,8 +41,17 @@ export default definePlugin<MonitoringConfig, MonitoringMetrics>({
       },
     })
     const nodeMetrics = createNodeMetrics(metrics.factory(NODE_SCOPE))
+    const events = new EventStreams(
+      { maxListeners: config.maxEventListeners, heartbeatMs: config.eventHeartbeatMs },
+      {
+        changes: use(container, ChangeFeed),
+        signal,
+        onListeners: listeners => own.eventListeners.set(listeners),
+      },
+    )
     const server = new MonitoringServer(config, {
       routes: createRoutes({ state, metrics, nodeMetrics, rounds, loopLag }),
+      streams: { '/events': (request, reply) => events.answer(request, reply) },
       onAnswered: (route, status) => own.requests.inc({ route, status }),
       log,
     })

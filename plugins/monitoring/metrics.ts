@@ -4,6 +4,7 @@ export interface MonitoringMetrics {
   readonly requests: Counter<'route' | 'status'>
   readonly probeFailures: Counter<'probe'>
   readonly probeSeconds: Gauge<'probe'>
+  readonly eventListeners: Gauge
 }
 
 export function createMonitoringMetrics(create: MetricFactory): MonitoringMetrics {
@@ -22,6 +23,10 @@ export function createMonitoringMetrics(create: MetricFactory): MonitoringMetric
       name: 'probe_seconds',
       help: 'How long each probe took the last time.',
       labels: ['probe'],
+    }),
+    eventListeners: create.gauge({
+      name: 'event_listeners',
+      help: 'Who follows /events, as of the last time that somebody came or left.',
     }),
   }
 }

@@ -1,5 +1,11 @@
 import type { AddressInfo } from 'node:net'
-import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify'
 import { isSkepError, type Logger, messageOf, type SkepError } from '../../core/api.ts'
 import type { MonitoringConfig } from './config.ts'
 import { monitoringError } from './errors.ts'
@@ -15,6 +21,8 @@ export interface Answer {
 export interface ServerDependencies {
   /** By path. */
   readonly routes: Readonly<Record<string, () => Promise<Answer>>>
+  /** By path: what answers by itself, for as long as it likes. */
+  readonly streams: Readonly<Record<string, (request: FastifyRequest, reply: FastifyReply) => Promise<void>>>
   readonly onAnswered: (route: string, status: number) => void
   readonly log: Logger
 }
@@ -69,7 +77,7 @@ export class MonitoringServer {
 
   #createApp(): FastifyInstance {
     const { requestTimeoutMs } = this.#options
-    const { routes, onAnswered } = this.#dependencies
+    const { routes, streams, onAnswered } = this.#dependencies
     const app = fastify({
       bodyLimit: MAX_BODY_BYTES,
       requestTimeout: requestTimeoutMs,
@@ -101,6 +109,7 @@ export class MonitoringServer {
         return reply.code(status).type(contentType).send(body)
       })
     }
+    for (const [path, answer] of Object.entries(streams)) app.get(path, answer)
     app.setNotFoundHandler(({ method, url }) => {
       throw monitoringError('ROUTE_NOT_FOUND', `no ${method} ${clip(url)}`)
     })
@@ -110,13 +119,17 @@ export class MonitoringServer {
 
   #refuse(error: FastifyError, reply: FastifyReply): FastifyReply {
     const { known, status } = explain(error)
-    if (status >= 500) this.#dependencies.log.error({ err: error }, 'monitoring request failed')
+    if (status === 500) this.#dependencies.log.error({ err: error }, 'monitoring request failed')
     const { code, message, fix } = known
     return reply.code(status).send({ error: { code, message, fix } })
   }
 }
 
-const STATUS: Readonly<Record<string, number>> = { ROUTE_NOT_FOUND: 404, HOST_REFUSED: 403 }
+const STATUS: Readonly<Record<string, number>> = {
+  ROUTE_NOT_FOUND: 404,
+  HOST_REFUSED: 403,
+  LISTENERS_FULL: 503,
+}
 
 /** What fastify itself refuses has its own status: a body too large, a type it doesn't know. */
 function explain(error: FastifyError): { readonly known: SkepError; readonly status: number } {
