@@ -1,96 +1,91 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import t from 'tap'
+import { createBridge } from '../helpers/bridge.ts'
+import { MeshProcess } from '../helpers/mesh-process.ts'
 import { createNamespace, namespacesMissing } from '../helpers/namespace.ts'
-import type { MdnsEvent } from './mdns-node.ts'
 
-const NODE = fileURLToPath(new URL('mdns-node.ts', import.meta.url))
+const run = promisify(execFile)
+
+const NEIGHBOURLY = { config: { mdns: { enabled: true, intervalMs: 1000 } } }
+const EVERYWHERE = { ...NEIGHBOURLY, listen: ['/ip4/0.0.0.0/tcp/0'] }
 
 /** Holds the mDNS port for itself, as some programs do. */
 const HOLD_PORT = `
   const socket = require('node:dgram').createSocket('udp4')
-  socket.bind(5353, () => console.log('{"event":"held"}'))
+  socket.bind(5353, () => console.log('held'))
   process.stdin.resume().on('end', () => socket.close())
 `
 
-class Program {
-  readonly #child: ChildProcess
-  readonly #events: MdnsEvent[] = []
-  readonly #exited: Promise<unknown>
-  #more = Promise.withResolvers<void>()
-
-  constructor(namespace: string, args: readonly string[]) {
-    this.#child = spawn('ip', ['netns', 'exec', namespace, process.execPath, ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    this.#exited = once(this.#child, 'exit')
-    if (!this.#child.stdout) throw new Error('the program has no output')
-    createInterface({ input: this.#child.stdout }).on('line', line => {
-      this.#events.push(JSON.parse(line))
-      this.#more.resolve()
-      this.#more = Promise.withResolvers()
-    })
-  }
-
-  /** The next event that `isWanted`, among those told so far too. */
-  async event<E extends MdnsEvent['event']>(
-    name: E,
-    isWanted: (event: Extract<MdnsEvent, { event: E }>) => boolean = () => true,
-  ): Promise<Extract<MdnsEvent, { event: E }>> {
-    for (;;) {
-      const event = this.#events.find(
-        (one): one is Extract<MdnsEvent, { event: E }> =>
-          one.event === name && isWanted(one as Extract<MdnsEvent, { event: E }>),
-      )
-      if (event) return event
-      await Promise.race([
-        this.#more.promise,
-        this.#exited.then(() => Promise.reject(new Error(`it ended before it told of ${name}`))),
-      ])
-    }
-  }
-
-  async any(): Promise<void> {
-    if (this.#events.length === 0) await this.#more.promise
-  }
-
-  async end(): Promise<number | null> {
-    this.#child.stdin?.end()
-    await this.#exited
-    return this.#child.exitCode
-  }
-}
-
 t.test('mDNS in a network namespace', { skip: await namespacesMissing() }, async t => {
   await using namespace = await createNamespace()
-  const start = (...args: string[]): Program => new Program(namespace.name, [NODE, ...args])
 
   await t.test('two nodes that know nothing of each other connect', async t => {
-    const [one, other] = [start(), start()]
-    const [first, second] = await Promise.all([one.event('started'), other.event('started')])
-    const [found, foundToo] = await Promise.all([one.event('connected'), other.event('connected')])
-    t.same(found.peers, [second.peer])
-    t.same(foundToo.peers, [first.peer])
-    t.ok([...found.sources, ...foundToo.sources].includes('mdns'), 'at least one of them found the other')
-    const { health } = await one.event('health', ({ metrics }) => metrics.endsWith(' 1'))
+    const nodes = [1, 2].map(() => new MeshProcess(namespace.name, NEIGHBOURLY))
+    const [first, second] = await Promise.all(nodes.map(node => node.started))
+    const [one, other] = await Promise.all(
+      nodes.map(node => node.reaches('company', ({ peers }) => Object.values(peers).includes('mdns'))),
+    )
+    t.same(one?.peers, { [String(second?.peer)]: 'mdns' })
+    t.same(other?.peers, { [String(first?.peer)]: 'mdns' }, 'whoever called first, both are members')
+    const { health } = await (nodes[0] as MeshProcess).reaches('mDNS', ({ mdnsWorking }) => mdnsWorking === 1)
     t.same(health, { status: 'ok' }, 'its own queries come back to it')
-    t.same(await Promise.all([one.end(), other.end()]), [0, 0])
+    t.same(await Promise.all(nodes.map(node => node.end())), [0, 0])
   })
 
   await t.test('where mDNS does not work, health says why and a bootstrap peer is found', async t => {
-    const holder = new Program(namespace.name, ['--eval', HOLD_PORT])
-    await holder.any()
-    const far = start()
-    const { peer, addresses } = await far.event('started')
-    const near = start(...addresses)
-    const { peers, sources } = await near.event('connected')
-    t.same(peers, [peer])
-    t.same(sources, ['bootstrap'])
-    const { health, metrics } = await near.event('health', one => one.health.status !== 'ok')
+    const holder = spawn('ip', ['netns', 'exec', namespace.name, process.execPath, '--eval', HOLD_PORT])
+    await once(holder.stdout, 'data')
+    const far = new MeshProcess(namespace.name, NEIGHBOURLY)
+    const { peer, addresses } = await far.started
+    const near = new MeshProcess(namespace.name, {
+      config: { ...NEIGHBOURLY.config, bootstrap: addresses },
+    })
+    const { peers } = await near.reaches('company', ({ peers }) => Object.keys(peers).length > 0)
+    t.same(peers, { [peer]: 'bootstrap' })
+    const { health, mdnsWorking } = await near.reaches('trouble', ({ health }) => health.status !== 'ok')
     t.match(health, { status: 'degraded', reason: /^mDNS finds no neighbours: .*EADDRINUSE/ })
-    t.match(metrics, 'skep_discovery_mdns_working 0')
-    t.same(await Promise.all([near.end(), far.end(), holder.end()]), [0, 0, 0])
+    t.equal(mdnsWorking, 0)
+    holder.stdin.end()
+    t.same(await Promise.all([near.end(), far.end()]), [0, 0])
   })
+})
+
+t.test('a board on two networks finds neighbours on both', { skip: await namespacesMissing() }, async t => {
+  await using bridge = await createBridge(2)
+  await using other = await createNamespace()
+  const [board, wired] = bridge.hosts
+  if (!board || !wired) throw new Error('two hosts')
+  // A second network, without any route to it but its own.
+  await run('ip', [
+    '-n',
+    board.namespace,
+    'link',
+    'add',
+    'second',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'second',
+    'netns',
+    other.name,
+  ])
+  for (const [name, address] of [
+    [board.namespace, '10.78.0.1/24'],
+    [other.name, '10.78.0.2/24'],
+  ] as const) {
+    await run('ip', ['-n', name, 'address', 'add', address, 'dev', 'second'])
+    await run('ip', ['-n', name, 'link', 'set', 'second', 'up'])
+  }
+  const nodes = [board.namespace, wired.namespace, other.name].map(name => new MeshProcess(name, EVERYWHERE))
+  const [middle, ...ends] = nodes
+  const [, ...peers] = await Promise.all(nodes.map(node => node.started))
+  const state = await middle?.reaches('both', ({ peers }) => Object.keys(peers).length === 2)
+  t.same(Object.keys(state?.peers ?? {}), peers.map(({ peer }) => peer).sort())
+  await Promise.all(
+    ends.map(node => node.reaches('the board', ({ peers }) => Object.values(peers).includes('mdns'))),
+  )
+  t.same(await Promise.all(nodes.map(node => node.end())), [0, 0, 0])
 })

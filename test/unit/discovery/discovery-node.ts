@@ -24,8 +24,10 @@ export interface DiscoveryNodeOptions {
   readonly config?: Changes
   readonly privateKey?: PrivateKey
   readonly storage?: Storage
-  /** Default: any free one. */
-  readonly port?: number
+  /** Default: any free port of 127.0.0.1. */
+  readonly listen?: readonly string[]
+  /** Default: as in core. */
+  readonly probeAfterMs?: number
   /** Wall clock. */
   readonly clock?: () => number
 }
@@ -56,7 +58,12 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
   const shelf = await PeerShelf.open({ store: storage.index, log: silentLogger })
   const peers = createPeers({ maxPeers: 100 }, { events, keeper: shelf })
   const network = await createNetwork(
-    { ...networkOptions, listen: [`/ip4/127.0.0.1/tcp/${options.port ?? 0}`], dialTimeoutMs: 5000 },
+    {
+      ...networkOptions,
+      dialTimeoutMs: 5000,
+      ...(options.listen && { listen: options.listen }),
+      ...(options.probeAfterMs && { probeAfterMs: options.probeAfterMs }),
+    },
     {
       privateKey: options.privateKey ?? (await generateKeyPair('Ed25519')),
       datastore: new MemoryDatastore(),

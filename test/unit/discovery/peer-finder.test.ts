@@ -118,8 +118,8 @@ t.test('its own address under the name of another is left out', async t => {
   const [address] = first.port.addresses()
   await first.stop()
   if (!address) throw new Error('it listened')
-  const port = Number(address.getComponents().find(({ name }) => name === 'tcp')?.value)
-  const node = await createDiscoveryNode({ port, config: { bootstrap: [address.toString()] } })
+  const listen = [address.decapsulate(`/p2p/${first.port.self}`).toString()]
+  const node = await createDiscoveryNode({ listen, config: { bootstrap: [address.toString()] } })
   t.match(node.finder.describe(), { candidates: { total: 1, idle: 1, dialing: 0 } })
   t.match(await node.metrics.text(), 'skep_discovery_dials_total{result="failed"} 0\n')
   await node.stop()

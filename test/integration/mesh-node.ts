@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
+import type { Health } from '../../core/plugin.ts'
+import { createDiscoveryNode, type DiscoveryNodeOptions } from '../unit/discovery/discovery-node.ts'
+
+/**
+ * A node that finds others, as a process of its own, for a network namespace. Its argument is JSON with what differs from the
+ * defaults. Prints a line of JSON for each thing that happens; ends with its input.
+ */
+export type MeshEvent =
+  | { readonly event: 'started'; readonly peer: string; readonly addresses: readonly string[] }
+  | MeshState
+
+export interface MeshState {
+  readonly event: 'state'
+  /** Connected peers, each with how it was found. */
+  readonly peers: Readonly<Record<string, string>>
+  readonly health: Health
+  /** Whether mDNS works, as the metric says it. */
+  readonly mdnsWorking: number
+  /** Dials that ended so far, well or not. */
+  readonly dials: number
+}
+
+const POLL_MS = 50
+
+function tell(event: MeshEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`)
+}
+
+async function run(options: DiscoveryNodeOptions): Promise<void> {
+  const node = await createDiscoveryNode(options)
+  const { finder, port, metrics } = node
+  tell({ event: 'started', peer: port.self.toString(), addresses: port.addresses().map(String) })
+  const ended = new AbortController()
+  process.stdin.resume()
+  once(process.stdin, 'end').then(() => ended.abort())
+  let told = ''
+  while (!ended.signal.aborted) {
+    const text = await metrics.text()
+    const peers = port.connectedPeers().map(String).sort()
+    const state: MeshState = {
+      event: 'state',
+      peers: Object.fromEntries(peers.map(peer => [peer, finder.sourceOf(peer) ?? 'unknown'])),
+      health: finder.health(),
+      mdnsWorking: sum(text, 'skep_discovery_mdns_working'),
+      dials: sum(text, 'skep_discovery_dials_total'),
+    }
+    const line = JSON.stringify(state)
+    if (line !== told) tell(state)
+    told = line
+    await setTimeout(POLL_MS, undefined, { signal: ended.signal }).catch(() => undefined)
+  }
+  await node.stop()
+}
+
+function sum(text: string, metric: string): number {
+  const values = text.matchAll(new RegExp(`^${metric}(?:\\{.*\\})? (\\d+)$`, 'gm'))
+  return [...values].reduce((total, [, value]) => total + Number(value), 0)
+}
+
+await run(JSON.parse(process.argv[2] ?? '{}'))
