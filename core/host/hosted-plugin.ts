@@ -2,7 +2,7 @@ import { type DependencyContainer, find, lend, nameOf, type Token } from '../con
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
-import type { OwnedPort } from '../network/network.ts'
+import type { OwnedPort } from '../network/ports.ts'
 import { HEALTHY, type Health, type Plugin, type PluginInstance, type PluginManifest } from '../plugin.ts'
 import type { PluginStatus } from '../state/node-state.ts'
 import { type Clock, within } from './clock.ts'

@@ -1,12 +1,10 @@
-import type { MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Logger } from '../logger.ts'
 import type { Bucket, KeyValueStore } from '../storage/storage.ts'
 import { type BlockKind, type BlockTarget, readTarget } from './block-target.ts'
 import { networkError } from './errors.ts'
-import type { GateRule } from './gate.ts'
-import { type IpNetwork, ipOf, networkText, parseIpNetwork, within } from './ip-network.ts'
-import { rawSocketOf } from './traffic.ts'
+import { type IpNetwork, ipOf, networkText, within } from './ip-network.ts'
 
 /** Who may not connect, in or out: peers, addresses, networks. Relayed connections are known by their peer alone. */
 export interface Blocklist {
@@ -245,29 +243,6 @@ function targetOf(text: string): BlockTarget {
   const expected =
     'an IP address, a network such as 192.0.2.0/24 or 2001:db8::/32, or a peer id like 12D3KooW…'
   throw networkError('BLOCK_INVALID', `'${text}' can't be blocked; expected ${expected}`)
-}
-
-/** Keeps out who is blocked, as soon as it shows who that is. `onRefuse`: somebody of them came. */
-export function blockRule(blocklist: NodeBlocklist, onRefuse: () => void): GateRule {
-  const deny = (raw: MultiaddrConnection, peer?: PeerId): boolean => {
-    // Of an address with a name only the socket knows where it led.
-    const host = rawSocketOf(raw)?.remoteAddress
-    const ip = host === undefined ? undefined : parseIpNetwork(host)
-    const block = blocklist.isBlocked({ address: raw.remoteAddr, ...(peer && { peer }) })
-    return Boolean(block ?? (ip && blocklist.isIpBlocked(ip)))
-  }
-  const denyInbound = (raw: MultiaddrConnection, peer?: PeerId): boolean => {
-    const isDenied = deny(raw, peer)
-    if (isDenied) onRefuse()
-    return isDenied
-  }
-  return {
-    denyDialPeer: peer => blocklist.isBlocked({ peer }) !== undefined,
-    denyDialMultiaddr: address => blocklist.isBlocked({ address }) !== undefined,
-    denyInboundConnection: raw => denyInbound(raw),
-    denyInboundEncryptedConnection: (peer, raw) => denyInbound(raw, peer),
-    denyOutboundEncryptedConnection: (peer, raw) => deny(raw, peer),
-  }
 }
 
 function configured(target: string): Error {

@@ -130,6 +130,10 @@ function openError(peer: PeerId, id: string, timedOut: boolean, cause: unknown):
   if (name === 'UnsupportedProtocolError') {
     return networkError('PROTOCOL_UNSUPPORTED', `${peer} does not speak ${id}`, { cause })
   }
+  if (name === 'LimitedConnectionError') {
+    const why = `only a relay connects it, and those carry no ${id}`
+    return networkError('DIAL_FAILED', `cannot open ${id} to ${peer}: ${why}`, { cause })
+  }
   if (timedOut) {
     const limit = `within ${NEGOTIATION_TIMEOUT_MS} ms`
     return networkError('PEER_TIMEOUT', `${peer} did not answer to ${id} ${limit}`, { cause })

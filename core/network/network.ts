@@ -8,28 +8,25 @@ import type { MetricFactory } from '../metrics.ts'
 import type { PeerTable } from '../state/peer-state.ts'
 import type { KeyValueStore, WaitOptions } from '../storage/storage.ts'
 import { Attachments, LateRouter } from './attachments.ts'
-import { type Blocklist, blockRule, NodeBlocklist } from './blocklist.ts'
-import { type ChannelDependencies, PipeChannel } from './channel.ts'
+import { blockRule, cutBlocked } from './block-guard.ts'
+import { type Blocklist, NodeBlocklist } from './blocklist.ts'
 import { detectFirstCipher, type FirstCipher } from './ciphers.ts'
 import { ConnectionKeeper } from './connection-keeper.ts'
 import { type ConnectionOptions, trimMarks } from './connections.ts'
 import { DialPace } from './dial-pace.ts'
 import { Dialer } from './dialer.ts'
-import { networkError } from './errors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { Handlers } from './handlers.ts'
 import { InboundRate } from './inbound-rate.ts'
-import { InterfaceWatch } from './interface-watch.ts'
-import { parseIpNetwork } from './ip-network.ts'
 import { Lanes } from './lanes.ts'
 import { buildLibp2p } from './libp2p.ts'
 import { listenError } from './listen-error.ts'
 import { networkMetrics } from './metrics.ts'
-import type { NetworkPort } from './network-port.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { PeerProbes } from './peer-probes.ts'
 import { PeerStoreLimit } from './peer-store-limit.ts'
 import { PeerWorth } from './peer-worth.ts'
+import { type OwnedPort, Ports } from './ports.ts'
 import { PROBE_AFTER_MS } from './probe-plan.ts'
 import type { ProtocolRow } from './protocols.ts'
 import { type NetworkStatus, readStatus } from './status.ts'
@@ -37,9 +34,7 @@ import { type Surroundings, systemSurroundings } from './surroundings.ts'
 import { portOf } from './tcp-place.ts'
 import { createTlsIdentity } from './tls-identity.ts'
 import { Traffic } from './traffic.ts'
-
-/** How often the network looks after itself: what too many connections, a changed network, and rates are found by. */
-const BEAT_MS = 5_000
+import { Upkeep } from './upkeep.ts'
 
 export interface NetworkOptions extends ConnectionOptions {
   /** Multiaddrs with concrete ports; port 0 takes any. */
@@ -95,12 +90,6 @@ export interface NodeNetwork {
   worthOf(peer: PeerId): Readonly<Record<string, number>>
   /** Hangs up on `peer`, and drops what libp2p keeps of it. */
   forget(peer: PeerId, options?: WaitOptions): Promise<void>
-}
-
-export interface OwnedPort {
-  readonly port: NetworkPort
-  /** Idempotent. */
-  release(): Promise<void>
 }
 
 export async function createNetwork(
@@ -224,54 +213,21 @@ export async function createNetwork(
     if (!previous) peerStoreLimit.added()
   })
 
-  const createPort = (owner: string, released: AbortSignal): NetworkPort => ({
-    self: libp2p.peerId,
-    addresses: () => libp2p.getMultiaddrs(),
-    connections: peer => (peer ? keeper.to(peer) : libp2p.getConnections()),
-    connectedPeers: () => libp2p.getPeers(),
-    protocolsOf: peer => protocolsOf(peer),
-    dial: (peer, wait) => dialer.dial(peer, wait),
-    value: (peer, reason, worth) => {
-      if (!released.aborted) worths.set(peer, owner, reason, worth)
-    },
-    hangUp: (peer, wait) => libp2p.hangUp(peer, wait),
-    ping: (peer, wait) => dialer.ping(peer, wait),
-    open: (peer, protocol, wait) => dialer.open(peer, protocol, wait),
-    async openLane(peer, { id, maxMessageBytes }, wait) {
-      const pipe = await lanes.open(peer, id, wait)
-      const report: ChannelDependencies['report'] = (kind, detail) => peers.report(peer, kind, detail)
-      return new PipeChannel({ protocol: id, maxMessageBytes }, { peer, pipe, report })
-    },
-    async handle(protocol, handler) {
-      released.throwIfAborted()
-      await handlers.handle(owner, protocol, handler)
-    },
-    gate(rule) {
-      released.throwIfAborted()
-      const remove = gate.add(rule)
-      released.addEventListener('abort', remove, { once: true })
-      return () => {
-        released.removeEventListener('abort', remove)
-        remove()
-      }
-    },
-    async attach(name, factory, attachOptions) {
-      released.throwIfAborted()
-      return attachments.attach(owner, name, factory, attachOptions)
-    },
-    detach: name => attachments.detach(name),
+  const ports = new Ports({
+    libp2p,
+    connectionsTo: peer => keeper.to(peer),
+    dialer,
+    lanes: () => lanes,
+    handlers,
+    gate,
+    attachments,
+    worths,
+    peers,
   })
-
-  const protocolsOf = async (peer: PeerId): Promise<string[] | undefined> => {
-    if (!(await libp2p.peerStore.has(peer))) return undefined
-    const { protocols } = await libp2p.peerStore.get(peer)
-    return protocols.length > 0 ? protocols : undefined
-  }
-
   const lanes = new Lanes(
     { isProtected: components.connectionProtector !== undefined },
     {
-      network: createPort('network', new AbortController().signal),
+      network: ports.create('network').port,
       tls,
       serve: (protocol, pipe, peer) => handlers.serve(protocol, pipe, peer),
       ports: () => components.transportManager.getAddrs().flatMap(address => portOf(address) ?? []),
@@ -286,17 +242,7 @@ export async function createNetwork(
   gate.add(keeper.rule)
   on('connection:close', ({ remotePeer }) => lanes.review(remotePeer))
 
-  blocklist.onBlock = () => {
-    for (const connection of libp2p.getConnections()) {
-      const { remotePeer: peer, remoteAddr: address, direct } = connection
-      const hosts = direct ? traffic.hostsOf(peer).flatMap(host => parseIpNetwork(host) ?? []) : []
-      const block =
-        blocklist.isBlocked({ peer, address }) ?? hosts.map(ip => blocklist.isIpBlocked(ip)).find(Boolean)
-      if (!block) continue
-      log.info({ peer: peer.toString(), target: block.target }, 'a connection is cut: the peer was blocked')
-      connection.abort(networkError('PEER_BLOCKED', `${block.target} is blocked`))
-    }
-  }
+  blocklist.onBlock = () => cutBlocked(libp2p.getConnections(), { blocklist, traffic, log })
   const ownAddresses = new OwnAddresses({
     current: () => libp2p.getMultiaddrs(),
     publish: async addresses => {
@@ -307,19 +253,7 @@ export async function createNetwork(
     log,
   })
   on('self:peer:update', () => ownAddresses.review())
-  const watch = new InterfaceWatch({ periodMs: BEAT_MS }, surroundings)
-  const beat = (): void => {
-    const change = watch.look()
-    if (change) {
-      log.info({ reason: change }, 'the network has changed: all peers are asked whether they are there')
-      probes.askAll()
-    }
-    ownAddresses.review()
-    keeper.review()
-    traffic.sample(nowMs())
-    if (change) deps.events.emit('network:changed', { reason: change })
-  }
-  let stopBeat = (): void => {}
+  const upkeep = new Upkeep({ keeper, ownAddresses, probes, traffic, surroundings, events: deps.events, log })
 
   return {
     self: libp2p.peerId,
@@ -335,13 +269,12 @@ export async function createNetwork(
         throw listenError(options.listen, error)
       }
       await lanes.start()
-      beat()
-      stopBeat = surroundings.every(BEAT_MS, beat)
+      upkeep.start()
     },
     openGate: () => gate.open(),
     async stop() {
       gate.close()
-      stopBeat()
+      upkeep.stop()
       pace.stop()
       probes.stop()
       lanes.stop()
@@ -349,18 +282,7 @@ export async function createNetwork(
       await libp2p.stop()
       await peerStoreLimit.stop()
     },
-    port(owner) {
-      const released = new AbortController()
-      return {
-        port: createPort(owner, released.signal),
-        async release() {
-          released.abort(networkError('NETWORK_STOPPED', `${owner} has given its network back`))
-          worths.release(owner)
-          await attachments.release(owner)
-          await handlers.release(owner)
-        },
-      }
-    },
+    port: owner => ports.create(owner),
     addresses: () => libp2p.getMultiaddrs(),
     connections: () => ({ ...countConnections(), max: options.maxConnections }),
     status: () =>
