@@ -35,6 +35,7 @@ t.test('files give typed values', async t => {
     ['duration', '2m', 120_000],
     ['multiaddr', '/ip4/127.0.0.1/tcp/1', '/ip4/127.0.0.1/tcp/1'],
     ['multiaddrs', ['/ip6/::/tcp/0'], ['/ip6/::/tcp/0']],
+    ['targets', ['192.0.2.7/24', '2001:DB8::1'], ['192.0.2.0/24', '2001:db8::1']],
     [['lru', 'sieve'], 'lru', 'lru'],
     [[1, 2], 2, 2],
   ]
@@ -63,6 +64,8 @@ t.test('files give typed values', async t => {
     ['multiaddr', ''],
     ['multiaddr', 'localhost:80'],
     ['multiaddrs', ['/ip4/300.0.0.1/tcp/1']],
+    ['targets', ['192.0.2.7', 'example.org']],
+    ['targets', [7]],
     ['multiaddrs', '/ip4/127.0.0.1/tcp/1'],
     [['lru', 'sieve'], 'fifo'],
     [[1, 2], '2'],
