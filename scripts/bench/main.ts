@@ -5,8 +5,10 @@ import { cacheTraces } from './cache-traces.ts'
 import { caps } from './caps.ts'
 import { churn } from './churn.ts'
 import { crash } from './crash.ts'
+import { dht } from './dht.ts'
 import { evict } from './evict.ts'
 import { idle } from './idle.ts'
+import { members } from './members.ts'
 import { quota } from './quota.ts'
 import type { BenchRow } from './row.ts'
 import { startup } from './startup.ts'
@@ -124,6 +126,16 @@ program
   .action(async ({ json, ...options }) => print(await idle(options), json))
 
 program
+  .command('members')
+  .description(
+    'members that tell each other what they hold: memory, snapshots, look-ups, and how soon all know a change',
+  )
+  .option('--peers <n>', 'how many', positiveInteger, 10)
+  .option('--blocks <n>', 'of each', positiveInteger, 100_000)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await members(options), json))
+
+program
   .command('cache-traces')
   .description(
     'hit ratios of the cache strategies over synthetic traces, or over files of one `key size` a line, beside the optimum',
@@ -148,6 +160,15 @@ program
   )
   .option('--json', 'one JSON object a line')
   .action(async ({ json, cuts, seed = randomInt(1, 2 ** 31) }) => print(await crash({ cuts, seed }), json))
+
+program
+  .command('dht')
+  .description('look-ups of providers in a Kademlia network in one process: hops and requests, beside log2 N')
+  .option('--nodes <n>', 'how many', positiveInteger, 30)
+  .option('--records <n>', 'provider records', positiveInteger, 100)
+  .option('--lookups <n>', 'look-ups, each from a node chosen at random', positiveInteger, 300)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await dht(options), json))
 
 program
   .command('evict')

@@ -10,6 +10,8 @@ import { nextEvent, startNode, type TestNode } from '../unit/network/nodes.ts'
 
 const RAW = 0x55
 const SHA2_256 = 0x12
+const DIGEST_BYTES = 32
+const HASH_BYTES = 2 + DIGEST_BYTES
 
 /** All keys at their defaults. */
 export const MEMBERS_CONFIG: MembersConfig = {
@@ -160,14 +162,16 @@ export class HashStore
 
 /** A multihash like that of some block; another for each number. */
 export function hashOf(number: number): Uint8Array {
-  const digest = Buffer.alloc(32)
-  for (let word = 0, state = number + 1; word < 8; word++) {
+  const hash = Buffer.allocUnsafe(HASH_BYTES)
+  hash[0] = SHA2_256
+  hash[1] = DIGEST_BYTES
+  for (let word = 0, state = number + 1; word < DIGEST_BYTES / 4 - 1; word++) {
     state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + word * 0x9e3779b9
     state = Math.imul(state ^ (state >>> 12), 0x297a2d39)
-    digest.writeUInt32LE((state ^ (state >>> 15)) >>> 0, word * 4)
+    hash.writeUInt32LE((state ^ (state >>> 15)) >>> 0, 2 + word * 4)
   }
-  digest.writeUInt32LE(number, 28)
-  return Digest.create(SHA2_256, digest).bytes
+  hash.writeUInt32LE(number, HASH_BYTES - 4)
+  return hash
 }
 
 export function cidOfHash(hash: Uint8Array, codec = RAW): CID {
