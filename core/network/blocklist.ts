@@ -26,7 +26,7 @@ export interface Blocklist {
 export interface BlockOptions {
   /** Default: for good. */
   readonly expiresInMs?: number
-  /** For a person; cut at {@link MAX_REASON_CHARACTERS}. */
+  /** For a person; cut at 256 characters. */
   readonly reason?: string
 }
 
@@ -48,7 +48,7 @@ export interface Block {
  * those that end soonest.
  */
 export const MAX_BLOCKS = 4096
-export const MAX_REASON_CHARACTERS = 256
+const MAX_REASON_CHARACTERS = 256
 
 /** Run-time blocks by target, as JSON; flushed, as a person asked for each. */
 const BUCKET = 'blocklist'
