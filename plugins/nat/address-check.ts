@@ -13,7 +13,7 @@ import type { AutonatConfig } from './config.ts'
 import type { NatMetrics } from './metrics.ts'
 import { type AddressManager, type NodeAddress, type Parts, type Registrar, standIn } from './parts.ts'
 
-/** The second version first: its answer proves that it is this node that was reached. */
+/** The second version first: it tries several addresses at once, of any host. */
 const ASKED = ['/libp2p/autonat/2/dial-request', '/libp2p/autonat/1.0.0'] as const
 
 /** One that can be reached is known after the first; more peers find out about networks that some can't cross. */

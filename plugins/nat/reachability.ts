@@ -30,10 +30,12 @@ export function judge(evidence: readonly AddressEvidence[]): Verdict {
   const reached = evidence.find(({ reachable }) => reachable)
   if (reached) return { reachability: 'public', reason: `others connected to ${reached.address}` }
   const askedPeers = Math.max(0, ...evidence.map(one => one.askedPeers))
-  if (askedPeers > 0) {
-    const peers = askedPeers === 1 ? 'The one peer' : `None of the ${askedPeers} peers`
-    const ending = askedPeers === 1 ? 'could not connect' : 'could connect'
-    return { reachability: 'private', reason: `${peers} outside that tried ${ending}` }
+  if (askedPeers === 1) {
+    return { reachability: 'private', reason: 'the one peer outside that tried could not connect' }
+  }
+  if (askedPeers > 1) {
+    const reason = `none of the ${askedPeers} peers outside that tried could connect`
+    return { reachability: 'private', reason }
   }
   const why = evidence.length === 0 ? 'no public address is known' : 'no peer outside could be asked'
   return { reachability: 'unknown', reason: why }

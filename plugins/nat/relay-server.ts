@@ -64,6 +64,9 @@ export class RelayServer {
     const { server, maxReservations } = this.#config
     if (this.#deps.isMember(peer)) return true
     const isKnown = this.#service?.reservations.has(peer) ?? false
-    return server === 'anyone' && (isKnown || this.reservations < maxReservations * (1 - MEMBERS_SHARE))
+    return (
+      server === 'anyone' &&
+      (isKnown || this.reservations < Math.floor(maxReservations * (1 - MEMBERS_SHARE)))
+    )
   }
 }

@@ -117,7 +117,10 @@ export async function startUpnpRouter({ router }: Home, directory: string): Prom
 
 type End = readonly [namespace: string, device: string, address: string]
 
-async function link([namespace, device, address]: End, [other, otherDevice, otherAddress]: End): Promise<void> {
+async function link(
+  [namespace, device, address]: End,
+  [other, otherDevice, otherAddress]: End,
+): Promise<void> {
   const end = ['name', device, 'netns', namespace]
   await run('ip', ['link', 'add', ...end, 'type', 'veth', 'peer', 'name', otherDevice, 'netns', other])
   await up(namespace, device, address)

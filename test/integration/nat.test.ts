@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { PeerSummary } from '../../core/state/peer-state.ts'
 import type { NodeStatus } from '../../core/state/node-state.ts'
+import type { PeerSummary } from '../../core/state/peer-state.ts'
 import type { NatStatus } from '../../plugins/nat/nat.ts'
 import { eventually } from '../helpers/eventually.ts'
 import {
@@ -19,7 +19,10 @@ const PORT = 4001
 const SETTINGS = [`network.listen=/ip4/0.0.0.0/tcp/${PORT}`, 'plugins.monitoring.port=0']
 
 async function start(t: Test, namespace: string, ...settings: string[]): Promise<SkepProcess> {
-  const args = [...SETTINGS, 'plugins.discovery.mdns.enabled=false', ...settings].flatMap(one => ['--set', one])
+  const args = [...SETTINGS, 'plugins.discovery.mdns.enabled=false', ...settings].flatMap(one => [
+    '--set',
+    one,
+  ])
   const node = await SkepProcess.start(await temporaryDirectory(t), args, { namespace })
   t.teardown(() => node.end())
   return node
@@ -98,8 +101,63 @@ t.test('two hosts behind NATs that masquerade connect through a relay, then dire
   }
   const file = join(t.testdir(), 'file')
   await writeFile(file, Buffer.alloc(4 * 1024 * 1024, 'far away'))
-  const [added] = [await second.json<{ cid: string }>(['add', file])]
+  const added = await second.json<{ cid: string }>(['add', file])
   const { code, stdout, stderr } = await first.run(['cat', added.cid])
   t.equal(code, 0, stderr)
   t.equal(stdout.length, 4 * 1024 * 1024)
+})
+
+t.test(
+  'behind routers that choose ports at random hosts stay relayed, and no content passes',
+  { skip },
+  async t => {
+    const world = await startWorld(t, 'masquerade fully-random')
+    await reaches(world.relay, 'public')
+    const [first, second] = await traverse(t, world)
+    const failure = await eventually('a try to connect directly', async () => {
+      return (await natOf(second)).holePunching?.lastFailure ?? undefined
+    })
+    t.match(failure, /connection error|timed? ?out|aborted/i)
+    t.match(await peerOf(first, second), { isRelayed: true })
+    const file = join(t.testdir(), 'file')
+    await writeFile(file, 'far away')
+    const { cid } = await second.json<{ cid: string }>(['add', file])
+    const { code, stderr } = await first.run(['cat', cid])
+    t.equal(code, 1, 'content does not go through the relay')
+    t.match(stderr, cid, 'and the error says what is missing')
+  },
+)
+
+const skipUpnp = await natNetworkMissing('miniupnpd')
+
+t.test('a router with UPnP forwards a port while the node runs', { skip: skipUpnp }, async t => {
+  const { network, relay, relayAddress } = await startWorld(t)
+  const [home] = network.homes
+  const router = await startUpnpRouter(home, await temporaryDirectory(t))
+  t.teardown(() => router[Symbol.asyncDispose]())
+  const node = await start(t, home.host, `plugins.discovery.bootstrap=${relayAddress}`)
+  const mapped = `/ip4/${home.publicAddress}/tcp/${PORT}`
+  const { addresses, upnp, relays } = await reaches(node, 'public')
+  t.match(
+    addresses.find(({ address }) => address === mapped),
+    { via: 'mapping', reachable: true },
+  )
+  t.match(upnp, {
+    state: 'mapped',
+    router: '192.168.1.1',
+    externalAddress: home.publicAddress,
+    mappings: [{ external: `${home.publicAddress}:${PORT}`, internal: `${home.privateAddress}:${PORT}` }],
+  })
+  t.same(relays, [], 'it needs no relay')
+  t.same(await router.mappings(), [`${PORT} ${home.privateAddress}:${PORT}`])
+  const { addresses: told } = await statusOf(node)
+  t.ok(told.includes(`${mapped}/p2p/${node.ready.peerId}`), 'others are told of it')
+
+  const stranger = await start(t, network.homes[1].host, 'plugins.nat.upnp.enabled=false')
+  const { code, stderr } = await stranger.run(['peers', 'connect', `${mapped}/p2p/${node.ready.peerId}`])
+  t.equal(code, 0, stderr)
+  t.equal((await reaches(relay, 'public')).relayServer.running, true)
+
+  await node.end()
+  t.same(await router.mappings(), [], 'the router has forgotten it')
 })
