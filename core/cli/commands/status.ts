@@ -3,6 +3,7 @@ import type { NodeStatus } from '../../state/node-state.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { formatBytes, formatDuration, table } from '../format.ts'
 import { nodeClient } from '../node-client.ts'
+import { networkRows } from './status/network-rows.ts'
 
 export function define(command: Command): void {
   command
@@ -16,9 +17,10 @@ export function define(command: Command): void {
 }
 
 function describe(status: NodeStatus): string {
-  const { storage, connections, pins, plugins, peers } = status
+  const { storage, pins, plugins, peers } = status
   const running = plugins.filter(({ state }) => state === 'running').length
-  const connected = peers.filter(({ liveness }) => liveness === 'connected').length
+  const connected = peers.filter(({ direction }) => direction !== undefined)
+  const silent = connected.filter(({ liveness }) => liveness === 'suspect').length
   return table([
     ['node', `${status.phase}${status.reasons.length > 0 ? ` (${status.reasons.join('; ')})` : ''}`],
     ['peer id', status.peerId],
@@ -33,8 +35,11 @@ function describe(status: NodeStatus): string {
     ['disk free', formatBytes(storage.freeDiskBytes)],
     ['disk wear', describeWear(storage.wear)],
     ['pins', `${pins.pinned} pinned, ${pins.pinning} pinning`],
-    ['peers', `${connected} connected, ${peers.length} known`],
-    ['connections', `${connections.inbound} in, ${connections.outbound} out, at most ${connections.max}`],
+    [
+      'peers',
+      `${connected.length} connected${silent > 0 ? ` (${silent} of them silent)` : ''}, ${peers.length} known`,
+    ],
+    ...networkRows(status),
     ['plugins', `${running} of ${plugins.length} running`],
   ])
 }

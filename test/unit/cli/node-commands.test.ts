@@ -29,6 +29,8 @@ t.test('a node from start to stop', async t => {
   const human = await node.run(['status'])
   t.match(human.stdout, /^node +ready$/m)
   t.match(human.stdout, new RegExp(`^peer id +${node.ready.peerId}$`, 'm'))
+  t.match(human.stdout, /^connections +0 in, 0 out, 0 of them relayed; at most \d+$/m)
+  t.match(human.stdout, /^traffic +0 B\/s in, 0 B\/s out; 0 B received, 0 B sent$/m)
   t.match(await node.run(['plugins']), { code: 0, stdout: /^monitoring +\S+ +running +ok/m })
   t.match(await node.run(['peers', '--json']), { code: 0, stdout: '' })
   const plugins = (await node.run(['plugins', '--json'])).stdout.trim().split('\n')

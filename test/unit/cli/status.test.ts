@@ -1,4 +1,5 @@
 import t from 'tap'
+import { networkRows } from '../../../core/cli/commands/status/network-rows.ts'
 import { describeWear } from '../../../core/cli/commands/status.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
 import { freshWear } from '../../helpers/wear.ts'
@@ -30,4 +31,37 @@ t.test('what is known of wear, and no more', async t => {
   t.equal(lasting(12 * 365 + 5), `${before}; about 12 years left at this pace`)
   t.equal(lasting(100.5), `${before}; about 100 days left at this pace`)
   t.equal(lasting(1e6), `${before}; more than 50 years left at this pace`)
+})
+
+t.test('what is known of the network, and of plugins that tell more', async t => {
+  const network = {
+    firstCipher: 'aes',
+    listening: [],
+    announced: [],
+    observed: [{ address: '/ip4/198.51.100.7/tcp/4001', by: 'observed', verified: false }],
+    connections: { inbound: 1, outbound: 2, relayed: 1, low: 80, high: 100 },
+    traffic: { receivedBytes: 2048, sentBytes: 1024, receivedBytesPerSecond: 10, sentBytesPerSecond: 5 },
+    dials: { queued: 3 },
+    trimmed: 0,
+    blocked: 4,
+  }
+  const rows = (details: object) =>
+    networkRows({ network, connections: { inbound: 1, outbound: 2, max: 100 }, details } as never)
+  const own = [
+    ['seen as', '/ip4/198.51.100.7/tcp/4001 (observed, not verified)'],
+    ['connections', '1 in, 2 out, 1 of them relayed; at most 100'],
+    ['dials', '3 under way or waiting'],
+    ['traffic', '10 B/s in, 5 B/s out; 2.00 KiB received, 1.00 KiB sent'],
+    ['blocked', '4, see `skep peers blocks`'],
+  ] as const
+  t.same(rows({}), own)
+  t.same(rows({ nat: { error: 'broken' }, routing: null }), own, 'a plugin that can not tell')
+  const details = {
+    nat: { reachability: 'private', reason: 'nobody reached it' },
+    routing: { dht: { network: 'lan', mode: 'server', peers: 7, records: 2 } },
+  }
+  t.same(rows(details).slice(1, 3), [
+    ['reachable', 'private: nobody reached it'],
+    ['dht', 'lan: server, 7 peers, 2 records'],
+  ])
 })

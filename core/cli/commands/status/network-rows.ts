@@ -1,0 +1,51 @@
+import { printable } from '../../../control/printable.ts'
+import type { NodeStatus } from '../../../state/node-state.ts'
+import { formatBytes } from '../../format.ts'
+
+type Row = readonly [name: string, text: string]
+
+/** What `skep status` tells of the network: what the core knows, and what plugins add where they run. */
+export function networkRows({ network, connections, details }: NodeStatus): Row[] {
+  const { traffic, observed, dials, blocked } = network
+  const { relayed } = network.connections
+  return [
+    ...observed.map(
+      ({ address, by, verified }): Row => [
+        'seen as',
+        `${printable(address)} (${by}${verified ? '' : ', not verified'})`,
+      ],
+    ),
+    ...reachabilityRows(details.nat),
+    ...tableRows(details.routing),
+    [
+      'connections',
+      `${connections.inbound} in, ${connections.outbound} out, ${relayed} of them relayed; at most ${connections.max}`,
+    ],
+    ...(dials.queued > 0 ? [['dials', `${dials.queued} under way or waiting`] as const] : []),
+    [
+      'traffic',
+      `${formatBytes(traffic.receivedBytesPerSecond)}/s in, ${formatBytes(traffic.sentBytesPerSecond)}/s out; ${formatBytes(traffic.receivedBytes)} received, ${formatBytes(traffic.sentBytes)} sent`,
+    ],
+    ...(blocked > 0 ? [['blocked', `${blocked}, see \`skep peers blocks\``] as const] : []),
+  ]
+}
+
+/** Of the nat plugin: whether strangers can connect, and what that rests on. */
+function reachabilityRows(nat: unknown): Row[] {
+  const { reachability, reason } = fieldsOf(nat)
+  if (typeof reachability !== 'string') return []
+  return [['reachable', printable(typeof reason === 'string' ? `${reachability}: ${reason}` : reachability)]]
+}
+
+/** Of the routing plugin: how many peers its routing table has. */
+function tableRows(routing: unknown): Row[] {
+  const { network, mode, peers, records } = fieldsOf(fieldsOf(routing).dht)
+  if (typeof peers !== 'number') return []
+  const parts = [mode, `${peers} peers`, `${records} records`].filter(part => typeof part === 'string')
+  return [['dht', printable(`${network}: ${parts.join(', ')}`)]]
+}
+
+/** What a plugin says of itself may have any shape. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
