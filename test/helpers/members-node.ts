@@ -14,7 +14,7 @@ const DIGEST_BYTES = 32
 const HASH_BYTES = 2 + DIGEST_BYTES
 
 /** All keys at their defaults. */
-export const MEMBERS_CONFIG: MembersConfig = {
+const MEMBERS_CONFIG: MembersConfig = {
   maxPeers: membersSchema.maxPeers.default,
   maxBlocksPerPeer: membersSchema.maxBlocksPerPeer.default,
   maxBytes: membersSchema.maxBytes.default,

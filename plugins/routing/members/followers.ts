@@ -46,6 +46,8 @@ const SETTLED_MS = 60_000
 const CHANGES = { perSecond: 50_000, burst: 100_000 }
 /** What a message costs beside, in blocks. */
 const MESSAGE_COST = 10
+/** A snapshot begins with memory for all of it: so many bytes of it cost as much as a block. */
+const BYTES_A_BLOCK = 64
 
 /** Follows what connected members hold, each on a stream of its own for as long as it is connected. */
 export class Followers {
@@ -172,8 +174,7 @@ export class Followers {
       for (;;) {
         const message = await channel.read({ signal })
         if (!message) throw membersError('INDEX_OVER', `${link.peer} tells no more`)
-        const told = this.#apply(member, message)
-        await pace.take(told + MESSAGE_COST, { signal })
+        await pace.take(this.#apply(member, message), { signal })
       }
     } finally {
       member?.left(now())
@@ -181,14 +182,16 @@ export class Followers {
     }
   }
 
+  /** Returns what that cost, in blocks. */
   #apply(member: Member, bytes: Uint8Array): number {
     const { metrics, updated } = this.#deps
     const message = decodeUpdate(bytes)
-    if (message.kind === 'start' && message.snapshot) metrics.snapshots.inc({ direction: 'heard' })
+    const isSnapshot = message.kind === 'start' && message.snapshot
+    if (isSnapshot) metrics.snapshots.inc({ direction: 'heard' })
     const told = member.apply(message)
     metrics.changes.inc({ direction: 'heard' }, told)
     updated(member.peer)
-    return told
+    return told + MESSAGE_COST + (isSnapshot ? member.bytes / BYTES_A_BLOCK : 0)
   }
 
   #failed(link: Link, error: unknown): void {

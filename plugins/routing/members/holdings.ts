@@ -68,9 +68,10 @@ export class Holdings {
     ]
   }
 
-  /** Ends watching; what wasn't told is forgotten. */
+  /** Ends watching for good; what wasn't told is forgotten. */
   close(): void {
-    for (const end of this.#stop?.splice(0) ?? []) end()
+    this.#stop ??= []
+    for (const end of this.#stop.splice(0)) end()
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#changed.clear()

@@ -31,6 +31,10 @@ export class KnownMembers {
     return this.#members.values()
   }
 
+  get size(): number {
+    return this.#members.size
+  }
+
   get(peer: PeerId): Member | undefined {
     return this.#members.get(peer.toString())
   }

@@ -198,10 +198,11 @@ export class MembersIndex {
 
   /** Reviews in so long, or earlier where a stream is due to be opened. */
   #schedule(withinMs: number): void {
-    if (!this.#isRunning) return
-    const nowMs = this.#deps.now()
-    const waitMs = Math.min(withinMs, Math.max(0, this.#followers.nextMs - nowMs))
     clearTimeout(this.#timer)
+    const { network, now } = this.#deps
+    const isAlone = network.connectedPeers().length === 0 && this.#members.size === 0
+    if (!this.#isRunning || isAlone) return
+    const waitMs = Math.min(withinMs, Math.max(0, this.#followers.nextMs - now()))
     this.#timer = setTimeout(() => this.#review(), waitMs).unref()
   }
 

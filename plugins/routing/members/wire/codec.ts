@@ -11,7 +11,7 @@ export const PROTOCOL: Protocol = {
   idleTimeoutMs: 24 * 3_600_000,
   // One in use, and one that this side hasn't seen closing yet.
   maxStreamsPerPeer: 2,
-  streamsPerSecond: 1,
+  streamsPerSecond: 2,
   // The handler asks who is a member.
   trust: 'anyone',
 }
