@@ -10,6 +10,7 @@ import { controlError } from '../core/control/errors.ts'
 import { executableError } from '../core/executable/errors.ts'
 import { hostError } from '../core/host/errors.ts'
 import { networkError } from '../core/network/errors.ts'
+import { stateError } from '../core/state/errors.ts'
 import { storageError } from '../core/storage/errors.ts'
 import { catalogue } from '../plugins/catalogue.ts'
 
@@ -23,6 +24,7 @@ const ERRORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'Control socket': controlError.fixes,
   Executable: executableError.fixes,
   Network: networkError.fixes,
+  'Peers and events': stateError.fixes,
   Plugins: hostError.fixes,
   Storage: storageError.fixes,
 }

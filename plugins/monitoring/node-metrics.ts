@@ -15,7 +15,14 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
     phase: gauge('phase', '1 for the phase that the node is in, 0 for the others.', 'phase'),
     uptime: gauge('uptime_seconds', 'Time since the node started.'),
     peers: gauge('peers', 'Peers in the peer table, by liveness.', 'liveness'),
+    peersBySource: gauge(
+      'peers_by_source',
+      'Peers in the peer table, by how they were found; unknown where nobody said.',
+      'source',
+    ),
     connections: gauge('connections', 'Open connections, by who opened them.', 'direction'),
+    relayedConnections: gauge('relayed_connections', 'Open connections that go through a relay.'),
+    changes: gauge('change_sequence', 'The number of the last change that /events told.'),
     maxConnections: gauge('max_connections', 'Connections that the node keeps at most.'),
     blocks: gauge('storage_blocks', 'Blocks held.'),
     usedBytes: gauge('storage_used_bytes', 'Disk bytes that the data directory takes.'),
@@ -90,8 +97,12 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
     gauges.uptime.set(status.uptimeMs / 1000)
     for (const liveness of LIVENESS) gauges.peers.set({ liveness }, 0)
     for (const { liveness } of status.peers) gauges.peers.inc({ liveness })
+    for (const source of SOURCES) gauges.peersBySource.set({ source }, 0)
+    for (const { foundBy = 'unknown' } of status.peers) gauges.peersBySource.inc({ source: foundBy })
     gauges.connections.set({ direction: 'inbound' }, connections.inbound)
     gauges.connections.set({ direction: 'outbound' }, connections.outbound)
+    gauges.relayedConnections.set(status.network.connections.relayed)
+    gauges.changes.set(status.sequence)
     gauges.maxConnections.set(connections.max)
     gauges.blocks.set(storage.blocks)
     gauges.usedBytes.set(storage.usedBytes)
@@ -116,6 +127,16 @@ export function createNodeMetrics(create: MetricFactory): NodeMetrics {
 
 const SECONDS_PER_DAY = 86_400
 const PHASES: readonly NodeStatus['phase'][] = ['starting', 'ready', 'degraded', 'stopping']
+const SOURCES: readonly (NonNullable<NodeStatus['peers'][number]['foundBy']> | 'unknown')[] = [
+  'mdns',
+  'bootstrap',
+  'remembered',
+  'exchange',
+  'dht',
+  'manual',
+  'inbound',
+  'unknown',
+]
 const LIVENESS: readonly NodeStatus['peers'][number]['liveness'][] = [
   'connected',
   'reachable',
