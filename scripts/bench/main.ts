@@ -7,6 +7,7 @@ import { churn } from './churn.ts'
 import { crash } from './crash.ts'
 import { dht } from './dht.ts'
 import { evict } from './evict.ts'
+import { fleetTraffic } from './fleet-traffic.ts'
 import { idle } from './idle.ts'
 import { members } from './members.ts'
 import { quota } from './quota.ts'
@@ -134,6 +135,15 @@ program
   .option('--blocks <n>', 'of each', positiveInteger, 100_000)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await members(options), json))
+
+program
+  .command('fleet-traffic')
+  .description('what nodes with nothing to do send and receive in a day, on hosts of their own (needs root)')
+  .option('--minutes <n>', 'how long to measure', positiveInteger, 10)
+  .option('--nodes <n>', 'how many', positiveInteger, 5)
+  .option('--dht', 'with a Kademlia network of their own', false)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, ...options }) => print(await fleetTraffic(options), json))
 
 program
   .command('cache-traces')

@@ -66,8 +66,9 @@ async function createHost(hub: string, at: number, namespace: string): Promise<B
       return address
     },
     async move(next) {
-      await inside(namespace, 'address', 'add', `${next}/24`, 'dev', LINK)
+      // The other way round the new one would go with the old one, as a second address of the same network.
       await inside(namespace, 'address', 'delete', `${address}/24`, 'dev', LINK)
+      await inside(namespace, 'address', 'add', `${next}/24`, 'dev', LINK)
       address = next
     },
     async setLink(state) {

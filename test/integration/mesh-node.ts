@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Health } from '../../core/plugin.ts'
 import { createDiscoveryNode, type DiscoveryNodeOptions } from '../unit/discovery/discovery-node.ts'
 
@@ -15,6 +16,8 @@ export interface MeshState {
   readonly event: 'state'
   /** Connected peers, each with how it was found. */
   readonly peers: Readonly<Record<string, string>>
+  /** Where they are, as the connections have it. */
+  readonly hosts: readonly string[]
   readonly health: Health
   /** Whether mDNS works, as the metric says it. */
   readonly mdnsWorking: number
@@ -42,6 +45,7 @@ async function run(options: DiscoveryNodeOptions): Promise<void> {
     const state: MeshState = {
       event: 'state',
       peers: Object.fromEntries(peers.map(peer => [peer, finder.sourceOf(peer) ?? 'unknown'])),
+      hosts: [...new Set(port.connections().map(({ remoteAddr }) => hostOf(remoteAddr)))].sort(),
       health: finder.health(),
       mdnsWorking: sum(text, 'skep_discovery_mdns_working'),
       dials: sum(text, 'skep_discovery_dials_total'),
@@ -52,6 +56,10 @@ async function run(options: DiscoveryNodeOptions): Promise<void> {
     await setTimeout(POLL_MS, undefined, { signal: ended.signal }).catch(() => undefined)
   }
   await node.stop()
+}
+
+function hostOf(address: Multiaddr): string {
+  return address.getComponents()[0]?.value ?? ''
 }
 
 function sum(text: string, metric: string): number {
