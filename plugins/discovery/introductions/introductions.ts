@@ -15,7 +15,7 @@ import { type Answer, MAX_RECORDS, MIN_QUESTION_GAP_MS, peersProtocol, type Ques
 import { createFriend, dueMs, type Friend, lacks, remember } from './friend.ts'
 import { OwnRecord } from './own-record.ts'
 import { RecordTable } from './record-table.ts'
-import { isWithin, scopeOf } from './scope.ts'
+import { distanceOf, isWithin } from './scope.ts'
 import { openRecord, type SignedRecord } from './signed-record.ts'
 
 export interface IntroductionsDependencies {
@@ -149,7 +149,7 @@ export class Introductions {
     const isOurs = connections.some(({ direction }) => direction === 'outbound')
     const waitMs = isOurs ? FIRST_QUESTION_MS * random() : LATE_QUESTION_MS * (1 + random())
     const [first] = connections
-    const scope = first ? scopeOf(first.remoteAddr) : 'public'
+    const scope = first ? distanceOf(first.remoteAddr) : 'public'
     const friend = createFriend(peer, scope, nowMs() + waitMs)
     if (connections.length > 0) this.#friends.set(key, friend)
     this.#wake()

@@ -8,11 +8,15 @@ import { CODE_P2P_CIRCUIT, type Multiaddr } from '@multiformats/multiaddr'
 export const SCOPES = ['public', 'private', 'machine'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** Of an address, as of the remote address of a connection; what goes through a relay comes from anywhere. */
+/** Of an address; of a relayed one: that of the relay. */
 export function scopeOf(address: Multiaddr): Scope {
-  if (address.getComponents().some(({ code }) => code === CODE_P2P_CIRCUIT)) return 'public'
   if (isLoopback(address)) return 'machine'
   return isPrivate(address) ? 'private' : 'public'
+}
+
+/** Of a connection with that remote address. Who comes through a relay may come from anywhere. */
+export function distanceOf(remote: Multiaddr): Scope {
+  return remote.getComponents().some(({ code }) => code === CODE_P2P_CIRCUIT) ? 'public' : scopeOf(remote)
 }
 
 /** Whether what has the scope `inner` may be told where `outer` counts. */

@@ -38,6 +38,8 @@ const LOOK_MS = 30_000
 const ANSWER_DELAY_MS = [20, 120] as const
 /** https://www.rfc-editor.org/rfc/rfc6762#section-6 */
 const MIN_ANSWER_GAP_MS = 1000
+/** Intervals in which others may have asked instead of this node. */
+const MAX_POSTPONED = 6
 /** However often things change. */
 const MIN_QUERY_GAP_MS = 1000
 /** The specification asks for 32 to 63 characters, by chance. */
@@ -209,6 +211,8 @@ export class Neighbours {
 
   #postpone(): void {
     const { nowMs, random } = this.#dependencies
+    // Not for ever: nobody may keep this node from asking by asking itself.
+    if (nowMs() - this.#askedMs > MAX_POSTPONED * this.#options.intervalMs) return
     this.#askAtMs = nowMs() + queryWaitMs(this.#asked, this.#options.intervalMs, random())
   }
 

@@ -6,7 +6,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
 import { isSkepError } from '../../../../core/errors.ts'
 import { OwnRecord } from '../../../../plugins/discovery/introductions/own-record.ts'
-import { scopeOf } from '../../../../plugins/discovery/introductions/scope.ts'
+import { distanceOf, scopeOf } from '../../../../plugins/discovery/introductions/scope.ts'
 import { openRecord, sealRecord } from '../../../../plugins/discovery/introductions/signed-record.ts'
 
 const privateKey = await generateKeyPair('Ed25519')
@@ -80,14 +80,12 @@ t.test('what nobody wants is not checked', async t => {
   t.equal(await openRecord(bytes, (_, sequence) => sequence > 7n), undefined)
 })
 
-t.test('how far addresses reach', async t => {
+t.test('how far addresses reach, and how near peers are', async t => {
   const relay = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'
   t.same(addresses.map(scopeOf), ['machine', 'private', 'public'])
-  t.equal(
-    scopeOf(multiaddr(`/ip4/10.0.0.1/tcp/1/p2p/${relay}/p2p-circuit`)),
-    'public',
-    'who knows from where',
-  )
+  const relayed = multiaddr(`/ip4/10.0.0.1/tcp/1/p2p/${relay}/p2p-circuit`)
+  t.equal(scopeOf(relayed), 'private', 'the relay has to be reached')
+  t.same([...addresses, relayed].map(distanceOf), ['machine', 'private', 'public', 'public'])
 })
 
 t.test('a node says more to those near, and that counts as newer', async t => {
