@@ -154,7 +154,7 @@ class CrashRun {
   /** From then on what comes in pushes something out. */
   async #fill(store: string): Promise<void> {
     const victim = await Victim.start(store)
-    await fill(victim.client, this.#random, VICTIM_BYTES)
+    await fill(victim.client, this.#random)
     await victim.stop()
   }
 

@@ -1,5 +1,6 @@
 import type { Client } from '../../../core/cli/client.ts'
 import { isSkepError } from '../../../core/errors.ts'
+import type { CacheStats } from '../../../core/services/cache.ts'
 import type { Random } from './random.ts'
 import { addTree, evenTree, mixedTree, type Tree } from './trees.ts'
 import type { Truth } from './truth.ts'
@@ -96,12 +97,14 @@ export const OPERATIONS = {
   },
 } satisfies Record<string, Operation>
 
-/** Leaves no room, and nothing that has to stay. */
-export async function fill(client: Client, random: Random, maxBytes: number): Promise<void> {
-  for (let bytes = 0; bytes < maxBytes; ) {
-    const tree = evenTree(random, FILES_PER_BURST)
-    await addTree(client, tree, { pin: false, ...inTime() })
-    bytes += bytesOf(tree)
+/** Adds what need not stay until something had to go for it. */
+export async function fill(client: Client, random: Random): Promise<void> {
+  const evictedBlocks = async (): Promise<number> => {
+    const { details } = await client.get<{ details: { cache: CacheStats } }>('status', inTime())
+    return details.cache.evictedBlocks
+  }
+  while ((await evictedBlocks()) === 0) {
+    await addTree(client, evenTree(random, FILES_PER_BURST), { pin: false, ...inTime() })
   }
 }
 
