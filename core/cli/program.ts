@@ -27,8 +27,9 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'list and manage peers: ls, show, connect, tag, block, …',
     load: () => import('./commands/peers.ts'),
   },
+  providers: { summary: 'list who has a block', load: () => import('./commands/providers.ts') },
   connect: {
-    summary: 'connect to a peer, as `skep peers connect` does',
+    summary: 'connect to a peer: the same as peers connect',
     load: () => import('./commands/connect.ts'),
   },
   events: { summary: 'follow what happens in the node', load: () => import('./commands/events.ts') },

@@ -4,11 +4,13 @@ import {
   definePlugin,
   Events,
   Exchange,
+  find,
   HEALTHY,
   MemoryBudget,
   NodeState,
   Peers,
   provide,
+  Routing,
   Storage,
   use,
 } from '../../core/api.ts'
@@ -18,6 +20,7 @@ import { Bitswap } from './bitswap/bitswap.ts'
 import { type ExchangeConfig, exchangeSchema } from './config.ts'
 import { type ExchangeMetrics, exchangeMetrics } from './metrics.ts'
 import { blocksLinks } from './requester/blocks-link.ts'
+import { ProviderSearch } from './requester/provider-search.ts'
 import { Requester } from './requester/requester.ts'
 import { Server } from './server/server.ts'
 import { Tally } from './tally.ts'
@@ -35,7 +38,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
     name: 'exchange',
     version: '0.1.0',
     requires: [Storage, Blocks, Peers, MemoryBudget, Events, NodeState],
-    wants: [],
+    wants: [Routing],
     provides: [Exchange],
   },
   schema: exchangeSchema,
@@ -75,12 +78,14 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
           tally,
         })
       : undefined
+    const search = new ProviderSearch({ routing: () => find(container, Routing), network, log, now })
     const requester = new Requester(config, {
       links: [blocksLinks(bandwidth.network), ...(bitswap ? [bitswap.linkKind] : [])],
       self: network.self,
       peers,
       bandwidth,
       tally,
+      search,
       log,
       now,
     })
@@ -136,6 +141,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
       },
       async stop() {
         for (const step of undo.splice(0).reverse()) step()
+        search.stop()
         await requester.stop()
         bitswap?.stop()
         await bandwidth.stop()

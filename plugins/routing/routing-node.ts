@@ -160,6 +160,7 @@ export class RoutingNode {
         this.#announcer?.tableChanged()
       },
       wallMs: () => clock.wallMs(),
+      nowMs: () => clock.nowMs(),
     })
   }
 

@@ -19,6 +19,7 @@ import { Echoes } from './echoes.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
 import { type DownloadLimits, LinkTable } from './link-table.ts'
 import { assign, isHolder, latePeers, type Move, patienceOf, probe, steal } from './planner.ts'
+import type { ProviderSearch } from './provider-search.ts'
 import { byRarity, seedOf } from './rarity.ts'
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
@@ -35,6 +36,8 @@ export interface RequesterDependencies {
   readonly peers: Pick<Peers, 'report' | 'countBytes'>
   readonly bandwidth: DownloadLimits
   readonly tally: Tally
+  /** Finds others to ask, where no connected peer has a block. */
+  readonly search?: Pick<ProviderSearch, 'seek' | 'end'>
   readonly log: Logger
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
@@ -51,7 +54,7 @@ const LINK_IDLE_MS = 30_000
 
 const IDENTITY = 0x00
 
-/** Gets blocks from connected peers: keeps the wants of all sessions and carries out what the planner says. */
+/** Gets blocks from peers: keeps the wants of all sessions and carries out what the planner says. */
 export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #options: RequesterOptions
   readonly #deps: RequesterDependencies
@@ -59,6 +62,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #links: LinkTable
   readonly #wants = new WantBook()
   readonly #echoes = new Echoes()
+  readonly #roots = new WeakMap<Session, CID>()
   #planning: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout | undefined
   #stopped = false
@@ -83,8 +87,10 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     return this.#links.distrusted
   }
 
-  session(_root: CID): Session {
-    return new Session(this)
+  session(root: CID): Session {
+    const session = new Session(this)
+    this.#roots.set(session, root)
+    return session
   }
 
   /** A peer to ask from now on. */
@@ -128,6 +134,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   }
 
   close(session: Session): void {
+    this.#deps.search?.end(session)
     for (const want of [...this.#wants.values()]) {
       want.reject(exchangeError('SESSION_CLOSED', `the session closed before ${want.cid} arrived`), session)
       if (!want.waiting) this.#finish(want)
@@ -384,13 +391,20 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       want.takeUp(now())
       const isHeld = (link: Link): boolean =>
         isHolder(want, link.id) || want.standings.get(link.id) === 'left'
-      if (links.some(isHeld)) want.hopeMs = now()
+      if (links.some(isHeld) || this.#isSought(want, links)) want.hopeMs = now()
       else if (now() - want.hopeMs > findTimeoutMs) {
         tally.unavailable()
         this.#finish(want)
         want.reject(exchangeError('BLOCK_UNAVAILABLE', this.#explain(want)))
       }
     }
+  }
+
+  /** Whether others are being looked for, since all these have said that they lack it. */
+  #isSought({ cid, session, standings }: Want, links: readonly Link[]): boolean {
+    const lacks = ({ id }: Link): boolean => standings.get(id) === 'missing' || standings.get(id) === 'failed'
+    const isLacked = links.every(link => lacks(link) || session.lacking.has(link.id))
+    return isLacked && (this.#deps.search?.seek(session, [this.#roots.get(session) ?? cid, cid]) ?? false)
   }
 
   #explain(want: Want): string {

@@ -1,4 +1,14 @@
-import type { PeerId, PeerInfo, TypedEventTarget } from '@libp2p/interface'
+import {
+  type PeerDiscovery,
+  type PeerId,
+  type PeerInfo,
+  type PeerRouting,
+  peerDiscoverySymbol,
+  peerRoutingSymbol,
+  start,
+  stop,
+  type TypedEventTarget,
+} from '@libp2p/interface'
 import type { KadDHT, KadDHTComponents, KadDHTInit, QueryEvent } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { CID } from 'multiformats/cid'
@@ -11,6 +21,7 @@ import { encodeAddProvider, kadProtocol } from './add-provider.ts'
 import { isReachable, modeFor } from './mode.ts'
 import { partsFor } from './parts.ts'
 import { RecordStore } from './record-store.ts'
+import { Sightings } from './sightings.ts'
 import { Slots } from './slots.ts'
 
 const SERVICE = 'kad-dht'
@@ -41,6 +52,8 @@ export interface KademliaDependencies {
   readonly log: Logger
   /** Since 1970. */
   wallMs(): number
+  /** Monotonic. */
+  nowMs(): number
 }
 
 /** What kad-dht has and its types don't tell. */
@@ -49,6 +62,8 @@ interface KadInternals {
     readonly size: number
   } & Pick<TypedEventTarget<TableEvents>, 'addEventListener'>
   readonly routingTableRefresh: { refreshInterval: number }
+  readonly [peerRoutingSymbol]: PeerRouting
+  readonly [peerDiscoverySymbol]: PeerDiscovery
   onPeerConnect(peer: PeerInfo): Promise<void>
 }
 
@@ -120,14 +135,15 @@ export class Kademlia {
     const kad = await import('@libp2p/kad-dht')
     this.#records.open()
     const init = this.#init(kad)
-    this.#dht = await network.attach(
+    await network.attach(
       SERVICE,
       (components: KadDHTComponents) => {
         this.#peerStore = components.peerStore
         const dht = kad.kadDHT(init)(partsFor(components, this.#records)) as KadDHT & KadInternals
         dht.routingTableRefresh.refreshInterval = NEVER_MS
         this.#watch(dht)
-        return dht
+        this.#dht = dht
+        return serviceOf(dht, this.#deps)
       },
       { onPeer: (peer, addresses) => onPeer(peer, addresses) },
     )
@@ -254,6 +270,16 @@ export class Kademlia {
       const multiaddrs = network.connections(peer).map(({ remoteAddr }) => remoteAddr)
       if (protocols?.includes(this.protocol)) await this.#dht?.onPeerConnect({ id: peer, multiaddrs })
     }
+  }
+}
+
+/** kad-dht as the network attaches it: its discovery is filtered. */
+function serviceOf(dht: KadInternals, clock: { readonly nowMs: () => number }): object {
+  return {
+    start: () => start(dht),
+    stop: () => stop(dht),
+    [peerRoutingSymbol]: dht[peerRoutingSymbol],
+    [peerDiscoverySymbol]: new Sightings(dht[peerDiscoverySymbol], clock),
   }
 }
 

@@ -227,6 +227,43 @@ t.test('a connection to a member is worth more than another, while it tells or i
   await nextTurnOf(async () => Number(worth(holder, reader) ?? 0) + Number(worth(reader, holder) ?? 0), 0)
 })
 
+t.test('what the store cannot tell now is told later', async t => {
+  let isBroken = true
+  class FlakyStore extends HashStore {
+    override list(options: Parameters<HashStore['list']>[0]): ReturnType<HashStore['list']> {
+      if (isBroken) throw new Error('the disk is slow to wake')
+      return super.list(options)
+    }
+    override has(cid: CID): boolean {
+      if (isBroken) throw new Error('the disk is slow to wake')
+      return super.has(cid)
+    }
+  }
+  const store = new FlakyStore()
+  store.put(hashOf(1))
+  const holder = await createMembersNode(t, { blocks: store })
+  const reader = await createMembersNode(t, { blocks: new HashStore() })
+  await holder.run()
+  const run = await reader.run()
+  await connect(reader, holder)
+  await when(run.index, () => run.index.describe().members.length === 1)
+  await nextTurnOf(
+    async () => Number(stateOf(run, holder) === 'loading' && run.index.describe().members.length),
+    1,
+  )
+  isBroken = false
+  await when(run.index, () => stateOf(run, holder) === 'current')
+  t.ok(sees(run, holder, hashOf(1)), 'a snapshot, when it is asked for again')
+
+  isBroken = true
+  store.put(hashOf(2))
+  await new Promise(resolve => setTimeout(resolve, 60))
+  isBroken = false
+  store.put(hashOf(3))
+  await when(run.index, () => sees(run, holder, hashOf(3)))
+  t.ok(sees(run, holder, hashOf(2)), 'a change, with the next')
+})
+
 t.test('stops while streams are open, and says nothing afterwards', async t => {
   const store = new HashStore()
   store.put(hashOf(1))

@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
+import type { QueryEvent } from '@libp2p/kad-dht'
+import type { CID } from 'multiformats/cid'
+import { cidOf } from '../../core/content/hashes.ts'
+import { type DhtConfig, schema } from '../../plugins/routing/config.ts'
+import { placeOf } from '../../plugins/routing/dht/key-space.ts'
+import { keyAtDepth, unknownDepths } from '../../plugins/routing/dht/refresh.ts'
+import { type DhtNode, startDhtNode } from './dht-node.ts'
+import { type BenchRow, benchRow, median } from './row.ts'
+
+const RAW = 0x55
+/** Nodes that a new one meets, before it looks for others by itself. */
+const INTRODUCERS = 3
+const LOOKUP_TIMEOUT_MS = 60_000
+
+export interface DhtBenchOptions {
+  readonly nodes: number
+  /** Records, each of a node chosen at random. */
+  readonly records: number
+  readonly lookups: number
+}
+
+interface Lookup {
+  readonly found: boolean
+  /** Nodes in a row, from the routing table to the one that knew. */
+  readonly hops: number
+  /** Requests until a provider was found. */
+  readonly messages: number
+  /** Requests until nobody was left to ask. */
+  readonly allMessages: number
+}
+
+/**
+ * Look-ups of providers in a Kademlia network of many nodes in this process, each from a node to which the record means
+ * nothing. Every node met three others and then looked around as a node does by itself.
+ */
+export async function dht({ nodes, records, lookups }: DhtBenchOptions): Promise<BenchRow[]> {
+  const network = await startNetwork(nodes)
+  try {
+    const held = await provide(network, records)
+    const outcomes: Lookup[] = []
+    for (let index = 0; index < lookups; index++) {
+      const { cid, holder } = held[index % held.length] as Held
+      const others = network.filter(node => node !== holder)
+      outcomes.push(await lookUp(pick(others), cid, holder))
+    }
+    return rowsOf(nodes, network, outcomes)
+  } finally {
+    await Promise.all(network.map(node => node.stop()))
+  }
+}
+
+interface Held {
+  readonly cid: CID
+  readonly holder: DhtNode
+}
+
+async function startNetwork(count: number): Promise<DhtNode[]> {
+  const { dht } = defaults()
+  const network: DhtNode[] = []
+  for (let index = 0; index < count; index++) {
+    const node = await startDhtNode(`bench-${process.pid}-${index}`, dht)
+    const known = [...network]
+    for (let met = 0; met < INTRODUCERS && known.length > 0; met++) {
+      await node.meet(known.splice(Math.floor(Math.random() * known.length), 1)[0] as DhtNode)
+    }
+    network.push(node)
+    if (index > 0) await lookAround(node)
+  }
+  // Those that came first have heard of few.
+  for (const node of network) await lookAround(node)
+  return network
+}
+
+/** As the plugin does after its start, and every half hour. */
+async function lookAround({ self, dht }: DhtNode): Promise<void> {
+  await eventually(() => dht.peers > 0)
+  const own = self.toMultihash().bytes
+  const near = await dht.closest(own, limit())
+  for (let depth = 0; depth < unknownDepths(own, near, dht.bucketSize); depth++) {
+    await dht.closest(
+      keyAtDepth(placeOf(own), depth, bytes => randomBytes(bytes.length)),
+      limit(),
+    )
+  }
+}
+
+async function provide(network: readonly DhtNode[], count: number): Promise<Held[]> {
+  const held: Held[] = []
+  for (let index = 0; index < count; index++) {
+    const holder = pick(network)
+    const cid = cidOf(RAW, new Uint8Array(randomBytes(32)))
+    const hash = cid.multihash.bytes
+    const near = await holder.dht.closest(hash, limit())
+    await Promise.all(near.map(peer => holder.dht.announce(peer, [hash], limit())))
+    held.push({ cid, holder })
+  }
+  return held
+}
+
+async function lookUp(seeker: DhtNode, cid: CID, holder: DhtNode): Promise<Lookup> {
+  /** How far from the seeker's table each node is that was named. */
+  const depths = new Map<string, number>()
+  let allMessages = 0
+  let messages = 0
+  let hops = 0
+  const onEvent = (event: QueryEvent): void => {
+    if (event.name === 'SEND_QUERY') allMessages += 1
+    if (event.name !== 'PEER_RESPONSE') return
+    const depth = depths.get(event.from.toString()) ?? 1
+    for (const { id } of event.closer) {
+      const before = depths.get(id.toString()) ?? Number.POSITIVE_INFINITY
+      depths.set(id.toString(), Math.min(before, depth + 1))
+    }
+    const isAnswer = event.providers.some(({ id }) => id.equals(holder.self))
+    if (!isAnswer || hops > 0 || event.from.equals(seeker.self)) return
+    hops = depth
+    messages = allMessages
+  }
+  let found = false
+  for await (const { peer } of seeker.dht.findProviders(cid, limit(), onEvent)) {
+    if (peer.equals(holder.self)) found = true
+  }
+  return { found, hops, messages, allMessages }
+}
+
+function rowsOf(nodes: number, network: readonly DhtNode[], outcomes: readonly Lookup[]): BenchRow[] {
+  const bench = `dht ${nodes}`
+  const log = { name: 'log2(N)', value: Math.log2(nodes) }
+  // A seeker that keeps the record itself asks nobody.
+  const asked = outcomes.filter(({ hops }) => hops > 0)
+  const mean = (of: (lookup: Lookup) => number): number =>
+    asked.reduce((sum, lookup) => sum + of(lookup), 0) / Math.max(1, asked.length)
+  return [
+    benchRow({
+      bench,
+      metric: 'found',
+      ours: outcomes.filter(({ found }) => found).length / outcomes.length,
+      unit: 'of look-ups',
+    }),
+    benchRow({ bench, metric: 'hops', ours: mean(({ hops }) => hops), peer: log, unit: 'nodes in a row' }),
+    benchRow({
+      bench,
+      metric: 'messages',
+      ours: mean(({ messages }) => messages),
+      peer: log,
+      unit: 'requests until found',
+    }),
+    benchRow({
+      bench,
+      metric: 'messages to the end',
+      ours: mean(({ allMessages }) => allMessages),
+      peer: log,
+      unit: 'requests',
+    }),
+    benchRow({
+      bench,
+      metric: 'table',
+      ours: median(network.map(({ dht }) => dht.peers)),
+      unit: 'nodes',
+    }),
+  ]
+}
+
+function defaults(): { dht: DhtConfig } {
+  const { dht } = schema
+  const values = Object.entries(dht).map(([name, key]) => [name, key.default])
+  return { dht: { ...Object.fromEntries(values), network: 'fleet', mode: 'server' } }
+}
+
+function pick<T>(items: readonly T[]): T {
+  return items[Math.floor(Math.random() * items.length)] as T
+}
+
+function limit(): AbortSignal {
+  const signal = AbortSignal.timeout(LOOKUP_TIMEOUT_MS)
+  setMaxListeners(0, signal)
+  return signal
+}
+
+async function eventually(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise(resolve => setTimeout(resolve, 5))
+}
