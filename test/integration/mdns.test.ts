@@ -34,6 +34,15 @@ t.test('mDNS in a network namespace', { skip: await namespacesMissing() }, async
     t.same(await Promise.all(nodes.map(node => node.end())), [0, 0])
   })
 
+  await t.test('one question an interval does for all', async t => {
+    const nodes = [1, 2, 3].map(() => new MeshProcess(namespace.name, NEIGHBOURLY))
+    const rounds = 8
+    await Promise.all(nodes.map(node => node.reaches('answers', ({ mdnsAnswers }) => mdnsAnswers >= rounds)))
+    const asked = nodes.reduce((sum, { state }) => sum + (state?.mdnsQueries ?? 0), 0)
+    t.ok(asked <= 2 * rounds, `${asked} questions of three nodes in at least ${rounds} intervals`)
+    t.same(await Promise.all(nodes.map(node => node.end())), [0, 0, 0])
+  })
+
   await t.test('where mDNS does not work, health says why and a bootstrap peer is found', async t => {
     const holder = spawn('ip', ['netns', 'exec', namespace.name, process.execPath, '--eval', HOLD_PORT])
     await once(holder.stdout, 'data')

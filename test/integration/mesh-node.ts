@@ -23,6 +23,9 @@ export interface MeshState {
   readonly mdnsWorking: number
   /** Dials that ended so far, well or not. */
   readonly dials: number
+  /** Multicast packets sent so far. */
+  readonly mdnsQueries: number
+  readonly mdnsAnswers: number
 }
 
 const POLL_MS = 50
@@ -48,7 +51,9 @@ async function run(options: DiscoveryNodeOptions): Promise<void> {
       hosts: [...new Set(port.connections().map(({ remoteAddr }) => hostOf(remoteAddr)))].sort(),
       health: finder.health(),
       mdnsWorking: sum(text, 'skep_discovery_mdns_working'),
-      dials: sum(text, 'skep_discovery_dials_total'),
+      dials: sum(text, 'skep_discovery_dials_total{'),
+      mdnsQueries: sum(text, 'skep_discovery_mdns_packets_total{kind="query"'),
+      mdnsAnswers: sum(text, 'skep_discovery_mdns_packets_total{kind="answer"'),
     }
     const line = JSON.stringify(state)
     if (line !== told) tell(state)
@@ -62,9 +67,10 @@ function hostOf(address: Multiaddr): string {
   return address.getComponents()[0]?.value ?? ''
 }
 
-function sum(text: string, metric: string): number {
-  const values = text.matchAll(new RegExp(`^${metric}(?:\\{.*\\})? (\\d+)$`, 'gm'))
-  return [...values].reduce((total, [, value]) => total + Number(value), 0)
+/** Of all values whose name and labels begin so. */
+function sum(text: string, begin: string): number {
+  const lines = text.split('\n').filter(line => line.startsWith(begin))
+  return lines.reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
 
 await run(JSON.parse(process.argv[2] ?? '{}'))

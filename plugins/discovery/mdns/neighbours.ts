@@ -183,7 +183,9 @@ export class Neighbours {
   #onQuery({ questions }: QueryPacket, from: string): void {
     const { serviceTag, intervalMs } = this.#options
     if (!questions.some(({ name }) => name === serviceTag)) return
-    const isOwn = this.#heard(from)
+    // What comes from here while nothing of ours is on its way is of another node of this machine.
+    const isOwn = (this.#places.get(from)?.unheard ?? 0) > 0
+    this.#heard(from)
     // Somebody asked for all of us: whoever is there answers so that we hear it, too.
     if (!isOwn && queryWaitMs(this.#asked, intervalMs, 0.5) === intervalMs) this.#postpone()
     this.#answerSoon()
@@ -199,14 +201,13 @@ export class Neighbours {
     if (found) this.#dependencies.onFound(found.peer, found.addresses)
   }
 
-  /** Whether `from` is this machine: then multicast works there. */
-  #heard(from: string): boolean {
+  /** Where `from` is this machine, multicast works there. */
+  #heard(from: string): void {
     const place = this.#places.get(from)
-    if (!place) return false
+    if (!place) return
     place.unheard = 0
     place.isHeard = true
     place.trouble = undefined
-    return true
   }
 
   #postpone(): void {
