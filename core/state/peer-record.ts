@@ -4,7 +4,7 @@ import type { Pulse } from './liveness.ts'
 import type { ConnectionFacts } from './peer-state.ts'
 
 /** Peers choose what they tell of themselves; so much of it is kept. */
-export const MAX_ADDRESSES = 16
+const MAX_ADDRESSES = 16
 export const MAX_PROTOCOLS = 64
 export const MAX_TEXT_CHARACTERS = 256
 

@@ -1,8 +1,11 @@
+import { identify } from '@libp2p/identify'
+import { mplex } from '@libp2p/mplex'
+import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
 import { eventually } from '../../helpers/eventually.ts'
 import { startRelay } from '../../helpers/relay.ts'
-import { nextEvent, portOf, startNode } from './nodes.ts'
+import { nextEvent, portOf, startNode, startStockNode } from './nodes.ts'
 
 const SECOND_MS = 1000
 
@@ -73,3 +76,23 @@ t.test('a question and its answer are small', async t => {
   const each = (bytes() - before) / ((await asked()) - questions)
   t.ok(each > 0 && each < 120, `${each} bytes`)
 })
+
+t.test(
+  'where the muxer has no ping a stream asks, and a peer that has none either is heard all the same',
+  async t => {
+    const alice = await startNode(t, { probeAfterMs: 100 })
+    const services = { identify: identify() }
+    for (const more of [{ ping: ping() }, {}]) {
+      const stock = await startStockNode(t, { streamMuxers: [mplex()], services: { ...services, ...more } })
+      const peer = stock.peerId
+      await alice.port.dial(stock.getMultiaddrs())
+      t.equal(alice.port.connections(peer)[0]?.multiplexer, '/mplex/6.7.0')
+      const heard = (): number => alice.peers.pulseOf(peer)?.heardMs ?? 0
+      for (let time = 0; time < 3; time++) {
+        const before = heard()
+        await eventually('it to be heard', () => heard() > before || undefined)
+      }
+      t.match(alice.peers.get(peer), { liveness: 'connected' })
+    }
+  },
+)

@@ -23,16 +23,19 @@ function describe(peers: readonly PeerSummary[]): string {
   if (peers.length === 0) return 'no peers yet'
   return table([
     ['PEER', 'STATE', 'FOUND', 'WAY', 'LATENCY', 'RECEIVED', 'SENT', 'ADDRESS'],
-    ...peers.map(peer => [
-      peer.peer,
-      peer.liveness,
-      peer.foundBy ?? '-',
-      wayOf(peer),
-      formatLatency(peer.latencyMs),
-      formatBytes(peer.bytesReceived),
-      formatBytes(peer.bytesSent),
-      printable(peer.remoteAddress ?? peer.addresses[0] ?? '-'),
-    ]),
+    // The last seen first, as far as a terminal shows them.
+    ...peers
+      .toReversed()
+      .map(peer => [
+        peer.peer,
+        peer.liveness,
+        peer.foundBy ?? '-',
+        wayOf(peer),
+        formatLatency(peer.latencyMs),
+        formatBytes(peer.bytesReceived),
+        formatBytes(peer.bytesSent),
+        printable(peer.remoteAddress ?? peer.addresses[0] ?? '-'),
+      ]),
   ])
 }
 
