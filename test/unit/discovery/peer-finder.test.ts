@@ -124,3 +124,46 @@ t.test('its own address under the name of another is left out', async t => {
   t.match(await node.metrics.text(), 'skep_discovery_dials_total{result="failed"} 0\n')
   await node.stop()
 })
+
+t.test('a peer that the DHT came across is dialed, and is no member', async t => {
+  const far = await createDiscoveryNode()
+  const near = await createDiscoveryNode()
+  near.finder.found(far.port.self, far.port.addresses(), 'dht')
+  await Promise.all([near.connected(1), far.connected(1)])
+  t.equal(near.finder.sourceOf(far.port.self.toString()), 'dht')
+  t.equal(near.finder.isMember(far.port.self), false)
+  await Promise.all([near.stop(), far.stop()])
+})
+
+t.test('once networks changed nobody waits for the end of a long backoff', async t => {
+  const privateKey = await generateKeyPair('Ed25519')
+  const first = await createDiscoveryNode({ privateKey })
+  const bootstrap = first.port.addresses().map(String)
+  const listen = bootstrap.map(address => address.replace(/\/p2p\/.*/, ''))
+  await first.stop()
+  const node = await createDiscoveryNode({
+    config: { bootstrap, dial: { minBackoffMs: 600_000, maxBackoffMs: 600_000 } },
+  })
+  await eventually('a failed dial', async () =>
+    (await node.metrics.text()).includes('skep_discovery_dials_total{result="failed"} 1') ? true : undefined,
+  )
+  const again = await createDiscoveryNode({ privateKey, listen })
+  node.events.emit('network:changed', { reason: 'interfaces' })
+  await node.connected(1)
+  t.pass('it was dialed again at once')
+  await Promise.all([node.stop(), again.stop()])
+})
+
+t.test('a peer that the user has forgotten is dialed no more', async t => {
+  const far = await createDiscoveryNode({ config: { dial: { targetPeers: 0, targetMembers: 0 } } })
+  const near = await createDiscoveryNode()
+  near.finder.found(far.port.self, far.port.addresses(), 'dht')
+  await near.connected(1)
+  const gone = near.next('peer:disconnected')
+  near.events.on('peer:disconnected', ({ peer }) => void near.peers.forget(peer))
+  await near.port.hangUp(far.port.self)
+  await gone
+  t.match(near.finder.describe(), { candidates: { total: 0 } })
+  t.equal(near.finder.sourceOf(far.port.self.toString()), undefined)
+  await Promise.all([near.stop(), far.stop()])
+})
