@@ -1,5 +1,6 @@
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
+import { silentLogger } from '../../core/logger.ts'
 import { createMetrics } from '../../core/metrics.ts'
 import type { NetworkOptions } from '../../core/network/network.ts'
 import type { BlockStore, Storage } from '../../core/storage/storage.ts'
@@ -66,6 +67,7 @@ export async function createMembersNode(
           events: node.events,
           peers: node.peers,
           metrics: createMembersMetrics(metrics.factory('routing')),
+          log: silentLogger,
           isMember,
           now,
         },

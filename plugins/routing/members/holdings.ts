@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import type { BlockStore } from '../../../core/api.ts'
+import type { BlockStore, Logger } from '../../../core/api.ts'
 import { ChangeLog } from './change-log.ts'
 import { FingerprintKey, KEY_BYTES, packFingerprints } from './fingerprint.ts'
 import { encodeUpdate } from './wire/codec.ts'
 
 export interface HoldingsDependencies {
   readonly blocks: Pick<BlockStore, 'has' | 'list' | 'stats' | 'onStored' | 'onDeleted' | 'onDamaged'>
-  /** Called after a change was logged. */
+  readonly log: Logger
+  /** Called after a change was added to the log of changes. */
   logged(changes: number): void
   /** Monotonic milliseconds. */
   now(): number
@@ -39,7 +40,7 @@ const RAW = 0x55
 export class Holdings {
   /** Of this run, and the key of its fingerprints. */
   readonly epoch = new Uint8Array(randomBytes(KEY_BYTES))
-  readonly log = new ChangeLog({ maxBytes: MAX_LOG_BYTES })
+  readonly changes = new ChangeLog({ maxBytes: MAX_LOG_BYTES })
   readonly #key = new FingerprintKey(this.epoch)
   readonly #deps: HoldingsDependencies
   /** Multihashes, one character a byte. */
@@ -56,7 +57,7 @@ export class Holdings {
     return this.#deps.blocks.stats().blocks
   }
 
-  /** From now on changes are logged. Nobody needs them before the first has been told anything. */
+  /** From now on changes are noted. Nobody needs them before the first has been told anything. */
   watch(): void {
     const { blocks } = this.#deps
     this.#stop ??= [
@@ -77,7 +78,7 @@ export class Holdings {
     this.#changed.clear()
   }
 
-  /** The blocks behind `after`. A change from now on is logged later than it was read here. */
+  /** The blocks behind `after`. A change from now on is told later than it was read here. */
   slice(after: Uint8Array | undefined): Slice {
     const entries = this.#deps.blocks.list({ after, limit: SLICE_BLOCKS })
     return {
@@ -88,8 +89,8 @@ export class Holdings {
 
   #change({ buffer, byteOffset, byteLength }: Uint8Array): void {
     this.#changed.add(Buffer.from(buffer, byteOffset, byteLength).toString('latin1'))
-    if (this.#changed.size >= MAX_CHANGED) this.#log()
-    else this.#timer ??= setTimeout(() => this.#log(), this.#waitMs()).unref()
+    if (this.#changed.size >= MAX_CHANGED) this.#tell()
+    else this.#timer ??= setTimeout(() => this.#tell(), this.#waitMs()).unref()
   }
 
   #waitMs(): number {
@@ -97,22 +98,26 @@ export class Holdings {
   }
 
   /** Asks the store what became of each block: one that came and went and came is told of once, whatever was heard first. */
-  #log(): void {
+  #tell(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#lastMs = this.#deps.now()
     const added: number[] = []
     const removed: number[] = []
-    for (const text of this.#changed) {
-      const hash = Buffer.from(text, 'latin1')
-      const isHeld = this.#deps.blocks.has(CID.createV1(RAW, Digest.decode(hash)))
-      const fingerprint = this.#key.of(hash)
-      if (isHeld) added.push(fingerprint)
-      else removed.push(fingerprint)
+    try {
+      for (const text of this.#changed) {
+        const hash = Buffer.from(text, 'latin1')
+        const isHeld = this.#deps.blocks.has(CID.createV1(RAW, Digest.decode(hash)))
+        const fingerprint = this.#key.of(hash)
+        if (isHeld) added.push(fingerprint)
+        else removed.push(fingerprint)
+      }
+    } catch (err) {
+      this.#deps.log.warn({ err }, 'what changed could not be read, and is told with what changes next')
+      return
     }
-    const changes = this.#changed.size
     this.#changed.clear()
-    this.log.append(sequence =>
+    this.changes.append(sequence =>
       encodeUpdate({
         kind: 'change',
         sequence,
@@ -120,6 +125,6 @@ export class Holdings {
         removed: packFingerprints(removed),
       }),
     )
-    this.#deps.logged(changes)
+    this.#deps.logged(added.length + removed.length)
   }
 }

@@ -4,6 +4,7 @@ import {
   type Channel,
   type Events,
   isSkepError,
+  type Logger,
   messageOf,
   type NetworkPort,
   type PeerId,
@@ -24,6 +25,7 @@ export interface MembersIndexDependencies {
   readonly events: Pick<Events, 'on'>
   readonly peers: Pick<Peers, 'report'>
   readonly metrics: MembersMetrics
+  readonly log: Logger
   /** Who may know what this node holds, and is asked what it holds. */
   isMember(peer: PeerId): boolean
   /** Monotonic milliseconds. */
@@ -79,9 +81,10 @@ export class MembersIndex {
   constructor(config: MembersConfig, deps: MembersIndexDependencies) {
     this.#config = config
     this.#deps = deps
-    const { blocks, metrics, now, isMember } = deps
+    const { blocks, metrics, log, now, isMember } = deps
     this.#holdings = new Holdings({
       blocks,
+      log,
       now,
       logged: changes => {
         metrics.changes.inc({ direction: 'told' }, changes)
@@ -90,6 +93,7 @@ export class MembersIndex {
     })
     this.#teller = new Teller({
       holdings: this.#holdings,
+      log,
       isMember,
       snapshot: () => metrics.snapshots.inc({ direction: 'told' }),
       now,

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Channel, PeerId } from '../../../core/api.ts'
+import type { Channel, Logger, PeerId } from '../../../core/api.ts'
 import { membersError } from './errors.ts'
 import type { Holdings } from './holdings.ts'
 import { Telling } from './telling.ts'
@@ -7,6 +7,7 @@ import { decodeSubscribe } from './wire/codec.ts'
 
 export interface TellerDependencies {
   readonly holdings: Holdings
+  readonly log: Logger
   isMember(peer: PeerId): boolean
   /** A reader is about to be told all. */
   snapshot(): void
@@ -58,9 +59,9 @@ export class Teller {
     if (!request) return
     const { known, maxBlocks } = decodeSubscribe(request)
     holdings.watch()
-    const { epoch, log } = holdings
+    const { epoch, changes } = holdings
     const fellBehind = (telling: Telling): void => this.#queue(telling)
-    const telling = new Telling({ maxBlocks }, { channel, epoch, log, fellBehind })
+    const telling = new Telling({ maxBlocks }, { channel, epoch, log: changes, fellBehind })
     this.#tellings.add(telling)
     began()
     try {
@@ -104,7 +105,13 @@ export class Teller {
     while (this.#waiting.size > 0 && !this.#stopping.signal.aborted) {
       const tellings = [...this.#waiting]
       this.#waiting.clear()
-      await this.#walkFor(tellings)
+      try {
+        await this.#walkFor(tellings)
+      } catch (err) {
+        this.#deps.log.warn({ err }, 'what is held could not be read, and is not told')
+        const reason = membersError('INDEX_OVER', 'what is held could not be read', { cause: err })
+        for (const telling of tellings) telling.end(reason)
+      }
     }
   }
 
