@@ -23,7 +23,7 @@ export interface SignedRecord {
 }
 
 /** Addresses of one record: a board has a handful. */
-export const MAX_RECORD_ADDRESSES = 16
+const MAX_RECORD_ADDRESSES = 16
 
 /** @param addresses without `/p2p`, the best first */
 export async function sealRecord(

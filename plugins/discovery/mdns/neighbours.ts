@@ -52,7 +52,8 @@ const NAME_BYTES = 16
 export class Neighbours {
   readonly #options: MdnsConfig
   readonly #dependencies: NeighboursDependencies
-  readonly #name = randomBytes(NAME_BYTES).toString('hex')
+  /** Of this node among its neighbours; another one each time it begins. */
+  #name = ''
   /** By address. */
   #places = new Map<string, Place>()
   /** Why there is no socket. */
@@ -83,6 +84,7 @@ export class Neighbours {
   /** Background loop: looks for neighbours until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { events } = this.#dependencies
+    this.#name = randomBytes(NAME_BYTES).toString('hex')
     const unsubscribe = [
       events.on('network:changed', () => this.#startOver()),
       events.on('network:addresses', () => this.#startOver()),
