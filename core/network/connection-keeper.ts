@@ -18,6 +18,8 @@ export interface ConnectionKeeperDependencies {
   worthOf(peer: PeerId): number
   /** Bytes lately, both ways. */
   recentBytes(peer: PeerId): number
+  /** Asks on each of them whether the peer is there, and cuts those on which it isn't. */
+  check(connections: readonly Connection[]): void
   /** Lanes that are open. */
   lanes(peer: PeerId): number
   readonly metrics: Pick<NetworkMetrics, 'trimmedConnections' | 'redundantConnections' | 'refusedConnections'>
@@ -78,6 +80,9 @@ export class ConnectionKeeper {
 
   opened(connection: Connection): void {
     this.#openedMs.set(connection, this.#deps.nowMs())
+    // A peer that has lost its connection comes anew, and here the old one still looks open.
+    const others = this.#open(connection.remotePeer).filter(other => other !== connection)
+    if (others.length > 0) this.#deps.check(others)
     // Others, libp2p among them, still have to hear of it.
     queueMicrotask(() => this.#trim())
   }

@@ -146,6 +146,7 @@ export async function createNetwork(
     connections: peer => libp2p.getConnections(peer),
     worthOf: peer => worths.of(peer),
     recentBytes: peer => traffic.recentBytes(peer),
+    check: connections => probes.check(connections),
     lanes: peer => lanes.count(peer),
     metrics,
     log,

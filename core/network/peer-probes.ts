@@ -38,6 +38,8 @@ interface Watched {
   receivedBytes: number
 }
 
+/** Where there is reason for doubt: enough for TCP to send again twice, and over before of two connections one is given up. */
+const DOUBTED_MS = 8000
 /** A turn that comes so late tells that this node stood still, not that its peers did. */
 const LATE_MS = 2000
 
@@ -62,13 +64,16 @@ export class PeerProbes {
   /** Measures a new connection at once: the muxer needs its round trip for its windows. */
   opened(connection: Connection): void {
     if (this.#isStopped) return
-    this.#ask(connection.remotePeer, connection)
+    void this.#ask(connection.remotePeer, connection)
     this.#turn()
   }
 
-  /** The way to others may have changed: all are asked at once. */
-  askAll(): void {
-    for (const connection of this.#deps.connections()) this.#ask(connection.remotePeer, connection)
+  /**
+   * Asks on each of `connections` at once, and cuts those on which no answer comes: where there is reason to doubt them, as the
+   * way to others has changed, or a peer that is connected comes anew.
+   */
+  check(connections: readonly Connection[] = this.#deps.connections()): void {
+    for (const connection of connections) this.#check(connection)
     this.#turn()
   }
 
@@ -84,7 +89,7 @@ export class PeerProbes {
     const isLate = nowMs() - this.#dueMs > LATE_MS
     const { ask, gone, waitMs } = planProbes([...this.#watched.values()], this.#options.probeAfterMs, nowMs())
     for (const { peer } of ask)
-      for (const connection of this.#deps.connections(peer)) this.#ask(peer, connection)
+      for (const connection of this.#deps.connections(peer)) void this.#ask(peer, connection)
     for (const { peer } of isLate ? [] : gone) this.#cut(peer)
     peers.review()
     this.#rest(waitMs)
@@ -116,7 +121,23 @@ export class PeerProbes {
     for (const key of gone) this.#watched.delete(key)
   }
 
-  #ask(peer: PeerId, connection: Connection): void {
+  #check(connection: Connection): void {
+    const { log, nowMs, metrics } = this.#deps
+    const { remotePeer: peer } = connection
+    const startMs = nowMs()
+    const timer = setTimeout(() => {
+      if (this.#isStopped || connection.status !== 'open') return
+      // This node stood still: the answer may have come meanwhile.
+      if (nowMs() - startMs > DOUBTED_MS + LATE_MS) return this.#check(connection)
+      metrics.probes.inc({ result: 'gone' })
+      log.info({ peer: peer.toString() }, 'a connection that was doubted is cut: no answer came on it')
+      connection.abort(networkError('PEER_TIMEOUT', `${peer} did not answer within ${DOUBTED_MS} ms`))
+    }, DOUBTED_MS).unref()
+    this.#ask(peer, connection).finally(() => clearTimeout(timer))
+  }
+
+  /** Resolves when there was an answer, or can't be one. */
+  async #ask(peer: PeerId, connection: Connection): Promise<void> {
     const { muxer } = connection as { muxer?: PingingMuxer }
     if (connection.status !== 'open' || !muxer) return
     const { peers, ping, metrics, nowMs, log } = this.#deps
@@ -124,11 +145,12 @@ export class PeerProbes {
     peers.asked(peer)
     metrics.probes.inc({ result: 'asked' })
     // Without a signal: an answer to a ping that was given up would end the connection.
-    const answer: Promise<unknown> = muxer.ping ? muxer.ping() : ping(peer)
-    answer.then(
-      () => peers.roundTrip(peer, nowMs() - startMs),
-      error => log.debug({ err: error, peer: peer.toString() }, 'a probe failed'),
-    )
+    try {
+      await (muxer.ping ? muxer.ping() : ping(peer))
+      peers.roundTrip(peer, nowMs() - startMs)
+    } catch (error) {
+      log.debug({ err: error, peer: peer.toString() }, 'a probe failed')
+    }
   }
 
   #cut(peer: PeerId): void {

@@ -13,7 +13,7 @@ const PERIOD_MS = 5_000
 export interface UpkeepDependencies {
   readonly keeper: Pick<ConnectionKeeper, 'review'>
   readonly ownAddresses: Pick<OwnAddresses, 'review'>
-  readonly probes: Pick<PeerProbes, 'askAll'>
+  readonly probes: Pick<PeerProbes, 'check'>
   readonly traffic: Pick<Traffic, 'sample'>
   readonly surroundings: Surroundings
   readonly events: Events
@@ -46,7 +46,7 @@ export class Upkeep {
     const change = this.#watch.look()
     if (change) {
       log.info({ reason: change }, 'the network has changed: all peers are asked whether they are there')
-      probes.askAll()
+      probes.check()
     }
     ownAddresses.review()
     keeper.review()

@@ -3,6 +3,7 @@ import { identify } from '@libp2p/identify'
 import type { Connection, Transport } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
+import { isSkepError } from '../../../core/errors.ts'
 import { SETTLE_MS } from '../../../core/network/duplicates.ts'
 import { GRACE_MS, KEPT_WORTH } from '../../../core/network/trim-plan.ts'
 import { eventually } from '../../helpers/eventually.ts'
@@ -124,12 +125,19 @@ t.test('a node full of members lets nobody in, and what it dials beyond does not
   t.strictSame(idsOf(node), visitors.slice(0, 2).map(idOf).sort())
 })
 
-/** Two nodes that have dialed each other, the one with the smaller id first. */
-async function crossed(t: Parameters<typeof startNode>[0], time: Beats): Promise<[TestNode, TestNode]> {
-  const { surroundings } = time
-  const pair = [await startNode(t, { surroundings }), await startNode(t, { surroundings })] as const
+/** Two nodes, the one with the smaller id first. */
+async function pair(
+  t: Parameters<typeof startNode>[0],
+  { surroundings }: Beats,
+): Promise<[TestNode, TestNode]> {
+  const nodes = [await startNode(t, { surroundings }), await startNode(t, { surroundings })]
   const bytes = ({ port }: TestNode): Uint8Array => port.self.toMultihash().bytes
-  const [small, large] = pair.toSorted((a, b) => Buffer.compare(bytes(a), bytes(b))) as [TestNode, TestNode]
+  return nodes.sort((a, b) => Buffer.compare(bytes(a), bytes(b))) as [TestNode, TestNode]
+}
+
+/** As {@link pair}; they have dialed each other. */
+async function crossed(...given: Parameters<typeof pair>): Promise<[TestNode, TestNode]> {
+  const [small, large] = await pair(...given)
   await visit(large, small)
   const parts = await partsOf(small)
   await parts.connectionManager.openConnection(large.port.addresses(), { force: true })
@@ -199,6 +207,27 @@ t.test('a lane outlasts the second connection, and is not closed with it', async
   await closed(time, small.port.connections(large.port.self)[1] as Connection)
   t.equal(small.port.connections(large.port.self).length, 1)
 })
+
+t.test(
+  'a peer that comes anew is kept, its dead connection is cut, though it was the one to keep',
+  async t => {
+    const [small, large] = await pair(t, new Beats())
+    const wire = await startRelay(t, { to: portOf(large) })
+    const met = nextEvent(large.events, 'peer:connected')
+    const dead = await small.port.dial(multiaddr(`/ip4/127.0.0.1/tcp/${wire.port}/p2p/${large.port.self}`))
+    await met
+    wire.hold('up')
+    wire.hold('down')
+    const ends = [dead, ...large.port.connections(small.port.self)].map(gone)
+    const { connectionManager } = await partsOf(large)
+    await connectionManager.openConnection(small.port.addresses(), { force: true })
+    const errors = await Promise.all(ends)
+    t.equal(errors.length, 2)
+    t.ok(errors.some(error => isSkepError(error, 'PEER_TIMEOUT')))
+    t.match(small.network.status().connections, { inbound: 1, outbound: 0 })
+    await small.port.ping(large.port.self)
+  },
+)
 
 t.test('a relayed connection is closed once a direct one has lasted', async t => {
   const time = new Beats()
