@@ -102,3 +102,22 @@ t.test('what plugins add', async t => {
   forget()
   t.same(Object.keys(state.status().details), ['wax'])
 })
+
+t.test('what comes to do otherwise is told once, and counted', async t => {
+  const { state, plugins, phases } = await createState(t)
+  state.enter('running')
+  const { sequence } = state.status()
+  state.review()
+  t.equal(state.status().sequence, sequence, 'nothing has changed')
+  plugins.current = [{ ...running, health: { status: 'degraded', reason: 'no nectar' } }]
+  t.equal(state.status().sequence, sequence, 'asking changes nothing')
+  state.review()
+  t.equal(state.status().sequence, sequence + 2, 'the plugin, and with it the node')
+  plugins.current = [{ ...running, health: { status: 'degraded', reason: 'no pollen' } }]
+  state.review()
+  plugins.current = [running]
+  state.review()
+  state.review()
+  t.same(phases, ['ready', 'degraded', 'degraded', 'ready'])
+  t.equal(state.status().sequence, sequence + 6)
+})
