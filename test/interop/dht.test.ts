@@ -1,38 +1,21 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { createDelegatedRoutingV1HttpApiServer } from '@helia/delegated-routing-v1-http-api-server'
 import { withLibp2pLight } from '@helia/libp2p'
-import { identify } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
-import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
-import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { createHeliaLight } from 'helia'
 import type { CID } from 'multiformats/cid'
 import t, { type Test } from 'tap'
 import { cidOf } from '../../core/content/hashes.ts'
+import { dhtServices, joined, startDelegatedServer, startDhtNode } from '../helpers/dht-nodes.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { startStockNode } from '../unit/network/nodes.ts'
 import { announced, FLEET, type RoutedNode, startRouting } from '../unit/routing/fixture.ts'
 
 const RAW = 0x55
-const PROTOCOL = '/skep/kad/1.0.0'
-
-/** As their documentation says for a network of one's own. */
-const services = () => ({
-  identify: identify(),
-  ping: ping(),
-  dht: kadDHT({ protocol: PROTOCOL, clientMode: false, peerInfoMapper: passthroughMapper }),
-})
 
 function someCid(seed: string): CID {
   return cidOf(RAW, new TextEncoder().encode(seed))
-}
-
-async function knows(dht: KadDHT): Promise<void> {
-  const { routingTable } = dht as KadDHT & { routingTable: { size: number } }
-  await eventually('a peer in the table of the other', () => (routingTable.size > 0 ? true : undefined))
 }
 
 async function isKnown(node: RoutedNode): Promise<void> {
@@ -41,10 +24,10 @@ async function isKnown(node: RoutedNode): Promise<void> {
 
 t.test('a stock js-libp2p finds what we provide, and we what it does', async t => {
   const ours = await startRouting(t, { config: FLEET })
-  const theirs = await startStock(t)
+  const theirs = await startDhtNode(t)
   await ours.port.dial(theirs.getMultiaddrs())
   await isKnown(ours)
-  await knows(theirs.services.dht)
+  await joined(theirs.services.dht)
 
   const cid = await ours.pin()
   await announced(ours, 1)
@@ -68,12 +51,12 @@ t.test('so does a Helia node', async t => {
     transports: [tcp()],
     connectionEncrypters: [tls(), noise()],
     streamMuxers: [yamux()],
-    services: services(),
+    services: dhtServices(),
   }).start()
   t.teardown(() => helia.stop())
   await ours.port.dial(helia.libp2p.getMultiaddrs())
   await isKnown(ours)
-  await knows(helia.libp2p.services.dht)
+  await joined(helia.libp2p.services.dht)
 
   const cid = await ours.pin()
   await announced(ours, 1)
@@ -104,31 +87,15 @@ t.test('a delegated routing server that fails is nobody who knows', async t => {
   t.same(await ours.routing.router.findPeer((await startStockNode(t)).peerId), [])
 })
 
-/** A server in front of a stock js-libp2p that takes part in the DHT of `holder`. */
+/** A server in front of a stock node that takes part in the DHT of `holder`. */
 async function startServer(t: Test): Promise<{ url: string; holder: RoutedNode }> {
   const holder = await startRouting(t, { config: FLEET })
-  const libp2p = await startStock(t)
-  await holder.port.dial(libp2p.getMultiaddrs())
+  const theirs = await startDhtNode(t)
+  const url = await startDelegatedServer(t, theirs)
+  await holder.port.dial(theirs.getMultiaddrs())
   await isKnown(holder)
-  await knows(libp2p.services.dht)
-  // It wants a Helia whose peers are peer ids, as they were before Helia 7.
-  const { contentRouting, peerRouting } = libp2p
-  const routing = {
-    findProviders: contentRouting.findProviders.bind(contentRouting),
-    findPeer: peerRouting.findPeer.bind(peerRouting),
-  }
-  const server = await createDelegatedRoutingV1HttpApiServer({ routing } as never, {
-    listen: { host: '127.0.0.1', port: 0 },
-  })
-  t.teardown(() => server.close())
-  const address = server.server.address()
-  if (!address || typeof address === 'string') throw new Error('the server listens nowhere')
-  return { url: `http://127.0.0.1:${address.port}`, holder }
-}
-
-async function startStock(t: Test): Promise<Libp2p<{ dht: KadDHT }>> {
-  const node = await startStockNode(t, { services: services() } as never)
-  return node as unknown as Libp2p<{ dht: KadDHT }>
+  await joined(theirs.services.dht)
+  return { url, holder }
 }
 
 async function idsOf(providers: AsyncIterable<{ id: { toString(): string } }>): Promise<string[]> {
