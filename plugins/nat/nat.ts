@@ -181,6 +181,8 @@ export class Nat {
     this.#evidence = candidates.map(candidate =>
       this.#weigh(candidate, result, before.get(candidate.address.toString())),
     )
+    const known = new Set(this.#evidence.map(({ address }) => address))
+    for (const address of this.#doubtful) if (!known.has(address)) this.#doubtful.delete(address)
     await this.#conclude(judge(this.#evidence))
     return this.#doubtful.size > 0
   }

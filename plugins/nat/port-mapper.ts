@@ -123,6 +123,8 @@ export class PortMapper {
     const client = upnpNat({ description: DESCRIPTION, ttl: LEASE_MS, autoRefresh: true })
     const gateways = new WatchedGateways(client, this.#watcher(mapped.resolve))
     this.#state = 'searching'
+    this.#router = undefined
+    this.#externalAddress = undefined
     this.#reason = undefined
     try {
       await this.#deps.network.attach(
@@ -164,12 +166,15 @@ export class PortMapper {
       external: (router, address) => {
         metrics.routerRequests.inc({ result: 'ok' })
         this.#router = router
-        this.#externalAddress = address
+        // A router that has a private one may tell none at all.
+        this.#externalAddress = address || undefined
         const isStale = [...this.#mappings.values()].some(({ externalHost }) => externalHost !== address)
         if (isStale) this.renew()
-        if (isPrivateIp(address) !== false) {
-          this.#reason = `the router's own address is ${address}, which is no public one: another router or the provider translates addresses, too (double NAT), so that a forwarded port leads nowhere`
-        }
+        if (isPrivateIp(address) === false) return
+        const told = address
+          ? `the router's own address, ${address}, is no public one`
+          : 'the router has no public address'
+        this.#reason = `${told}: another router or the provider translates addresses, too (double NAT), so that a forwarded port leads nowhere`
       },
       mapped: (router, mapping) => {
         metrics.routerRequests.inc({ result: 'ok' })

@@ -11,6 +11,9 @@ const run = promisify(execFile)
 /** Where nothing of this machine leads: all of it lies within namespaces. AutoNAT leaves out the ranges kept for examples. */
 const PUBLIC = { relay: '5.1.1', witness: '62.2.2', first: '78.3.3', second: '91.4.4' } as const
 
+/** What carriers give to homes that share an address (RFC 6598). */
+const CARRIER = '100.64.7'
+
 /** How a router hides the hosts behind it. */
 export type Masquerade =
   /** As Linux does it by itself: a connection keeps its port where that is free. */
@@ -57,28 +60,23 @@ export async function createNatNetwork(masquerade: Masquerade = 'masquerade'): P
   const create = async (): Promise<string> => made.use<Namespace>(await createNamespace()).name
   const internet = await create()
   await forward(internet)
-  const publicHost = async (net: string) => {
-    const namespace = await create()
-    await link([internet, `to-${net}`, `${net}.1`], [namespace, 'eth', `${net}.2`])
-    await route(namespace, 'default', 'via', `${net}.1`)
-    return { namespace, address: `${net}.2` }
-  }
-  const home = async (net: string, lan: string): Promise<Home> => {
-    const router = (await publicHost(net)).namespace
-    const host = await create()
-    await link([router, 'lan', `${lan}.1`], [host, 'eth', `${lan}.10`])
-    await route(host, 'default', 'via', `${lan}.1`)
-    // Routers are searched for by multicast.
-    await route(host, '239.0.0.0/8', 'dev', 'eth')
-    await forward(router)
-    await filter(router, masquerade)
-    return { host, router, publicAddress: `${net}.2`, privateAddress: `${lan}.10` }
-  }
+  const publicHost = (net: string) => createPublicHost(create, internet, net)
+  const home = (net: string, lan: string) => createHome(create, internet, net, lan, masquerade)
   const relay = await publicHost(PUBLIC.relay)
   const witness = await publicHost(PUBLIC.witness)
   const homes = [await home(PUBLIC.first, '192.168.1'), await home(PUBLIC.second, '192.168.2')] as const
   const owned = made.move()
   return { relay, witness, homes, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** A home whose provider gives its router no address of its own: what leaves it passes another router (carrier-grade NAT). */
+export async function createCarrierHome(): Promise<Home & AsyncDisposable> {
+  await using made = new AsyncDisposableStack()
+  const create = async (): Promise<string> => made.use<Namespace>(await createNamespace()).name
+  const carrier = await create()
+  const home = await createHome(create, carrier, CARRIER, '192.168.1')
+  const owned = made.move()
+  return { ...home, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** A UPnP router in a home: Debian's miniupnpd. */
@@ -113,6 +111,33 @@ export async function startUpnpRouter({ router }: Home, directory: string): Prom
       await exited
     },
   }
+}
+
+type Create = () => Promise<string>
+
+async function createPublicHost(create: Create, internet: string, net: string) {
+  const namespace = await create()
+  await link([internet, `to-${net}`, `${net}.1`], [namespace, 'eth', `${net}.2`])
+  await route(namespace, 'default', 'via', `${net}.1`)
+  return { namespace, address: `${net}.2` }
+}
+
+async function createHome(
+  create: Create,
+  internet: string,
+  net: string,
+  lan: string,
+  masquerade: Masquerade = 'masquerade',
+): Promise<Home> {
+  const { namespace: router, address: publicAddress } = await createPublicHost(create, internet, net)
+  const host = await create()
+  await link([router, 'lan', `${lan}.1`], [host, 'eth', `${lan}.10`])
+  await route(host, 'default', 'via', `${lan}.1`)
+  // Routers are searched for by multicast.
+  await route(host, '239.0.0.0/8', 'dev', 'eth')
+  await forward(router)
+  await filter(router, masquerade)
+  return { host, router, publicAddress, privateAddress: `${lan}.10` }
 }
 
 type End = readonly [namespace: string, device: string, address: string]
