@@ -13,6 +13,7 @@ export interface NetworkPort {
   readonly self: PeerId
   /** Addresses that others can dial, with `/p2p/…`. */
   addresses(): Multiaddr[]
+  /** All, or those to `peer` that are open, the one to use first. */
   connections(peer?: PeerId): Connection[]
   /** Peers with at least one open connection; each once. */
   connectedPeers(): PeerId[]
@@ -25,7 +26,8 @@ export interface NetworkPort {
   dial(peer: PeerId | Multiaddr | Multiaddr[], options?: WaitOptions): Promise<Connection>
   /**
    * What a connection to `peer` is worth to the caller, from 0 (nothing, the default) to 100. Of too many connections those
-   * worth least over all callers go first. What a plugin said goes with it when it stops.
+   * worth least over all callers go first; peers worth 50 and more stay as long as there is room for all of them. What a plugin
+   * said goes with it when it stops.
    */
   value(peer: PeerId, reason: string, worth: number): void
   hangUp(peer: PeerId, options?: WaitOptions): Promise<void>
