@@ -56,12 +56,12 @@ export async function cidOfLarge(codec: number, bytes: Uint8Array): Promise<CID>
   return CID.createV1(codec, createDigest(SHA2_256, await digestAside('SHA-256', bytes)))
 }
 
-/** {@link verifyBlock}, with a large block hashed on another thread: the event loop is free meanwhile. */
-export async function verifyLargeBlock(cid: CID, bytes: Uint8Array): Promise<boolean> {
+/** {@link verifyBlock}, with a large block hashed on another thread: the event loop is free meanwhile. A small one's verdict comes at once. */
+export function verifyLargeBlock(cid: CID, bytes: Uint8Array): boolean | Promise<boolean> {
   const algorithm = ASIDE.get(cid.multihash.code)
   const isSmall = bytes.byteLength < ASIDE_MIN_BYTES || bytes.byteLength > MAX_BLOCK_BYTES
   if (isSmall || !algorithm || !isHashAllowed(cid)) return verifyBlock(cid, bytes)
-  return Buffer.compare(await digestAside(algorithm, bytes), cid.multihash.digest) === 0
+  return digestAside(algorithm, bytes).then(actual => Buffer.compare(actual, cid.multihash.digest) === 0)
 }
 
 /** What Node hashes on libuv's pool, for a copy of the bytes. */

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
 import type { BlockSession } from '../services/blocks.ts'
+import type { WantedBlock } from '../services/exchange.ts'
 import type { BlockStore } from '../storage/storage.ts'
 import type { Progress } from './content.ts'
 import { tooDeep } from './directory-reader.ts'
@@ -15,6 +16,9 @@ import { type DagLink, linksOf, MAX_DAG_DEPTH, mayHaveLinks } from './walk.ts'
  * The bytes on their way are bounded by the memory budget.
  */
 const MAX_VISITS = 512
+
+/** Blocks without links that are asked for together. Where all are small they take no more memory than a large one. */
+const MAX_LEAVES_TOGETHER = 64
 
 /** Nodes with missing blocks that a walk remembers, so as not to go into them twice. */
 const MAX_BROKEN_NODES = 65_536
@@ -73,6 +77,8 @@ export class PinWalk {
   /** Marks being written, which can't be read yet. */
   readonly #marks = new Map<string, Promise<void>>()
   readonly #broken = new Set<string>()
+  /** Blocks without links that are to be asked for next, and the node that waits for each. */
+  #leaves = new Map<WantedBlock, Frame | undefined>()
   /** Aborted with the first failure. */
   readonly #fetching = new AbortController()
   readonly #progress: { bytes: number; blocks: number; totalBytes?: number } = { bytes: 0, blocks: 0 }
@@ -96,7 +102,8 @@ export class PinWalk {
       this.#start({ cid: root }, undefined)
       for (let steps = 1; this.#visits > 0 || this.#stack.length > 0; steps++) {
         const isBusy = this.#visits + this.#marks.size >= MAX_VISITS || !this.#visitNext()
-        if (isBusy) await this.#nextEvent()
+        if (isBusy && this.#leaves.size > 0) this.#ensureLeaves()
+        else if (isBusy) await this.#nextEvent()
         else if (steps % STEPS_PER_TURN === 0) await setImmediate()
       }
       await Promise.all(this.#marks.values())
@@ -134,16 +141,36 @@ export class PinWalk {
   }
 
   #startLeaf({ cid, totalBytes }: DagLink, parent: Frame | undefined): void {
-    const heldBytes = this.#dependencies.store.sizeOf(cid)
-    if (heldBytes !== undefined) {
-      this.#count(heldBytes)
+    if (this.#fetching.signal.aborted) {
+      const heldBytes = this.#dependencies.store.sizeOf(cid)
+      if (heldBytes !== undefined) this.#count(heldBytes)
+      else if (parent) parent.isBroken = true
       return
     }
     if (parent) parent.open += 1
-    this.#visit(parent, async () => {
-      this.#count(await this.#dependencies.session.ensure(cid, this.#readOptions(cid, totalBytes)))
-      return 'done'
-    })
+    this.#visits += 1
+    this.#leaves.set({ cid, sizeHint: hintOf(totalBytes) }, parent)
+    if (this.#leaves.size === MAX_LEAVES_TOGETHER) this.#ensureLeaves()
+  }
+
+  #ensureLeaves(): void {
+    const leaves = this.#leaves
+    this.#leaves = new Map()
+    const end = (leaf: WantedBlock, heldBytes: number | undefined): void => {
+      const parent = leaves.get(leaf)
+      if (!leaves.delete(leaf)) return
+      this.#visits -= 1
+      if (heldBytes !== undefined) this.#count(heldBytes)
+      else if (parent) parent.isBroken = true
+      if (parent) this.#finish(parent)
+      this.#wake?.()
+    }
+    this.#dependencies.session
+      .ensureAll([...leaves.keys()], { signal: this.#fetching.signal, onHeld: end })
+      .catch(error => {
+        this.#fail(error)
+        for (const leaf of leaves.keys()) end(leaf, undefined)
+      })
   }
 
   #startNode(link: DagLink, parent: Frame | undefined): void {
@@ -208,8 +235,7 @@ export class PinWalk {
     const isHeld = this.#dependencies.store.has(cid)
     if (!isHeld) this.#fetching.signal.throwIfAborted()
     const signal = isHeld ? this.#options.signal : this.#fetching.signal
-    const sizeHint = totalBytes === undefined ? undefined : Math.min(totalBytes, MAX_BLOCK_BYTES)
-    return { signal, sizeHint }
+    return { signal, sizeHint: hintOf(totalBytes) }
   }
 
   /** How much there is beneath the root, and whether it fits. */
@@ -263,4 +289,9 @@ export class PinWalk {
     this.#fetching.abort(error)
     this.#wake?.()
   }
+}
+
+/** A node's link says how much is beneath it, too. */
+function hintOf(totalBytes: number | undefined): number | undefined {
+  return totalBytes === undefined ? undefined : Math.min(totalBytes, MAX_BLOCK_BYTES)
 }

@@ -1,7 +1,9 @@
 import type { CID } from 'multiformats/cid'
 import type { MemoryBudget } from '../resources/byte-budget.ts'
-import type { BlockSession } from '../services/blocks.ts'
-import type { BlockStore, WaitOptions } from '../storage/storage.ts'
+import type { BlockSession, EnsureAllOptions, GetOptions } from '../services/blocks.ts'
+import type { WantedBlock } from '../services/exchange.ts'
+import type { BlockStore } from '../storage/storage.ts'
+import { keyOf } from './arrivals.ts'
 import { MAX_BLOCK_BYTES } from './hashes.ts'
 import { blockHint } from './unixfs-node.ts'
 import { type DagLink, linksOf, mayHaveLinks } from './walk.ts'
@@ -22,8 +24,6 @@ export interface PrefetchingSessionDependencies {
   readonly store: BlockStore
   readonly memory: MemoryBudget
 }
-
-type GetOptions = WaitOptions & { readonly sizeHint?: number }
 
 /** A link that comes next, or the place of a node whose own links do. */
 interface Place {
@@ -69,6 +69,16 @@ export class PrefetchingSession implements BlockSession {
     const bytes = await this.#dependencies.session.ensure(cid, options)
     this.#passed(cid)
     return bytes
+  }
+
+  ensureAll(wanted: readonly WantedBlock[], { onHeld, ...options }: EnsureAllOptions): Promise<void> {
+    return this.#dependencies.session.ensureAll(wanted, {
+      ...options,
+      onHeld: (block, bytes) => {
+        onHeld(block, bytes)
+        this.#passed(block.cid)
+      },
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,8 +192,4 @@ export class PrefetchingSession implements BlockSession {
     else this.#first = place.next
     this.#kept -= 1
   }
-}
-
-function keyOf({ multihash }: CID): string {
-  return Buffer.from(multihash.bytes).toString('latin1')
 }

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { type Token, token } from '../container.ts'
 import type { WaitOptions } from '../storage/storage.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, WantedBlock } from './exchange.ts'
 
 /**
  * Blocks from here or from the network: the one place where a block that was fetched is stored.
@@ -16,6 +16,13 @@ export interface Blocks {
   attachExchange(exchange: Exchange): () => void
 }
 
+export type GetOptions = WaitOptions & Pick<WantedBlock, 'sizeHint'>
+
+export interface EnsureAllOptions extends WaitOptions {
+  /** Told of each block once it is held, with its payload bytes; must not throw. */
+  onHeld(block: WantedBlock, bytes: number): void
+}
+
 export interface BlockSession extends AsyncDisposable {
   /**
    * The block, verified and, where it was fetched, durable.
@@ -24,9 +31,15 @@ export interface BlockSession extends AsyncDisposable {
    *
    * @throws SkepError CONTENT_UNAVAILABLE (says who was asked), STORAGE_FULL
    */
-  get(cid: CID, options?: WaitOptions & { sizeHint?: number }): Promise<Uint8Array>
+  get(cid: CID, options?: GetOptions): Promise<Uint8Array>
   /** `get` for whoever needs the block held but not its bytes: resolves with how many there are. */
-  ensure(cid: CID, options?: WaitOptions & { sizeHint?: number }): Promise<number>
+  ensure(cid: CID, options?: GetOptions): Promise<number>
+  /**
+   * `ensure` of many blocks, in whatever order they come. Those that links claim to be small share a fetch and its room, so
+   * give it no more than a block's worth of them at a time. Rejects with the first failure; of what was on its way by then
+   * `onHeld` may still be told.
+   */
+  ensureAll(wanted: readonly WantedBlock[], options: EnsureAllOptions): Promise<void>
 }
 
 export const Blocks: Token<Blocks> = token('blocks')

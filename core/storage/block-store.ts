@@ -9,6 +9,7 @@ import type {
   BlockCheck,
   BlockEntry,
   BlockStore,
+  BlockToPut,
   Evictor,
   Reservation,
   StorageStats,
@@ -38,11 +39,16 @@ export interface DiskUse {
   readonly freeIndexBytes: number
 }
 
+export interface ShelfBlock {
+  readonly hash: Uint8Array
+  readonly bytes: Uint8Array
+}
+
 export interface ShelfWriteOptions {
   /** The bytes may be given back once they are written, before they are durable. */
   readonly given: boolean
-  /** Called when `use` counts what the block takes. */
-  onPlaced(): void
+  /** Called when `use` counts what a block of so many bytes takes. */
+  onPlaced(payloadBytes: number): void
 }
 
 /** Where blocks lie: on disk or in memory. Knows neither reservations nor evictor. */
@@ -55,10 +61,10 @@ export interface BlockShelf {
    */
   read(hash: Uint8Array, options: ShelfReadOptions): Promise<Uint8Array>
   /**
-   * Resolves when the block, which was not held, is durable.
+   * Resolves when the blocks, none of which was held, are durable: several small ones, or one. Some may be where it fails.
    * @throws SkepError STORAGE_FULL, STORAGE_FAILED
    */
-  write(hash: Uint8Array, bytes: Uint8Array, options: ShelfWriteOptions): Promise<void>
+  write(blocks: readonly ShelfBlock[], options: ShelfWriteOptions): Promise<void>
   /** Resolves with the disk bytes that blocks can take again. */
   remove(hashes: readonly Uint8Array[]): Promise<number>
   /** Gives free slots back until the store is within its bound; false where that isn't enough. */
@@ -157,9 +163,32 @@ export class QuotaBlockStore implements BlockStore {
       )
     }
     if (this.#heldSize(hash) !== undefined) return
-    const put = this.#store(hash, bytes, options).finally(() => this.#puts.delete(key))
-    this.#puts.set(key, put)
-    await untilAborted(put, signal)
+    await untilAborted(this.#begin(new Map([[key, { hash, bytes }]]), options), signal)
+  }
+
+  async putAll(blocks: readonly BlockToPut[], options: { reservation?: Reservation } = {}): Promise<void> {
+    for (const { cid, bytes } of blocks) checkBlock(cid, bytes)
+    const puts: Promise<void>[] = []
+    const small = new Map<string, ShelfBlock>()
+    for (const { cid, bytes } of blocks) {
+      const hash = cid.multihash.bytes
+      const key = textOf(hash)
+      const isAlone = !isInline(bytes.length) || inlinedBytes(cid) !== undefined || this.#underWay(key)
+      if (isAlone) puts.push(this.put(cid, bytes, options))
+      else if (this.#heldSize(hash) === undefined) small.set(key, { hash, bytes })
+    }
+    if (small.size > 0) puts.push(this.#begin(small, options))
+    const outcomes = await Promise.allSettled(puts)
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  /** Stores `blocks`, by key: several small ones, or one. */
+  #begin(blocks: ReadonlyMap<string, ShelfBlock>, options: PutOptions): Promise<void> {
+    const put = this.#store([...blocks.values()], options).finally(() => {
+      for (const key of blocks.keys()) this.#puts.delete(key)
+    })
+    for (const key of blocks.keys()) this.#puts.set(key, put)
+    return put
   }
 
   async delete(hashes: readonly Uint8Array[]): Promise<number> {
@@ -178,14 +207,16 @@ export class QuotaBlockStore implements BlockStore {
     return this.#shelf.list(options)
   }
 
-  async reserve(bytes: number, options?: WaitOptions): Promise<Reservation> {
-    const reservation = await this.#quota.reserve(roomOf(bytes), bytes, options)
+  async reserve(
+    bytes: number,
+    { blocks, ...options }: WaitOptions & { readonly blocks?: number } = {},
+  ): Promise<Reservation> {
+    const count = blocks ?? Math.ceil(bytes / MAX_BLOCK_BYTES)
+    const blockBytes = blocks === undefined ? Math.min(bytes, MAX_BLOCK_BYTES) : Math.ceil(bytes / blocks)
+    const diskBytes = blocks === undefined ? bytes : blocks * diskBytesOf(blockBytes)
+    const reservation = await this.#quota.reserve(roomOf(blockBytes), diskBytes, options)
     try {
-      const largestBytes = Math.min(bytes, MAX_BLOCK_BYTES)
-      using _ = await this.#indexRoom.take(
-        Math.ceil(bytes / MAX_BLOCK_BYTES) * indexBytesOf(largestBytes),
-        options,
-      )
+      using _ = await this.#indexRoom.take(count * indexBytesOf(blockBytes), options)
       return reservation
     } catch (error) {
       reservation.release()
@@ -243,33 +274,42 @@ export class QuotaBlockStore implements BlockStore {
     })
   }
 
+  /** All of them take room of one kind. */
   async #store(
-    hash: Uint8Array,
-    bytes: Uint8Array,
+    blocks: readonly ShelfBlock[],
     { signal, reservation, given = false }: PutOptions,
   ): Promise<void> {
-    const { length } = bytes
-    const allowance = await this.#allowance(length, reservation, signal)
+    const allowance = await this.#allowance(blocks, reservation, signal)
     try {
-      using _ = await this.#indexRoom.take(indexBytesOf(length), { signal })
-      for (;;) {
-        try {
-          await this.#shelf.write(hash, bytes, { given, onPlaced: () => allowance.release() })
-          break
-        } catch (error) {
-          // Room of one kind can't always become room of another: more of it may.
-          if (!isSkepError(error, 'STORAGE_FULL') || allowance.bytes === 0) throw error
-          const freedBytes = await this.#quota.evictor?.evict(diskBytesOf(length), { signal })
-          signal?.throwIfAborted()
-          if (!freedBytes) throw error
-        }
-      }
+      using _ = await this.#indexRoom.take(sumOf(blocks, indexBytesOf), { signal })
+      await this.#write(blocks, { given, allowance, signal })
     } finally {
       allowance.release()
     }
     if (this.#quota.isOver) this.#settle()
-    this.#quota.evictor?.stored(hash)
-    for (const listener of this.#listeners) listener(hash, length)
+    for (const { hash, bytes } of blocks) {
+      this.#quota.evictor?.stored(hash)
+      for (const listener of this.#listeners) listener(hash, bytes.length)
+    }
+  }
+
+  async #write(
+    blocks: readonly ShelfBlock[],
+    { given, allowance, signal }: WaitOptions & { given: boolean; allowance: Allowance },
+  ): Promise<void> {
+    for (let left = blocks; left.length > 0; ) {
+      try {
+        await this.#shelf.write(left, { given, onPlaced: bytes => allowance.shrink(diskBytesOf(bytes)) })
+        return
+      } catch (error) {
+        // Room of one kind can't always become room of another: more of it may.
+        if (!isSkepError(error, 'STORAGE_FULL') || allowance.bytes === 0) throw error
+        left = left.filter(({ hash }) => this.#shelf.sizeOf(hash) === undefined)
+        const freedBytes = await this.#quota.evictor?.evict(sumOf(left, diskBytesOf), { signal })
+        signal?.throwIfAborted()
+        if (!freedBytes) throw error
+      }
+    }
   }
 
   /**
@@ -285,14 +325,14 @@ export class QuotaBlockStore implements BlockStore {
       })
   }
 
-  /** Exactly what a block of `payloadBytes` takes, out of `reservation` as far as it goes. */
+  /** Exactly what blocks take, out of `reservation` as far as it goes. */
   async #allowance(
-    payloadBytes: number,
-    reservation?: Reservation,
-    signal?: AbortSignal,
+    blocks: readonly ShelfBlock[],
+    reservation: Reservation | undefined,
+    signal: AbortSignal | undefined,
   ): Promise<Allowance> {
-    const kind = roomOf(payloadBytes)
-    const bytes = diskBytesOf(payloadBytes)
+    const kind = blocks.every(({ bytes }) => isInline(bytes.length)) ? 'index' : 'segments'
+    const bytes = sumOf(blocks, diskBytesOf)
     const own = this.#quota.split(kind, reservation, bytes)
     if (own.bytes === bytes) return own
     try {
@@ -317,6 +357,10 @@ export class QuotaBlockStore implements BlockStore {
 /** Where room for so many bytes is looked for: a block, or several that aren't small. */
 function roomOf(payloadBytes: number): RoomKind {
   return isInline(payloadBytes) ? 'index' : 'segments'
+}
+
+function sumOf(blocks: readonly ShelfBlock[], costOf: (payloadBytes: number) => number): number {
+  return blocks.reduce((sum, { bytes }) => sum + costOf(bytes.length), 0)
 }
 
 /** Multihash code of the identity "hash", whose digest is the content. */

@@ -3,7 +3,7 @@ import { isSkepError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { discard } from '../owned-bytes.ts'
 import { type BlockIndex, type Counters, type NewBlock, sameEntry } from './block-index.ts'
-import type { BlockShelf, DiskUse, ShelfReadOptions, ShelfWriteOptions } from './block-store.ts'
+import type { BlockShelf, DiskUse, ShelfBlock, ShelfReadOptions, ShelfWriteOptions } from './block-store.ts'
 import type { DiskAccount } from './disk-account.ts'
 import { diskError, systemCodeOf } from './disk-error.ts'
 import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
@@ -50,7 +50,7 @@ const SHRINK_SHARE = 1 / 256
 
 interface ArrivingBlock extends NewBlock {
   /** Called when the room that was set aside for it counts as taken. */
-  readonly onPlaced?: () => void
+  onPlaced?(payloadBytes: number): void
 }
 
 /**
@@ -157,13 +157,17 @@ export class DiskShelf implements BlockShelf {
     }
   }
 
-  async write(hash: Uint8Array, bytes: Uint8Array, { given, onPlaced }: ShelfWriteOptions): Promise<void> {
+  async write(blocks: readonly ShelfBlock[], options: ShelfWriteOptions): Promise<void> {
     if (this.#failure) throw this.#failure
+    const arriving = blocks.filter(({ bytes }) => isInline(bytes.length)).map(block => inline(block, options))
+    const large = blocks.filter(({ bytes }) => !isInline(bytes.length))
+    await Promise.all([this.#group.addAll(arriving), ...large.map(block => this.#writeSlot(block, options))])
+  }
+
+  async #writeSlot({ hash, bytes }: ShelfBlock, { given, onPlaced }: ShelfWriteOptions): Promise<void> {
     const block = { hash, length: bytes.length, crc: crc32(bytes) }
-    if (isInline(bytes.length))
-      return this.#group.add({ ...block, slot: undefined, inlineBytes: bytes, onPlaced })
-    const { segment, slot } = await this.#segments.take(sizeClassOf(bytes.length))
-    onPlaced()
+    const { segment, slot } = await this.#segments.take(sizeClassOf(block.length))
+    onPlaced(block.length)
     try {
       await this.#writers.pass(() => this.#fill(segment, slot, encodeSlotHeader(block), bytes))
       if (given) discard(bytes)
@@ -312,7 +316,7 @@ export class DiskShelf implements BlockShelf {
     await this.shrink()
     await index.store.write(batch => index.addBlocks(batch, blocks))
     this.#counters = index.counters()
-    for (const { onPlaced } of blocks) onPlaced?.()
+    for (const block of blocks) block.onPlaced?.(block.length)
   }
 
   async #sync(ids: ReadonlySet<number>): Promise<void> {
@@ -341,6 +345,10 @@ export class DiskShelf implements BlockShelf {
     if (isFirst) this.#dependencies.onFatal(failure)
     return failure
   }
+}
+
+function inline({ hash, bytes }: ShelfBlock, { onPlaced }: ShelfWriteOptions): ArrivingBlock {
+  return { hash, length: bytes.length, crc: crc32(bytes), slot: undefined, inlineBytes: bytes, onPlaced }
 }
 
 function hex(hash: Uint8Array): string {

@@ -7,8 +7,8 @@ export interface GroupCommitOptions<T> {
 
 interface Waiting<T> {
   readonly item: T
-  resolve(): void
-  reject(error: unknown): void
+  /** Told when it is durable, or why it isn't. */
+  settle(failure?: unknown): void
 }
 
 /** Whatever arrives while one group is being made durable forms the next: many writers share each flush. */
@@ -26,10 +26,25 @@ export class GroupCommit<T> {
 
   /** Resolves when the group that `item` went with is durable. */
   add(item: T): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject })
-      this.#running ??= this.#run()
-    })
+    return this.addAll([item])
+  }
+
+  /** Settles when all groups that `items` went with have; rejects with the first failure. */
+  addAll(items: readonly T[]): Promise<void> {
+    if (items.length === 0) return Promise.resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    let left = items.length
+    let failed: { readonly failure: unknown } | undefined
+    const settle = (failure?: unknown): void => {
+      left -= 1
+      if (failure !== undefined) failed ??= { failure }
+      if (left > 0) return
+      if (failed) reject(failed.failure)
+      else resolve()
+    }
+    for (const item of items) this.#waiting.push({ item, settle })
+    this.#running ??= this.#run()
+    return promise
   }
 
   /** Resolves when nothing is waiting. */
@@ -44,9 +59,9 @@ export class GroupCommit<T> {
       const group = this.#waiting.splice(0, this.#groupLength())
       try {
         await this.#commit(group.map(({ item }) => item))
-        for (const { resolve } of group) resolve()
+        for (const { settle } of group) settle()
       } catch (error) {
-        for (const { reject } of group) reject(error)
+        for (const { settle } of group) settle(error)
       }
     }
     this.#running = undefined

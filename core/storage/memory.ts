@@ -91,11 +91,13 @@ function createMemoryShelf(index: MemoryStore): BlockShelf {
       }
       throw storageError('BLOCK_CORRUPT', 'the block is not what its hash says')
     },
-    write: (hash, bytes, { onPlaced }) =>
+    write: (blocks, { onPlaced }) =>
       index.write(batch => {
-        batch.put(bucket, hash, bytes)
-        blockBytes += diskBytesOf(bytes.length)
-        onPlaced()
+        for (const { hash, bytes } of blocks) {
+          batch.put(bucket, hash, bytes)
+          blockBytes += diskBytesOf(bytes.length)
+          onPlaced(bytes.length)
+        }
       }),
     remove: hashes =>
       index.write(batch => {

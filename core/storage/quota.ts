@@ -170,7 +170,12 @@ export class Allowance implements Reservation {
     return this
   }
 
+  /** Gives `bytes` of it back, or what there is. */
+  shrink(bytes: number): void {
+    this.#giveBack(this.take(Math.min(bytes, this.#bytes)))
+  }
+
   release(): void {
-    this.#giveBack(this.take(this.#bytes))
+    this.shrink(this.#bytes)
   }
 }

@@ -58,6 +58,12 @@ export interface Reservation {
   release(): void
 }
 
+export interface BlockToPut {
+  readonly cid: CID
+  /** Must not change until the put is over. */
+  readonly bytes: Uint8Array
+}
+
 export interface BlockEntry {
   /** Multihash bytes: the key. */
   readonly hash: Uint8Array
@@ -91,6 +97,12 @@ export interface BlockStore {
     options?: WaitOptions & { reservation?: Reservation; given?: boolean },
   ): Promise<void>
   /**
+   * `put` of many blocks, of which small ones share their bookkeeping. Ends when all have; rejects with the first failure.
+   *
+   * @throws SkepError as `put`
+   */
+  putAll(blocks: readonly BlockToPut[], options?: { reservation?: Reservation }): Promise<void>
+  /**
    * The block as the disk has it, for whoever looks for damage: `get` past the page cache, where the file system can do
    * that, and without telling the evictor. Blocks under 32 KiB lie in the index and come as the kernel has them. What
    * `isGood` refuses is damaged, too.
@@ -103,10 +115,11 @@ export interface BlockStore {
   /** All blocks in key order, from `after` on (exclusive); at most `limit`. */
   list(options?: { after?: Uint8Array; limit?: number }): BlockEntry[]
   /**
-   * Sets `bytes` aside within `maxBytes`, evicting where that is needed and an evictor is attached.
+   * Sets `bytes` aside within `maxBytes`, evicting where that is needed and an evictor is attached. `blocks`: of how many
+   * blocks of about one size they are, where they are of several; what small ones take beside their bytes is set aside, too.
    * @throws SkepError STORAGE_FULL, naming what was asked and what is free
    */
-  reserve(bytes: number, options?: WaitOptions): Promise<Reservation>
+  reserve(bytes: number, options?: WaitOptions & { readonly blocks?: number }): Promise<Reservation>
   /**
    * For whoever is about to store so many bytes, some of which may be held already: refuses what could not be held even if
    * nothing else were. Evicts nothing.

@@ -9,7 +9,7 @@ import { createEvents, type Events } from '../../core/events.ts'
 import { silentLogger } from '../../core/logger.ts'
 import { createMemoryBudget, type MemoryBudget } from '../../core/resources/byte-budget.ts'
 import type { Blocks } from '../../core/services/blocks.ts'
-import type { Exchange } from '../../core/services/exchange.ts'
+import type { Exchange, ExchangeSession } from '../../core/services/exchange.ts'
 import { createMemoryStorage } from '../../core/storage/memory.ts'
 import type { Storage } from '../../core/storage/storage.ts'
 
@@ -64,8 +64,8 @@ export function exchangeWith(
     },
     session() {
       open += 1
-      return {
-        async fetch(cid, { signal, makeRoom } = {}) {
+      return exchangeSession(
+        async (cid, { signal, makeRoom } = {}) => {
           signal?.throwIfAborted()
           await makeRoom?.()
           signal?.throwIfAborted()
@@ -74,11 +74,35 @@ export function exchangeWith(
           if (!source.blocks.has(cid)) throw unavailable(cid)
           return source.blocks.get(cid)
         },
-        async [Symbol.asyncDispose]() {
+        async () => {
           open -= 1
         },
-      }
+      )
     },
+  }
+}
+
+/** A session that fetches many blocks one by one, all at once. */
+export function exchangeSession(
+  fetch: ExchangeSession['fetch'],
+  close: () => Promise<void> = async () => undefined,
+): ExchangeSession {
+  return {
+    fetch,
+    async fetchAll(wanted, { onBlock, makeRoom, ...options }) {
+      let making: Promise<() => void> | undefined
+      const makeOnce = (): Promise<() => void> => {
+        const made = making ?? makeRoom?.() ?? Promise.resolve(() => undefined)
+        making = made
+        return made
+      }
+      const fetches = wanted.map(async block => {
+        const { cid, sizeHint } = block
+        onBlock(block, await fetch(cid, { ...options, sizeHint, makeRoom: makeOnce }))
+      })
+      await Promise.all(fetches)
+    },
+    [Symbol.asyncDispose]: close,
   }
 }
 

@@ -25,6 +25,9 @@ export interface ConversationDependencies {
   readonly now: () => number
 }
 
+/** Blocks that are read together have so many bytes at most, unless one alone has more. */
+const MAX_JOINED_BYTES = 128 * 1024
+
 /** Payload that nobody wants any more is read in pieces of this size. */
 const DRAIN_BYTES = 64 * 1024
 
@@ -83,10 +86,8 @@ export class Conversation {
       const message = await channel.read()
       if (!message) return
       const { answers, haveUpdates } = decodeReply(message)
-      for (const answer of answers) {
-        await this.#accept(answer)
-        if (this.#ended) return
-      }
+      await this.#accept(answers)
+      if (this.#ended) return
       if (haveUpdates.length > 0) this.#update(haveUpdates)
       progressed()
     }
@@ -106,32 +107,61 @@ export class Conversation {
     await channel.close({ signal }).catch(error => channel.abort(error))
   }
 
-  async #accept({ id, status, length }: Answer): Promise<void> {
-    const { link, asks, events } = this.#deps
-    const asked = asks.get(id)
+  /** Small blocks that come one behind the other are read together. */
+  async #accept(answers: readonly Answer[]): Promise<void> {
+    const blocks = new Map<Asked, number>()
+    let bytes = 0
+    const readBlocks = async (): Promise<void> => {
+      await this.#readBlocks(blocks, bytes)
+      blocks.clear()
+      bytes = 0
+    }
+    for (const answer of answers) {
+      const { status, length } = answer
+      const asked = this.#askedBy(answer)
+      if (blocks.has(asked)) throw exchangeError('PROTOCOL_VIOLATION', `answered want ${asked.id} twice`)
+      const hasPayload = asked.mode === Mode.BLOCK && status === Status.OK
+      if (hasPayload) {
+        this.#checkOffer(asked, length)
+        const isWanted = !asked.cancelled && length <= asked.want.maxBytes
+        if (blocks.size > 0 && (!isWanted || bytes + length > MAX_JOINED_BYTES)) await readBlocks()
+        if (isWanted && !this.#ended) {
+          blocks.set(asked, length)
+          bytes += length
+          continue
+        }
+        await this.#drain(length)
+      }
+      if (this.#ended) return
+      this.#settle(asked, length)
+      if (status === Status.MISSING) this.#missing++
+      this.#answered(asked, answer, hasPayload)
+    }
+    await readBlocks()
+  }
+
+  /** @throws SkepError PROTOCOL_VIOLATION where it was not asked */
+  #askedBy({ id, status }: Answer): Asked {
+    const asked = this.#deps.asks.get(id)
     if (!asked || !this.#open.has(asked)) {
       throw exchangeError('PROTOCOL_VIOLATION', `answered want ${id}, which is not open`)
     }
     if (status === Status.CANCELLED && !asked.cancelled) {
       throw exchangeError('PROTOCOL_VIOLATION', `answered want ${id} as cancelled, which it is not`)
     }
-    const hasPayload = asked.mode === Mode.BLOCK && status === Status.OK
-    if (hasPayload) this.#checkOffer(asked, length)
-    const payload = hasPayload ? await this.#payload(asked, length) : undefined
-    if (this.#ended) return
+    return asked
+  }
+
+  #settle(asked: Asked, length: number): void {
     this.#open.delete(asked)
-    asks.settle(asked, asked.mode === Mode.BLOCK ? length : 0)
-    if (status === Status.MISSING) this.#missing++
-    if (asked.cancelled) {
-      if (hasPayload) events.wasted()
-      return
-    }
-    if (payload) {
-      asks.thrive()
-      events.delivered(link, asked.want, payload)
-      return
-    }
-    if (hasPayload) events.wasted()
+    this.#deps.asks.settle(asked, asked.mode === Mode.BLOCK ? length : 0)
+  }
+
+  /** What isn't a block, or one that nobody wants any more, or so much of it. */
+  #answered(asked: Asked, { status, length }: Answer, isWasted: boolean): void {
+    const { link, asks, events } = this.#deps
+    if (isWasted) events.wasted()
+    if (asked.cancelled) return
     if (asked.mode === Mode.HAVE) asks.heard(asked)
     events.answered(link, asked.want, asked.mode, status, length)
   }
@@ -142,13 +172,31 @@ export class Conversation {
     throw exchangeError('PROTOCOL_VIOLATION', `offered ${offered} bytes of ${want.cid} and sent ${length}`)
   }
 
-  /** `undefined` where nobody wants it any more, or so much of it: such bytes never take more than a piece's memory. */
-  async #payload(asked: Asked, length: number): Promise<Uint8Array | undefined> {
+  /** Reads the payloads of `blocks`, each so many bytes, and hands them on. One alone has a buffer of its own. */
+  async #readBlocks(blocks: ReadonlyMap<Asked, number>, bytes: number): Promise<void> {
+    if (blocks.size === 0 || this.#ended) return
+    const { link, asks, events, channel } = this.#deps
+    const payload = await channel.readPayload(bytes)
+    let at = 0
+    for (const [asked, length] of blocks) {
+      if (this.#ended) return
+      const block = blocks.size === 1 ? payload : payload.subarray(at, at + length)
+      at += length
+      this.#settle(asked, length)
+      if (asked.cancelled) {
+        events.wasted()
+        continue
+      }
+      asks.thrive()
+      events.delivered(link, asked.want, block)
+    }
+  }
+
+  /** Reads what nobody wants, which so never takes more than a piece's memory. */
+  async #drain(bytes: number): Promise<void> {
     const { channel } = this.#deps
-    if (!asked.cancelled && length <= asked.want.maxBytes) return channel.readPayload(length)
-    for (let rest = length; rest > 0; rest -= DRAIN_BYTES)
+    for (let rest = bytes; rest > 0 && !this.#ended; rest -= DRAIN_BYTES)
       await channel.readPayload(Math.min(rest, DRAIN_BYTES))
-    return undefined
   }
 
   #update(cids: readonly CID[]): void {

@@ -3,24 +3,27 @@ import type { CID } from 'multiformats/cid'
 import {
   discard,
   type Exchange,
-  type FetchOptions,
   isHashAllowed,
   type Logger,
-  MAX_BLOCK_BYTES,
   type Peers,
   verifyLargeBlock,
+  type WantedBlock,
 } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import type { ExchangeConfig } from '../config.ts'
 import { exchangeError } from '../errors.ts'
 import type { Tally } from '../tally.ts'
 import { Mode, Status } from '../wire/codec.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { Echoes } from './echoes.ts'
+import { Fetch, type FetchAllOptions } from './fetch.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
 import { type DownloadLimits, LinkTable } from './link-table.ts'
-import { assign, isHolder, latePeers, type Move, patienceOf, probe, steal } from './planner.ts'
+
+import { isHolder, latePeers, patienceOf } from './planner.ts'
 import type { ProviderSearch } from './provider-search.ts'
-import { byRarity, seedOf } from './rarity.ts'
+import { seedOf } from './rarity.ts'
+
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
 import { Want } from './want.ts'
@@ -58,21 +61,29 @@ const IDENTITY = 0x00
 export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #options: RequesterOptions
   readonly #deps: RequesterDependencies
-  readonly #seed: number
   readonly #links: LinkTable
   readonly #wants = new WantBook()
   readonly #echoes = new Echoes()
   readonly #roots = new WeakMap<Session, CID>()
-  #planning: NodeJS.Immediate | undefined
+  readonly #dispatcher: Dispatcher
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(options: RequesterOptions, deps: RequesterDependencies) {
     this.#options = options
     this.#deps = deps
-    this.#seed = seedOf(deps.self.toString())
-    const { links: kinds, bandwidth, now } = deps
+    const { links: kinds, bandwidth, tally, now } = deps
     this.#links = new LinkTable(options, { kinds, events: this, bandwidth, now })
+    this.#dispatcher = new Dispatcher(
+      { maxBytesInFlight: options.maxBytesInFlight, seed: seedOf(deps.self.toString()) },
+      {
+        wants: this.#wants,
+        links: this.#links,
+        abandoned: want => this.#finish(want),
+        stolen: () => tally.stolen(),
+        now,
+      },
+    )
   }
 
   get wantsOutstanding(): number {
@@ -95,21 +106,21 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   /** A peer to ask from now on. */
   connected(peer: PeerId): void {
-    if (!this.#stopped && this.#links.add(peer)) this.#plan()
+    if (!this.#stopped && this.#links.add(peer)) this.#dispatcher.plan()
   }
 
   disconnected(peer: PeerId): void {
     const link = this.#links.remove(peer.toString())
     if (!link) return
     link.drop('disconnected')
-    this.#plan()
+    this.#dispatcher.plan()
   }
 
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
     clearInterval(this.#timer)
-    clearImmediate(this.#planning)
+    this.#dispatcher.stop()
     for (const want of [...this.#wants.values()]) {
       this.#finish(want)
       want.reject(exchangeError('EXCHANGE_STOPPED', `the exchange stopped before ${want.cid} arrived`))
@@ -117,20 +128,29 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     for (const { id } of [...this.#links.values()]) this.#links.remove(id)?.drop('stopping')
   }
 
-  async fetch(session: Session, cid: CID, options: FetchOptions): Promise<Uint8Array> {
-    const { signal, sizeHint } = options
-    signal?.throwIfAborted()
+  async fetchAll(session: Session, wanted: readonly WantedBlock[], options: FetchAllOptions): Promise<void> {
+    options.signal?.throwIfAborted()
+    const first = `${wanted[0]?.cid}${wanted.length > 1 ? ' and others' : ''}`
     if (this.#stopped)
-      throw exchangeError('EXCHANGE_STOPPED', `the exchange has stopped; ${cid} was not fetched`)
-    if (session.closed) throw exchangeError('SESSION_CLOSED', `the session is closed; ${cid} was not fetched`)
-    if (!isHashAllowed(cid)) {
-      const hash = `0x${cid.multihash.code.toString(16)} with ${cid.multihash.size} bytes`
-      throw exchangeError('HASH_NOT_ALLOWED', `${cid} has hash ${hash}, which can't be trusted`)
+      throw exchangeError('EXCHANGE_STOPPED', `the exchange has stopped; ${first} was not fetched`)
+    if (session.closed)
+      throw exchangeError('SESSION_CLOSED', `the session is closed; ${first} was not fetched`)
+    if (this.#wants.size + wanted.length > MAX_WANTED) {
+      throw exchangeError(
+        'TOO_MANY_WANTS',
+        `${MAX_WANTED} blocks are wanted already; ${first} was not fetched`,
+      )
     }
-    if (cid.multihash.code === IDENTITY) return cid.multihash.digest.slice()
-    const want = this.#wants.get(keyOf(cid)) ?? this.#want(session, cid, sizeHint)
-    const maxBytes = Math.min(sizeHint ?? MAX_BLOCK_BYTES, MAX_BLOCK_BYTES)
-    return want.wait({ ...options, session, maxBytes }, () => this.#finish(want))
+    for (const { cid } of wanted) checkHash(cid)
+    const fetch = new Fetch(options, { session, abandoned: want => this.#finish(want) })
+    for (const block of wanted) {
+      const { multihash } = block.cid
+      if (multihash.code === IDENTITY) options.onBlock(block, multihash.digest.slice())
+      else fetch.wait(this.#wants.get(keyOf(block.cid)) ?? this.#want(session, block), block)
+    }
+    fetch.settle()
+    this.#dispatcher.plan()
+    return fetch.done
   }
 
   close(session: Session): void {
@@ -142,15 +162,14 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   }
 
   delivered(link: Link, want: Want, bytes: Uint8Array): void {
-    void this.#verify(link, want, bytes)
-  }
-
-  async #verify(link: Link, want: Want, bytes: Uint8Array): Promise<void> {
-    const { byteLength } = bytes
     // It has arrived: while it is hashed the next may be asked for.
     this.#land(want, link.id)
-    if (await verifyLargeBlock(want.cid, bytes)) this.verified(link, want, bytes)
-    else this.#refuse(link, want, byteLength)
+    const { byteLength } = bytes
+    const judge = (isGood: boolean): void =>
+      isGood ? this.verified(link, want, bytes) : this.#refuse(link, want, byteLength)
+    const verdict = verifyLargeBlock(want.cid, bytes)
+    if (typeof verdict === 'boolean') judge(verdict)
+    else void verdict.then(judge)
   }
 
   verified(link: Link, want: Want, bytes: Uint8Array): void {
@@ -220,7 +239,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
 
   /** While no peer has room there is nothing to plan: what else is new the next tick sees to. */
   progressed(): void {
-    if (this.#links.hasRoom) this.#plan()
+    if (this.#links.hasRoom) this.#dispatcher.plan()
   }
 
   unsupported(link: Link, owed: ReadonlySet<Want>, reason: string): void {
@@ -255,80 +274,14 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     }
     for (const want of owed) this.#land(want, link.id)
     this.#wants.askAgain(owed)
-    this.#plan()
+    this.#dispatcher.plan()
   }
 
-  #want(session: Session, cid: CID, sizeHint: number | undefined): Want {
-    if (this.#wants.size >= MAX_WANTED) {
-      throw exchangeError('TOO_MANY_WANTS', `${MAX_WANTED} blocks are wanted already; ${cid} was not fetched`)
-    }
+  #want(session: Session, { cid, sizeHint }: WantedBlock): Want {
     const want = new Want({ cid, sizeHint, session, nowMs: this.#deps.now() })
     this.#wants.add(want)
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
-    this.#plan()
     return want
-  }
-
-  /** Plans once for all that happens in this turn of the event loop. */
-  #plan(): void {
-    if (this.#stopped || this.#wants.pending.size + this.#wants.ready.size === 0) return
-    this.#planning ??= setImmediate(() => {
-      this.#planning = undefined
-      for (const move of this.#moves(this.#links.usable())) this.#carryOut(move)
-    })
-  }
-
-  /** While room is made for some, others are only looked for: they would be given the same places. */
-  #moves(links: readonly Link[]): Move<Want>[] {
-    const { pending, preparing, ready } = this.#wants
-    const ranked = (wants: Iterable<Want>): Iterable<Want> => byRarity(wants, links, this.#seed)
-    const room = [this.#roomBytes, this.#links.meteredRoom(links)] as const
-    if (preparing.size === 0) return assign(ranked(this.#wants.askable()), links, ...room)
-    return [...assign(ranked(ready), links, ...room), ...probe(pending, links)]
-  }
-
-  get #roomBytes(): number {
-    return this.#options.maxBytesInFlight - this.#wants.inFlightBytes
-  }
-
-  #carryOut(move: Move<Want>): void {
-    const { want, peer, mode, etaMs } = move
-    const link = this.#links.get(peer)
-    if (!link) return
-    if (mode === 'HAVE') {
-      want.standings.set(peer, 'asked')
-      link.ask(want, Mode.HAVE)
-      return
-    }
-    if (want.asks.size === 0 && !want.hasRoom) {
-      void this.#prepare(move)
-      return
-    }
-    const sinceMs = this.#deps.now()
-    const { bytes } = want
-    const patient = want.isPatientWith(peer)
-    const id = link.ask(want, Mode.BLOCK)
-    this.#wants.asked(want, peer, { id, bytes, patient, sinceMs, dueMs: sinceMs + etaMs })
-  }
-
-  /** Has room made for a block before it is asked for. */
-  async #prepare(move: Move<Want>): Promise<void> {
-    const { want } = move
-    this.#wants.prepare(want)
-    await want.makeRoom()
-    if (!this.#wants.prepared(want)) return
-    if (want.waiting) {
-      want.hopeMs = this.#deps.now()
-      if (this.#isGood(move)) this.#carryOut(move)
-    } else this.#finish(want)
-    this.#plan()
-  }
-
-  /** A move that was planned some time ago. */
-  #isGood({ want, peer }: Move<Want>): boolean {
-    const link = this.#links.get(peer)
-    if (!link || !this.#links.usable().includes(link) || !isHolder(want, peer)) return false
-    return link.outstandingBytes === 0 || link.roomBytes >= want.bytes
   }
 
   #land(want: Want, peer: string): void {
@@ -361,7 +314,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     this.#land(want, link.id)
     this.#wants.askAgain([want])
     link.drop(reason)
-    this.#plan()
+    this.#dispatcher.plan()
   }
 
   #distrustFor(link: Link, detail: string): void {
@@ -377,8 +330,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     }
     for (const peer of latePeers(this.#wants.flying, this.#deps.now())) this.#links.get(peer)?.stall()
     this.#giveUp()
-    this.#speedUp()
-    this.#plan()
+    this.#dispatcher.speedUp()
+    this.#dispatcher.plan()
     if (this.#wants.size === 0) this.#rest()
   }
 
@@ -388,6 +341,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     const { findTimeoutMs } = this.#options
     const links = this.#links.usable()
     for (const want of [...this.#wants.askable()]) {
+      // One that failed took those with it that were fetched together.
+      if (!want.waiting) continue
       want.takeUp(now())
       const isHeld = (link: Link): boolean =>
         isHolder(want, link.id) || want.standings.get(link.id) === 'left'
@@ -413,20 +368,6 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     return unavailableMessage(want.cid, this.#options.findTimeoutMs, answers)
   }
 
-  #speedUp(): void {
-    const links = this.#links.usable()
-    const moves = steal(this.#wants.flying, links, {
-      roomBytes: this.#roomBytes,
-      metered: this.#links.meteredRoom(links),
-      nowMs: this.#deps.now(),
-      endgame: this.#wants.isAsked,
-    })
-    for (const move of moves) {
-      if (move.mode === 'BLOCK') this.#deps.tally.stolen()
-      this.#carryOut(move)
-    }
-  }
-
   /** Closes streams that nobody needs, and the clock with the last of them. */
   #rest(): void {
     const open = [...this.#links.values()].filter(link => link.open)
@@ -435,4 +376,10 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
+}
+
+function checkHash(cid: CID): void {
+  if (isHashAllowed(cid)) return
+  const hash = `0x${cid.multihash.code.toString(16)} with ${cid.multihash.size} bytes`
+  throw exchangeError('HASH_NOT_ALLOWED', `${cid} has hash ${hash}, which can't be trusted`)
 }

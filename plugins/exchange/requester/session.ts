@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
-import type { ExchangeSession, FetchOptions } from '../../../core/api.ts'
+import type { ExchangeSession, FetchOptions, WantedBlock } from '../../../core/api.ts'
 import { MAX_MISSES } from '../wire/codec.ts'
+import type { FetchAllOptions } from './fetch.ts'
 import type { PlannedSession } from './planner.ts'
 
 /** Taken for a block's size until the session has seen one. */
@@ -11,7 +12,7 @@ const MAX_PAUSE_DOUBLINGS = 16
 
 /** What a session needs of the requester. */
 export interface SessionHost {
-  fetch(session: Session, cid: CID, options: FetchOptions): Promise<Uint8Array>
+  fetchAll(session: Session, wanted: readonly WantedBlock[], options: FetchAllOptions): Promise<void>
   close(session: Session): void
 }
 
@@ -44,8 +45,23 @@ export class Session implements ExchangeSession, PlannedSession {
     return this.#guessBytes
   }
 
-  fetch(cid: CID, options: FetchOptions = {}): Promise<Uint8Array> {
-    return this.#host.fetch(this, cid, options)
+  async fetch(
+    cid: CID,
+    { sizeHint, ...options }: FetchOptions & Pick<WantedBlock, 'sizeHint'> = {},
+  ): Promise<Uint8Array> {
+    let block: Uint8Array = new Uint8Array()
+    await this.fetchAll([{ cid, sizeHint }], {
+      ...options,
+      onBlock(_, bytes) {
+        // Whoever keeps one block should not keep those that came with it.
+        block = bytes.byteLength < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes
+      },
+    })
+    return block
+  }
+
+  fetchAll(wanted: readonly WantedBlock[], options: FetchAllOptions): Promise<void> {
+    return this.#host.fetchAll(this, wanted, options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

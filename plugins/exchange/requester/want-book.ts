@@ -42,7 +42,7 @@ export class WantBook {
 
   add(want: Want): void {
     this.#byKey.set(want.key, want)
-    this.pending.add(want)
+    this.#move(want, this.pending)
   }
 
   /** False where it is not here. */
@@ -67,7 +67,7 @@ export class WantBook {
   asked(want: Want, peer: string, ask: OpenAsk): void {
     want.asks.set(peer, ask)
     this.#inFlightBytes += ask.bytes
-    this.#move(want, this.flying)
+    if (want.place !== this.flying) this.#move(want, this.flying)
   }
 
   /** `peer` owes this block no longer. */
@@ -85,7 +85,8 @@ export class WantBook {
   }
 
   #move(want: Want, to?: Set<Want>): void {
-    for (const place of [this.pending, this.preparing, this.ready, this.flying]) place.delete(want)
+    want.place?.delete(want)
+    want.place = to
     to?.add(want)
   }
 }

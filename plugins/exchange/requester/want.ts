@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
-import { type FetchOptions, MAX_BLOCK_BYTES } from '../../../core/api.ts'
+import { MAX_BLOCK_BYTES } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
+import type { Fetch, Waiter } from './fetch.ts'
 import type { Ask, PlannedWant, Standing } from './planner.ts'
 import type { Session } from './session.ts'
 
@@ -11,18 +12,6 @@ export interface OpenAsk extends Ask {
   readonly patient: boolean
   /** What it counts against the bytes in flight. */
   readonly bytes: number
-}
-
-interface WaiterOptions extends Pick<FetchOptions, 'signal' | 'makeRoom' | 'anyOrder'> {
-  readonly session: Session
-  readonly maxBytes: number
-}
-
-interface Waiter extends WaiterOptions {
-  hasRoom: boolean
-  giveRoomBack?: () => void
-  resolve(bytes: Uint8Array): void
-  reject(reason: unknown): void
 }
 
 type PutOff = 'busy' | 'missing'
@@ -38,6 +27,8 @@ export class Want implements PlannedWant {
   readonly session: Session
   readonly ordinal: number
   readonly createdMs: number
+  /** Where the book keeps it. */
+  place: Set<Want> | undefined
   /** Payload bytes to reckon with. */
   bytes: number
   readonly standings = new Map<string, Standing>()
@@ -46,14 +37,14 @@ export class Want implements PlannedWant {
   readonly offers = new Map<string, number>()
   /** When somebody was last known who could deliver it. */
   hopeMs: number
-  readonly #breaks = new Map<string, { count: number; reason: string }>()
+  #breaks: Map<string, { count: number; reason: string }> | undefined
   /** Peers that were asked and put it off, with the last word of each. */
-  readonly #putOff = new Map<string, PutOff>()
+  #putOff: Map<string, PutOff> | undefined
   /** When the first of them did. */
   #putOffMs: number | undefined
   /** Until when it is left to others, once it was. */
   #leftMs: number | undefined
-  readonly #waiters = new Set<Waiter>()
+  #waiters: readonly Waiter[] = []
 
   constructor(options: { cid: CID; sizeHint?: number; session: Session; nowMs: number }) {
     const { cid, sizeHint, session, nowMs } = options
@@ -69,7 +60,7 @@ export class Want implements PlannedWant {
   }
 
   get waiting(): boolean {
-    return this.#waiters.size > 0
+    return this.#waiters.length > 0
   }
 
   /** Payload bytes above which nobody who waits takes the block. */
@@ -81,14 +72,13 @@ export class Want implements PlannedWant {
 
   /** False where one who waits has a say in it. */
   get anyOrder(): boolean {
-    for (const waiter of this.#waiters) if (!waiter.anyOrder?.()) return false
+    for (const { fetch } of this.#waiters) if (!fetch.anyOrder) return false
     return true
   }
 
-  /** All who wait have room for the block. */
-  get hasRoom(): boolean {
-    for (const waiter of this.#waiters) if (!waiter.hasRoom) return false
-    return true
+  /** The first who waits and has no room for the block. */
+  get withoutRoom(): Fetch | undefined {
+    return this.#waiters.find(({ fetch }) => !fetch.hasRoom)?.fetch
   }
 
   /** `peer`, which likely serves others that fetch the same, is told to put this off for them: but once only. */
@@ -101,12 +91,7 @@ export class Want implements PlannedWant {
   leave(peer: string, untilMs: number): void {
     this.standings.set(peer, 'left')
     this.#leftMs = untilMs
-    if (this.asks.size > 0) return
-    for (const waiter of this.#waiters) {
-      if (!waiter.giveRoomBack) continue
-      waiter.giveRoomBack()
-      waiter.hasRoom = false
-    }
+    for (const { fetch } of this.#waiters) fetch.ease()
   }
 
   /** Takes up what was left to others for long enough. */
@@ -115,75 +100,31 @@ export class Want implements PlannedWant {
     for (const [peer, standing] of this.standings) if (standing === 'left') this.standings.set(peer, 'has')
   }
 
-  /** Has those who wait make room, where they haven't. Who can't waits no longer. */
-  async makeRoom(): Promise<void> {
-    await Promise.all([...this.#waiters].map(waiter => this.#makeRoomFor(waiter)))
+  /** One more waits. */
+  join(waiter: Waiter): void {
+    this.#waiters = [...this.#waiters, waiter]
   }
 
-  /**
-   * The bytes, for one more who waits and takes no more than `maxBytes` of them. `onAbandoned` is called when the last one
-   * has left.
-   */
-  wait(options: WaiterOptions, onAbandoned: () => void): Promise<Uint8Array> {
-    const { signal } = options
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiters.delete(waiter)
-        reject(signal?.reason)
-        if (!this.waiting) onAbandoned()
-      }
-      const settled = (): void => signal?.removeEventListener('abort', onAbort)
-      const waiter: Waiter = {
-        ...options,
-        hasRoom: options.makeRoom === undefined,
-        resolve(bytes) {
-          settled()
-          resolve(bytes)
-        },
-        reject(reason) {
-          settled()
-          reject(reason)
-        },
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiters.add(waiter)
-    })
+  /** One waits no longer. */
+  part(waiter: Waiter): void {
+    this.#waiters = this.#waiters.filter(other => other !== waiter)
   }
 
   /** Gives the bytes to the first who waits, and copies to the others: each owns theirs. */
   resolve(bytes: Uint8Array): void {
     const [first, ...others] = this.#waiters
-    for (const waiter of others) void this.#resolveFor(waiter, bytes.slice())
-    if (first) void this.#resolveFor(first, bytes)
+    for (const waiter of others) waiter.fetch.take(waiter, bytes.slice())
+    first?.fetch.take(first, bytes)
   }
 
   /** Fails for everybody, or for those of one session. */
   reject(reason: unknown, session?: Session): void {
-    for (const waiter of [...this.#waiters]) {
-      if (session && waiter.session !== session) continue
-      this.#waiters.delete(waiter)
-      waiter.reject(reason)
-    }
-  }
-
-  /** Who came when the block was on its way makes room now. */
-  async #resolveFor(waiter: Waiter, bytes: Uint8Array): Promise<void> {
-    if (!waiter.hasRoom) await this.#makeRoomFor(waiter)
-    if (this.#waiters.delete(waiter)) waiter.resolve(bytes)
-  }
-
-  async #makeRoomFor(waiter: Waiter): Promise<void> {
-    if (waiter.hasRoom) return
-    try {
-      waiter.giveRoomBack = await waiter.makeRoom?.()
-      waiter.hasRoom = true
-    } catch (error) {
-      if (this.#waiters.delete(waiter)) waiter.reject(error)
-    }
+    for (const { fetch } of this.#waiters) if (!session || fetch.session === session) fetch.fail(reason)
   }
 
   /** Sent wrong bytes: never asked for this block again. */
   refuse(peer: string, reason: string): void {
+    this.#breaks ??= new Map()
     this.#breaks.set(peer, { count: MAX_BREAKS, reason })
     this.standings.set(peer, 'failed')
   }
@@ -194,6 +135,7 @@ export class Want implements PlannedWant {
     this.standings.delete(peer)
     this.offers.delete(peer)
     if (!broken) return
+    this.#breaks ??= new Map()
     const count = (this.#breaks.get(peer)?.count ?? 0) + 1
     this.#breaks.set(peer, { count, reason })
     if (count >= MAX_BREAKS) this.standings.set(peer, 'failed')
@@ -204,6 +146,7 @@ export class Want implements PlannedWant {
    * any peer, was `patienceMs` ago: no number of them buys more.
    */
   putOff(peer: string, answer: PutOff, { nowMs, patienceMs }: { nowMs: number; patienceMs: number }): void {
+    this.#putOff ??= new Map()
     this.#putOff.set(peer, answer)
     this.#putOffMs ??= nowMs
     if (nowMs - this.#putOffMs > patienceMs) this.standings.set(peer, 'failed')
@@ -214,8 +157,8 @@ export class Want implements PlannedWant {
   answers(): Map<string, string> {
     const answers = new Map<string, string>()
     for (const [peer, standing] of this.standings) answers.set(peer, ANSWERS[standing])
-    for (const [peer, answer] of this.#putOff) answers.set(peer, PUT_OFF[answer])
-    for (const [peer, { reason }] of this.#breaks) answers.set(peer, reason)
+    for (const [peer, answer] of this.#putOff ?? []) answers.set(peer, PUT_OFF[answer])
+    for (const [peer, { reason }] of this.#breaks ?? []) answers.set(peer, reason)
     return answers
   }
 }

@@ -9,7 +9,13 @@ import { defineErrors } from '../../../core/errors.ts'
 import { storageError } from '../../../core/storage/errors.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
 import type { Storage } from '../../../core/storage/storage.ts'
-import { aborted, createTestNode, exchangeWith, pattern } from '../../helpers/content-node.ts'
+import {
+  aborted,
+  createTestNode,
+  exchangeSession,
+  exchangeWith,
+  pattern,
+} from '../../helpers/content-node.ts'
 
 const MIB = 1024 * 1024
 const tooLarge = defineErrors({ BLOCK_OVER_HINT: 'Fetch it without a hint.' })
@@ -56,15 +62,13 @@ t.test('what a parent claims too little for is fetched again, with memory for al
   const node = createTestNode()
   const leased: number[] = []
   node.blocks.attachExchange({
-    session: () => ({
-      async fetch(wanted, { sizeHint, makeRoom } = {}) {
+    session: () =>
+      exchangeSession(async (wanted, { sizeHint, makeRoom } = {}) => {
         await makeRoom?.()
         leased.push(node.memory.usedBytes)
         if (sizeHint !== undefined && sizeHint < MIB) throw tooLarge('BLOCK_OVER_HINT', 'a megabyte')
         return source.blocks.get(wanted)
-      },
-      async [Symbol.asyncDispose]() {},
-    }),
+      }),
   })
   const largeCid = cidOf(raw.code, large)
   await using session = node.blocks.session(largeCid)
@@ -83,15 +87,13 @@ t.test(
     const sent: Uint8Array[] = []
     const node = createTestNode()
     node.blocks.attachExchange({
-      session: () => ({
-        async fetch(wanted) {
+      session: () =>
+        exchangeSession(async wanted => {
           await nextTurn()
           const block = new Uint8Array(await source.blocks.get(wanted))
           sent.push(block)
           return block
-        },
-        async [Symbol.asyncDispose]() {},
-      }),
+        }),
     })
     await using session = node.blocks.session(largeCid)
     t.equal(await session.ensure(largeCid), MIB)
@@ -197,8 +199,8 @@ t.test('room is taken when the exchange asks, and given back while a peer puts t
   const node = createTestNode()
   const held: number[] = []
   node.blocks.attachExchange({
-    session: () => ({
-      async fetch(wanted, { makeRoom } = {}) {
+    session: () =>
+      exchangeSession(async (wanted, { makeRoom } = {}) => {
         const note = () => held.push(node.memory.usedBytes, node.storage.blocks.stats().reservedBytes)
         note()
         const giveBack = await makeRoom?.()
@@ -207,9 +209,7 @@ t.test('room is taken when the exchange asks, and given back while a peer puts t
         note()
         await makeRoom?.()
         return source.blocks.get(wanted)
-      },
-      async [Symbol.asyncDispose]() {},
-    }),
+      }),
   })
   await using session = node.blocks.session(cid)
   t.same(await session.get(cid, { sizeHint: 1000 }), bytes)

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { Channel } from '../../../../core/api.ts'
 import { blocksLinks } from '../../../../plugins/exchange/requester/blocks-link.ts'
+import { Fetch } from '../../../../plugins/exchange/requester/fetch.ts'
 import type { LinkEvents } from '../../../../plugins/exchange/requester/link.ts'
 import { Session } from '../../../../plugins/exchange/requester/session.ts'
 import { Want } from '../../../../plugins/exchange/requester/want.ts'
@@ -46,10 +47,10 @@ async function linked(t: Test) {
   const kind = blocksLinks(node.port)
   const link = kind.link(holder.port.self, { maxWindowBytes: 16 * MIB }, { events, now: () => clock.nowMs })
   t.teardown(() => link.drop('the test is over'))
-  const session = new Session({ fetch: () => Promise.reject(new Error('nobody fetches')), close() {} })
+  const session = new Session({ fetchAll: () => Promise.reject(new Error('nobody fetches')), close() {} })
   const fetch = async ({ cid }: TestBlock): Promise<void> => {
     const want = new Want({ cid, session, nowMs: clock.nowMs })
-    void want.wait({ session, maxBytes: MIB }, () => {})
+    new Fetch({ onBlock() {} }, { session, abandoned() {} }).wait(want, { cid, sizeHint: MIB })
     await new Promise<void>(resolve => {
       delivered.set(want, resolve)
       link.ask(want, Mode.BLOCK)

@@ -19,7 +19,10 @@ function peer(id: string, latencyMs: number): PlannedPeer {
 }
 
 function wants(count: number, holders: readonly string[], bytes = MIB): PlannedWant[] {
-  const session = new Session({ fetch: () => Promise.reject(new Error('not here')), close: () => undefined })
+  const session = new Session({
+    fetchAll: () => Promise.reject(new Error('not here')),
+    close: () => undefined,
+  })
   return Array.from({ length: count }, () => ({
     bytes,
     standings: new Map(holders.map(id => [id, 'has' as Standing])),

@@ -34,7 +34,7 @@ interface TestWant extends PlannedWant {
   readonly session: Session
 }
 
-const idle = { fetch: () => Promise.reject(new Error('not here')), close: () => undefined }
+const idle = { fetchAll: () => Promise.reject(new Error('not here')), close: () => undefined }
 
 function want(changes: Partial<TestWant> = {}): TestWant {
   const session = changes.session ?? new Session(idle)

@@ -7,7 +7,7 @@ import { Session } from '../../../../plugins/exchange/requester/session.ts'
 import { simulate } from './swarm-simulation.ts'
 
 const SOURCE = 'source'
-const host = { fetch: () => Promise.reject(new Error('not here')), close: () => undefined }
+const host = { fetchAll: () => Promise.reject(new Error('not here')), close: () => undefined }
 
 function peer(id: string): PlannedPeer {
   return { id, roomBytes: 1, roomWants: 1, outstandingBytes: 0, bytesPerMs: 1, latencyMs: 1 }

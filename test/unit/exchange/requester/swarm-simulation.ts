@@ -52,7 +52,7 @@ interface Request {
 }
 
 const PUBLISHER = 'publisher'
-const host = { fetch: () => Promise.reject(new Error('not here')), close: () => undefined }
+const host = { fetchAll: () => Promise.reject(new Error('not here')), close: () => undefined }
 
 /** One publisher, and all others fetch at once: policies alone, in a time of their own. Each node sends one block at a time. */
 export function simulate({ fetchers, bystanders = [], blocks, digest, newsDelay, anyOrder }: Swarm): Outcome {
