@@ -1,0 +1,42 @@
+import t from 'tap'
+import { type Contender, costOf, takeBest } from '../../../plugins/routing/search/ranking.ts'
+
+function contender(
+  source: Contender['source'],
+  summary?: Partial<NonNullable<Contender['summary']>>,
+): Contender {
+  return { source, summary: summary && { liveness: 'connected', evidence: {}, ...summary } }
+}
+
+t.test('the best comes first', async t => {
+  const ranked: Contender[] = [
+    contender('members', { latencyMs: 1 }),
+    contender('members', { latencyMs: 40 }),
+    contender('dht', { latencyMs: 1 }),
+    contender('delegated', { latencyMs: 20 }),
+    contender('members', { latencyMs: 80, liveness: 'reachable' }),
+    contender('members'),
+    contender('dht'),
+    contender('delegated'),
+    contender('members', { latencyMs: 1, evidence: { timeout: 1 } }),
+    contender('members', { latencyMs: 1, liveness: 'suspect' }),
+    contender('members', { latencyMs: 1, evidence: { timeout: 3 } }),
+    contender('members', { latencyMs: 1, liveness: 'down' }),
+    contender('members', { latencyMs: 1, evidence: { 'invalid-block': 1 } }),
+  ]
+  t.same(
+    ranked.map(costOf),
+    ranked.map(costOf).toSorted((a, b) => a - b),
+  )
+  const shuffled = [...ranked].reverse()
+  t.same(
+    ranked.map(() => takeBest(shuffled)),
+    ranked,
+  )
+  t.equal(takeBest(shuffled), undefined)
+})
+
+t.test('of equals the first', async t => {
+  const [one, other] = [contender('dht'), contender('dht')]
+  t.equal(takeBest([one, other]), one)
+})

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto'
+import type { PeerId } from '@libp2p/interface'
+import { Key } from 'interface-datastore'
+import { base32 } from 'multiformats/bases/base32'
+import { create } from 'multiformats/hashes/digest'
+import t from 'tap'
+import * as varint from 'uint8-varint'
+import { createMemoryStorage } from '../../../core/storage/memory.ts'
+import { RECORD_LIFE_MS, RecordStore } from '../../../plugins/routing/dht/record-store.ts'
+import { createPeerIds } from '../discovery/fixture.ts'
+
+const SHA2_256 = 0x12
+const PREFIX = '/dht/provider'
+const peers = (await createPeerIds(12)) as [PeerId, PeerId, ...PeerId[]]
+const [self, other] = peers
+
+const someHash = (): Uint8Array => create(SHA2_256, new Uint8Array(randomBytes(32))).bytes
+const prefixOf = (hash: Uint8Array): string => `${PREFIX}/${base32.baseEncode(hash)}`
+const keyOf = (hash: Uint8Array, peer: PeerId): Key => new Key(`${prefixOf(hash)}/${peer}`)
+
+function setUp({ maxRecords = 1000 } = {}) {
+  const held = new Set<string>()
+  const unknown = new Set<string>()
+  const clock = { nowMs: 1_000_000 }
+  const { bookkeeping } = createMemoryStorage({ maxBytes: 64 * 1024 * 1024 })
+  const open = (): RecordStore => {
+    const store = new RecordStore(
+      { maxRecords, self },
+      {
+        store: bookkeeping,
+        provides: hash => held.has(Buffer.from(hash).toString('hex')),
+        isKnown: async peer => !unknown.has(peer.toString()),
+        wallMs: () => clock.nowMs,
+      },
+    )
+    store.open()
+    return store
+  }
+  const store = open()
+  const put = (hash: Uint8Array, peer: PeerId) => store.put(keyOf(hash, peer), varint.encode(clock.nowMs))
+  const providersOf = async (hash: Uint8Array, from = store): Promise<string[]> => {
+    const ids: string[] = []
+    for await (const { key } of from.query({ prefix: prefixOf(hash) })) {
+      t.ok(key.toString().startsWith(`${prefixOf(hash)}/`))
+      ids.push(key.toString().split('/').at(-1) ?? '')
+    }
+    return ids
+  }
+  return { store, open, put, providersOf, held, unknown, clock }
+}
+
+t.test('records are kept as kad-dht asks for them, across a restart', async t => {
+  const { store, open, put, providersOf } = setUp()
+  const [one, two] = [someHash(), someHash()]
+  await put(one, other)
+  await put(one, peers[2] as PeerId)
+  await put(two, other)
+  await put(two, other)
+  t.equal(store.size, 3)
+  t.same((await providersOf(one)).sort(), [other, peers[2]].map(String).sort())
+  t.same(await providersOf(two), [other.toString()])
+  t.same(await providersOf(someHash()), [])
+  const again = open()
+  t.equal(again.size, 3)
+  t.same(await providersOf(two, again), [other.toString()])
+  await store.delete(keyOf(two, other))
+  t.same(await providersOf(two), [])
+  t.equal(store.size, 2)
+})
+
+t.test('what this node has is answered from what it holds, and not stored', async t => {
+  const { store, put, providersOf, held } = setUp()
+  const hash = someHash()
+  await put(hash, self)
+  t.equal(store.size, 0)
+  t.same(await providersOf(hash), [])
+  held.add(Buffer.from(hash).toString('hex'))
+  t.same(await providersOf(hash), [self.toString()])
+})
+
+t.test('records end', async t => {
+  const { store, put, providersOf, clock } = setUp()
+  const hash = someHash()
+  await put(hash, other)
+  clock.nowMs += RECORD_LIFE_MS
+  t.same(await providersOf(hash), [other.toString()])
+  clock.nowMs += 1
+  t.same(await providersOf(hash), [])
+  await put(hash, peers[2] as PeerId)
+  const over: string[] = []
+  for await (const { key } of store.query({ prefix: PREFIX })) over.push(key.toString())
+  t.same(over, [keyOf(hash, other).toString()], 'and are named to be deleted, and only they')
+})
+
+t.test('who is nowhere to be found provides nothing', async t => {
+  const { put, providersOf, unknown } = setUp()
+  const hash = someHash()
+  await put(hash, other)
+  unknown.add(other.toString())
+  t.same(await providersOf(hash), [])
+})
+
+t.test('no peer takes more than its share', async t => {
+  const { store, put } = setUp({ maxRecords: 80 })
+  for (let index = 0; index < 30; index++) await put(someHash(), other)
+  t.equal(store.size, 10)
+})
+
+t.test('where there are too many the oldest leave', async t => {
+  const { store, put, providersOf, clock } = setUp({ maxRecords: 64 })
+  const all: Uint8Array[] = []
+  for (let index = 0; index < 80; index++) {
+    clock.nowMs += 1
+    const hash = someHash()
+    all.push(hash)
+    await put(hash, peers[2 + (index % 10)] as PeerId)
+    t.ok(store.size <= 64)
+  }
+  t.same(await providersOf(all[0] as Uint8Array), [])
+  t.equal((await providersOf(all.at(-1) as Uint8Array)).length, 1)
+})
+
+t.test('other kinds of records are not kept', async t => {
+  const { store } = setUp()
+  const key = new Key('/dht/record/abc')
+  await store.put(key, Buffer.from('value'))
+  t.equal(store.size, 0)
+  t.notOk(store.has())
+  t.throws(() => store.get(key), { name: 'NotFoundError' })
+})
