@@ -183,13 +183,12 @@ export class Neighbours {
   }
 
   #onQuery({ questions }: QueryPacket, from: string): void {
-    const { serviceTag, intervalMs } = this.#options
+    const { serviceTag } = this.#options
     if (!questions.some(({ name }) => name === serviceTag)) return
     // What comes from here while nothing of ours is on its way is of another node of this machine.
     const isOwn = (this.#places.get(from)?.unheard ?? 0) > 0
     this.#heard(from)
-    // Somebody asked for all of us: whoever is there answers so that we hear it, too.
-    if (!isOwn && queryWaitMs(this.#asked, intervalMs, 0.5) === intervalMs) this.#postpone()
+    if (!isOwn) this.#postpone()
     this.#answerSoon()
   }
 
@@ -212,10 +211,12 @@ export class Neighbours {
     place.trouble = undefined
   }
 
+  /** Somebody asked for all of us: whoever is there answers so that this node hears it, as if it had asked. */
   #postpone(): void {
     const { nowMs, random } = this.#dependencies
     // Not for ever: nobody may keep this node from asking by asking itself.
     if (nowMs() - this.#askedMs > MAX_POSTPONED * this.#options.intervalMs) return
+    this.#asked += 1
     this.#askAtMs = nowMs() + queryWaitMs(this.#asked, this.#options.intervalMs, random())
   }
 
