@@ -47,6 +47,34 @@ export async function identityBlocks(t: Test, { blocks }: Storage): Promise<void
   t.match(blocks.stats(), { blocks: 0, blockBytes: 0 }, 'never stored')
 }
 
+export async function puttingMany(t: Test, { blocks }: Storage): Promise<void> {
+  const many = [
+    ...Array.from({ length: 200 }, () => block(4096)),
+    block(0),
+    block(32767),
+    block(32768),
+    block(MIB),
+  ]
+  const [held, ...others] = many as [(typeof many)[0], ...typeof many]
+  await blocks.put(held.cid, held.bytes)
+  const stored: Uint8Array[] = []
+  t.teardown(blocks.onStored(hash => stored.push(hash)))
+  const reservation = await blocks.reserve(100 * 4096, { blocks: 100 })
+  t.ok(reservation.bytes >= 100 * diskBytesOf(4096), 'with what each takes beside its bytes')
+  await Promise.all([
+    blocks.putAll([...many, ...others.slice(0, 3)], { reservation }),
+    blocks.put((others[5] as typeof held).cid, (others[5] as typeof held).bytes),
+    blocks.putAll(others.slice(10, 20)),
+  ])
+  reservation.release()
+  t.equal(stored.length, others.length, 'each is told of once')
+  for (const { cid, bytes } of many) t.equal(compare(await blocks.get(cid), bytes), 0)
+  const blockBytes = many.reduce((sum, { bytes }) => sum + diskBytesOf(bytes.length), 0)
+  t.match(blocks.stats(), { blocks: many.length, blockBytes, reservedBytes: 0 })
+  await t.rejects(blocks.putAll([block(10), block(2 * MIB + 1)]), { code: 'BLOCK_TOO_LARGE' })
+  t.equal(blocks.stats().blocks, many.length)
+}
+
 export async function inspects(t: Test, { blocks }: Storage): Promise<void> {
   const held = [0, 100, 31 * 1024, 32_768, 36_736, 36_737, MIB, 2 * MIB].map(size => block(size))
   await Promise.all(held.map(({ cid, bytes }) => blocks.put(cid, bytes)))

@@ -12,6 +12,7 @@ import {
   inspects,
   keptBlocks,
   lists,
+  puttingMany,
   quota,
   randomHistory,
   reservations,
@@ -62,6 +63,7 @@ export async function storageConformance(t: Test, { open }: StorageUnderTest): P
   })
   await using('blocks: kept and given back as they were', 64 * MIB, keptBlocks)
   await using('blocks: identity CIDs hold their content', 16 * MIB, identityBlocks)
+  await using('blocks: many are put at once', 64 * MIB, puttingMany)
   await using('blocks: too large, or with too long a hash', 16 * MIB, async (t, { blocks }) => {
     const { cid, bytes } = block(2 * MIB + 1)
     await t.rejects(blocks.put(cid, bytes), { code: 'BLOCK_TOO_LARGE' })

@@ -21,6 +21,12 @@ export const ruleBreakers: Record<string, (blocks: readonly TestBlock[]) => Hand
       await deliver(channel, want, block)
       await deliver(channel, want, block)
     }),
+  'answers twice in one message': blocks =>
+    pretender(blocks, async (channel, { id }, { bytes }) => {
+      const once = { id, status: Status.OK, length: bytes.byteLength }
+      const message = encodeReply({ answers: [once, once], haveUpdates: [] })
+      await channel.write(message, Buffer.concat([bytes, bytes]))
+    }),
   'cancels what nobody cancelled': blocks =>
     pretender(blocks, (channel, { id }) => answer(channel, id, Status.CANCELLED)),
   'says missing with a length': blocks =>

@@ -304,3 +304,125 @@ t.test('the largest block there may be', async t => {
   await using session = node.blocks.session(cidOf(raw.code, block))
   t.same((await session.get(cidOf(raw.code, block))).length, MAX_BLOCK_BYTES)
 })
+
+const small = Array.from({ length: 40 }, (_, at) => pattern(500 + at, at + 1))
+const wanted = small.map(block => ({ cid: cidOf(raw.code, block), sizeHint: block.length }))
+
+t.test('many small blocks share a fetch and its room, and each is told of once it is held', async t => {
+  const node = createTestNode()
+  const source = await storageWith(...small)
+  const [first] = wanted
+  await node.storage.blocks.put((first as { cid: CID }).cid, small[0] as Uint8Array)
+  const fetches: number[] = []
+  const reserved: number[] = []
+  node.blocks.attachExchange({
+    session: () => ({
+      fetch: () => Promise.reject(new Error('one by one')),
+      async fetchAll(blocks, { makeRoom, onBlock }) {
+        fetches.push(blocks.length)
+        await makeRoom?.()
+        reserved.push(node.memory.usedBytes, node.storage.blocks.stats().reservedBytes)
+        for (const block of blocks) onBlock(block, await source.blocks.get(block.cid))
+      },
+      async [Symbol.asyncDispose]() {},
+    }),
+  })
+  await using session = node.blocks.session(cid)
+  const held = new Map<string, number>()
+  await session.ensureAll(wanted, {
+    onHeld(block, length) {
+      t.ok(node.blocks.has(block.cid))
+      held.set(block.cid.toString(), length)
+    },
+  })
+  t.same(fetches, [39], 'what is held is not fetched')
+  const fetchedBytes = small.slice(1).reduce((sum, { length }) => sum + length, 0)
+  t.equal(reserved[0], fetchedBytes)
+  t.ok((reserved[1] ?? 0) >= fetchedBytes)
+  t.same([...held.values()].sort(), small.map(({ length }) => length).sort())
+  t.equal(node.memory.usedBytes, 0)
+  t.equal(node.storage.blocks.stats().reservedBytes, 0)
+})
+
+t.test('what came before one of many failed is kept, and what is large comes by itself', async t => {
+  const node = createTestNode()
+  const large = pattern(MIB)
+  const absent = { cid: cidOf(raw.code, pattern(300, 99)), sizeHint: 300 }
+  const missing = Promise.withResolvers<void>()
+  const exchange = exchangeWith(await storageWith(...small, large), async fetched => {
+    if (fetched.equals(absent.cid)) await missing.promise
+  })
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  let count = 0
+  const ensured = session.ensureAll([...wanted, { cid: cidOf(raw.code, large), sizeHint: MIB }, absent], {
+    onHeld() {
+      count += 1
+      if (count === wanted.length + 1) missing.resolve()
+    },
+  })
+  await t.rejects(ensured, { code: 'CONTENT_UNAVAILABLE', message: /asked 1 peer/ })
+  t.equal(count, wanted.length + 1)
+  t.ok(wanted.every(block => node.blocks.has(block.cid)))
+  t.equal(node.memory.usedBytes, 0)
+})
+
+t.test('who comes for one of many waits for it, and asks himself where they are given up', async t => {
+  const node = createTestNode()
+  const asked = Promise.withResolvers<void>()
+  let stalls = true
+  const exchange = exchangeWith(await storageWith(...small), async (_cid, signal) => {
+    asked.resolve()
+    if (stalls) await aborted(signal)
+  })
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  const stop = new AbortController()
+  const many = t.rejects(session.ensureAll(wanted, { signal: stop.signal, onHeld() {} }), /enough/)
+  await asked.promise
+  const fetchesBefore = exchange.fetched.length
+  const one = session.get((wanted[3] as { cid: CID }).cid)
+  const other = session.ensure((wanted[4] as { cid: CID }).cid)
+  await nextTurn()
+  t.equal(exchange.fetched.length, fetchesBefore, 'nobody asks twice')
+  stalls = false
+  stop.abort(new Error('enough'))
+  await many
+  t.same(await one, small[3])
+  t.equal(await other, (small[4] as Uint8Array).length)
+})
+
+t.test('where a parent claims too little for one of many, each has another chance', async t => {
+  const node = createTestNode()
+  const source = await storageWith(...small)
+  node.blocks.attachExchange({
+    session: () =>
+      exchangeSession(async (block, { sizeHint, makeRoom } = {}) => {
+        await makeRoom?.()
+        const bytes = await source.blocks.get(block)
+        if (sizeHint !== undefined && sizeHint < bytes.length)
+          throw tooLarge('BLOCK_OVER_HINT', 'it is larger')
+        return bytes
+      }),
+  })
+  await using session = node.blocks.session(cid)
+  let count = 0
+  await session.ensureAll([{ ...(wanted[0] as { cid: CID }), sizeHint: 10 }, ...wanted.slice(1)], {
+    onHeld() {
+      count += 1
+    },
+  })
+  t.equal(count, wanted.length)
+  t.ok(wanted.every(block => node.blocks.has(block.cid)))
+  t.equal(node.memory.usedBytes, 0)
+})
+
+t.test('many small blocks that the disk has no room for are refused before they are fetched', async t => {
+  const node = createTestNode({ storage: createMemoryStorage({ maxBytes: 10_000 }) })
+  const exchange = exchangeWith(await storageWith(...small))
+  node.blocks.attachExchange(exchange)
+  await using session = node.blocks.session(cid)
+  await t.rejects(session.ensureAll(wanted, { onHeld() {} }), { code: 'STORAGE_FULL' })
+  t.equal(exchange.fetched.length, 0)
+  t.equal(node.memory.usedBytes, 0)
+})

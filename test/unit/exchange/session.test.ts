@@ -126,6 +126,75 @@ t.test('a block larger than the size hint is not received, and fetched without i
   t.equal(requester.peers.get(holder.port.self)?.evidence['protocol-violation'], undefined)
 })
 
+t.test('many blocks at once: each once, from several peers, with room made once', async t => {
+  const requester = await startExchange(t)
+  const blocks = randomBlocks(300, 1000)
+  const holders = [await startExchange(t), await startExchange(t)]
+  for (const [at, holder] of holders.entries()) {
+    await holder.hold(blocks.filter((_, index) => index % 3 === at || index % 3 === 2))
+    await connect(requester, holder)
+  }
+  await using session = requester.session()
+  const other = session.fetch((blocks[7] as (typeof blocks)[0]).cid)
+  const got = new Map<string, Uint8Array>()
+  let rooms = 0
+  await session.fetchAll(
+    blocks.map(({ cid }) => ({ cid, sizeHint: 1000 })),
+    {
+      async makeRoom() {
+        rooms += 1
+        return () => undefined
+      },
+      onBlock({ cid }, bytes) {
+        t.notOk(got.has(cid.toString()))
+        got.set(cid.toString(), bytes)
+      },
+    },
+  )
+  t.equal(rooms, 1)
+  t.ok(
+    areContents(
+      blocks.map(({ cid }) => got.get(cid.toString()) as Uint8Array),
+      blocks,
+    ),
+  )
+  const alone = await other
+  t.ok(areContents([alone], blocks.slice(7, 8)))
+  t.equal(alone.byteLength, alone.buffer.byteLength, 'who has one block keeps no others in memory')
+  t.match(requester.details(), { wantsOutstanding: 0, bytesInFlight: 0 })
+})
+
+t.test(
+  'many blocks at once: the first failure ends the fetch, and all that is asked is taken back',
+  async t => {
+    const requester = await startExchange(t, { findTimeoutMs: 300 })
+    const holder = await startExchange(t)
+    const blocks = randomBlocks(50, 1000)
+    const absent = randomBlock(1000)
+    await holder.hold(blocks)
+    await connect(requester, holder)
+    await using session = requester.session()
+    const wanted = [...blocks, absent].map(({ cid }) => ({ cid, sizeHint: 1000 }))
+    const stays = session.fetch((blocks[0] as (typeof blocks)[0]).cid)
+    let count = 0
+    const onBlock = (): void => {
+      count += 1
+    }
+    await t.rejects(session.fetchAll(wanted, { onBlock }), { code: 'BLOCK_UNAVAILABLE' })
+    t.equal(count, blocks.length, 'what was there had come')
+    await stays
+    const refused = new Error('no room')
+    const makeRoom = (): Promise<never> => Promise.reject(refused)
+    await t.rejects(session.fetchAll(wanted, { onBlock, makeRoom }), refused)
+    const stop = new AbortController()
+    const stopped = t.rejects(session.fetchAll(wanted, { onBlock, signal: stop.signal }), /enough/)
+    stop.abort(new Error('enough'))
+    await stopped
+    t.equal(count, blocks.length)
+    t.match(requester.details(), { unavailableBlocks: 1, wantsOutstanding: 0, bytesInFlight: 0 })
+  },
+)
+
 t.test('an abort frees all at once, and what still comes is thrown away', async t => {
   const requester = await startExchange(t)
   const holder = await startExchange(t)
