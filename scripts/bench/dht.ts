@@ -19,6 +19,8 @@ export interface DhtBenchOptions {
   /** Records, each of a node chosen at random. */
   readonly records: number
   readonly lookups: number
+  /** Nodes that keep each record, and a bucket's size. */
+  readonly bucketSize: number
 }
 
 interface Lookup {
@@ -35,8 +37,9 @@ interface Lookup {
  * Look-ups of providers in a Kademlia network of many nodes in this process, each from a node to which the record means
  * nothing. Every node met three others and then looked around as a node does by itself.
  */
-export async function dht({ nodes, records, lookups }: DhtBenchOptions): Promise<BenchRow[]> {
-  const network = await startNetwork(nodes)
+export async function dht(options: DhtBenchOptions): Promise<BenchRow[]> {
+  const { records, lookups } = options
+  const network = await startNetwork(options)
   try {
     const held = await provide(network, records)
     const outcomes: Lookup[] = []
@@ -45,7 +48,7 @@ export async function dht({ nodes, records, lookups }: DhtBenchOptions): Promise
       const others = network.filter(node => node !== holder)
       outcomes.push(await lookUp(pick(others), cid, holder))
     }
-    return rowsOf(nodes, network, outcomes)
+    return rowsOf(options, network, outcomes)
   } finally {
     await Promise.all(network.map(node => node.stop()))
   }
@@ -56,11 +59,11 @@ interface Held {
   readonly holder: DhtNode
 }
 
-async function startNetwork(count: number): Promise<DhtNode[]> {
-  const { dht } = defaults()
+async function startNetwork({ nodes: count, bucketSize }: DhtBenchOptions): Promise<DhtNode[]> {
+  const options = { ...defaults(), bucketSize }
   const network: DhtNode[] = []
   for (let index = 0; index < count; index++) {
-    const node = await startDhtNode(`bench-${process.pid}-${index}`, dht)
+    const node = await startDhtNode(`bench-${process.pid}-${index}`, options)
     const known = [...network]
     for (let met = 0; met < INTRODUCERS && known.length > 0; met++) {
       await node.meet(known.splice(Math.floor(Math.random() * known.length), 1)[0] as DhtNode)
@@ -125,8 +128,12 @@ async function lookUp(seeker: DhtNode, cid: CID, holder: DhtNode): Promise<Looku
   return { found, hops, messages, allMessages }
 }
 
-function rowsOf(nodes: number, network: readonly DhtNode[], outcomes: readonly Lookup[]): BenchRow[] {
-  const bench = `dht ${nodes}`
+function rowsOf(
+  { nodes, bucketSize }: DhtBenchOptions,
+  network: readonly DhtNode[],
+  outcomes: readonly Lookup[],
+): BenchRow[] {
+  const bench = `dht ${nodes}, k ${bucketSize}`
   const log = { name: 'log2(N)', value: Math.log2(nodes) }
   // A seeker that keeps the record itself asks nobody.
   const asked = outcomes.filter(({ hops }) => hops > 0)
@@ -163,10 +170,10 @@ function rowsOf(nodes: number, network: readonly DhtNode[], outcomes: readonly L
   ]
 }
 
-function defaults(): { dht: DhtConfig } {
+function defaults(): DhtConfig {
   const { dht } = schema
   const values = Object.entries(dht).map(([name, key]) => [name, key.default])
-  return { dht: { ...Object.fromEntries(values), network: 'fleet', mode: 'server' } }
+  return { ...(Object.fromEntries(values) as unknown as DhtConfig), network: 'fleet', mode: 'server' }
 }
 
 function pick<T>(items: readonly T[]): T {

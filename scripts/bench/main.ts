@@ -177,6 +177,12 @@ program
   .option('--nodes <n>', 'how many', positiveInteger, 30)
   .option('--records <n>', 'provider records', positiveInteger, 100)
   .option('--lookups <n>', 'look-ups, each from a node chosen at random', positiveInteger, 300)
+  .option(
+    '--bucket-size <n>',
+    'nodes that keep a record: with few of them a small network shows how hops grow',
+    positiveInteger,
+    20,
+  )
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await dht(options), json))
 

@@ -26,6 +26,7 @@ const COMMANDS = [
   'pin ls',
   'peers',
   'connect',
+  'providers',
   'plugins',
   'config',
   'config show',
