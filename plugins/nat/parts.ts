@@ -17,7 +17,7 @@ export type Registrar = Parts['registrar']
 export type RandomWalk = Parts['randomWalk']
 
 /** Services look for strangers by walking the DHT whenever they lack something. Peers are found elsewhere, within caps. */
-export const NO_WALK: RandomWalk = { async *walk() {} }
+const NO_WALK: RandomWalk = { async *walk() {} }
 
 const NAME = 'nat-parts'
 

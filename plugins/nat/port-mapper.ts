@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PortMapping } from '@achingbrain/nat-port-mapper'
-import { isPrivateIp } from '@libp2p/utils'
+import { isLoopback, isPrivate, isPrivateIp } from '@libp2p/utils'
 import { type Logger, type NetworkPort, untilAborted } from '../../core/api.ts'
+import { ipv4Of } from './candidates.ts'
 import type { UpnpConfig } from './config.ts'
 import type { NatMetrics } from './metrics.ts'
 import type { Parts } from './parts.ts'
@@ -13,6 +14,8 @@ const NAME = 'upnp-nat'
 /** A router answers a search at once; libp2p then waits five seconds before it asks for ports. */
 const MAP_TIMEOUT_MS = 20_000
 const SEARCH_TIMEOUT_MS = 10_000
+/** The library asks once a second, and each node of a fleet hears all of the others ask: it was most of what an idle fleet sends. */
+const SEARCH_MESSAGE_INTERVAL_MS = 4_000
 const MIN_RETRY_MS = 60_000
 /** The least that routers are asked for. One that forgets a node that lost power does so within the hour. */
 const LEASE_MS = 3_600_000
@@ -113,8 +116,13 @@ export class PortMapper {
     if (hadSome) this.#deps.changed()
   }
 
-  /** Searches, maps, and keeps the mapping until `signal` aborts. True where there was one. */
-  async #hold(signal: AbortSignal): Promise<boolean> {
+  /** Searches, maps, and keeps the mapping until `signal` aborts; says why where there is none. */
+  async #hold(signal: AbortSignal): Promise<void> {
+    if (!this.#hasLocalAddress()) {
+      this.#state = 'none'
+      this.#reason = 'this node listens on no IPv4 address of a local network'
+      return
+    }
     const [{ uPnPNAT }, { upnpNat }] = await Promise.all([
       import('@libp2p/upnp-nat'),
       import('@achingbrain/nat-port-mapper'),
@@ -136,6 +144,7 @@ export class PortMapper {
             portMappingDescription: DESCRIPTION,
             externalAddressCheckInterval: EXTERNAL_ADDRESS_PERIOD_MS,
             initialGatewaySearchTimeout: SEARCH_TIMEOUT_MS,
+            initialGatewaySearchMessageInterval: SEARCH_MESSAGE_INTERVAL_MS,
             autoConfirmAddress: this.#isUnchecked,
           })(this.#deps.parts) as object,
       )
@@ -145,19 +154,27 @@ export class PortMapper {
       if (!isMapped) {
         this.#reason ??=
           gateways.found > 0 ? 'the router forwards no port' : 'no router answers to UPnP (IGD 2)'
-        return false
+        return
       }
       this.#state = 'mapped'
       this.#deps.changed()
-      await once(signal, 'abort')
-      return true
+      if (!signal.aborted) await once(signal, 'abort')
     } catch (error) {
       if (!signal.aborted) throw error
-      return false
     } finally {
       await this.stop()
       this.#state = signal.aborted ? 'off' : 'none'
     }
+  }
+
+  /** A port is forwarded to an address of the router's own network: not to loopback, nor to where others reach it anyway. */
+  #hasLocalAddress(): boolean {
+    return this.#deps.parts.addressManager
+      .getAddressesWithMetadata()
+      .some(
+        ({ multiaddr, type }) =>
+          type === 'transport' && ipv4Of(multiaddr) && isPrivate(multiaddr) && !isLoopback(multiaddr),
+      )
   }
 
   #watcher(onMapped: (isMapped: true) => void): GatewayWatcher {
