@@ -31,6 +31,11 @@ export interface FleetTrafficOptions {
 export async function fleetTraffic({ minutes, nodes, dht }: FleetTrafficOptions): Promise<BenchRow[]> {
   const directory = mkdtempSync(join(tmpdir(), 'skep-fleet-'))
   await using bridge = await createBridge(nodes)
+  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
+    await bridge[Symbol.asyncDispose]()
+    process.exit(signal === 'SIGINT' ? 130 : 143)
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   const settings = dht ? ['--set', 'plugins.routing.dht.network=fleet'] : []
   const started = bridge.hosts.map(({ namespace }, at) =>
     SkepProcess.start(join(directory, `${at}`), settings, { namespace }),
@@ -57,6 +62,7 @@ export async function fleetTraffic({ minutes, nodes, dht }: FleetTrafficOptions)
     const mean = each.reduce((sum, value) => sum + value, 0) / each.length
     return [row('idle-traffic', mean), row('idle-traffic-most', Math.max(...each))]
   } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
     const ended = await Promise.allSettled(started)
     await Promise.all(ended.map(result => (result.status === 'fulfilled' ? result.value.end() : undefined)))
     rmSync(directory, { recursive: true, force: true })
