@@ -38,9 +38,9 @@ export interface HolePuncherDependencies {
 
 /**
  * DCUtR, with what libp2p's service lacks over TCP. It tells the peer which address to dial, but knows none behind a NAT, and
- * its dials come from a port that nobody could know. Here they come from one chosen before, which most routers keep
- * (RFC 5382 wants it of them, Linux does it): so the address is told, both dial at the same moment, and each router takes
- * the other's first packet for an answer to what it has just let out (TCP simultaneous open, RFC 9293 3.5).
+ * its dials come from a port that nobody could know. Here they come from one chosen before, which Linux and most routers
+ * keep: so the address is told, both dial at the same moment, and each router takes the other's first packet for an answer
+ * to what it has just let out, as RFC 5382 (REQ-2) wants of them (TCP simultaneous open, RFC 9293 3.5).
  */
 export class HolePuncher {
   readonly #deps: HolePuncherDependencies
@@ -193,7 +193,7 @@ class Attempt {
   }
 }
 
-/** A port that nobody uses now; it isn't kept, but the next hundreds that are handed out are others. */
+/** A port that nobody uses now. It isn't held: where somebody takes it meanwhile, a try fails, and the next has another. */
 async function freePort(): Promise<number> {
   const server = createServer()
   server.listen({ host: '0.0.0.0', port: 0 })
