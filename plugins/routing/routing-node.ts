@@ -50,7 +50,8 @@ export class RoutingNode {
   readonly router: ContentRouter
   readonly #config: RoutingConfig
   readonly #deps: RoutingNodeDependencies
-  readonly #members: MembersIndex
+  /** From the start on: it draws keys. */
+  #members: MembersIndex | undefined
   readonly #dht: Kademlia | undefined
   readonly #delegated: DelegatedRouters | undefined
   readonly #refresh: TableRefresh | undefined
@@ -60,7 +61,6 @@ export class RoutingNode {
   constructor(config: RoutingConfig, deps: RoutingNodeDependencies) {
     this.#config = config
     this.#deps = deps
-    this.#members = this.#createMembers()
     this.#dht = config.dht.network === 'off' ? undefined : this.#createDht()
     this.#delegated =
       config.delegated.length === 0
@@ -82,6 +82,7 @@ export class RoutingNode {
       announceShare: this.#announcer?.share ?? 0,
     }))
     await this.#delegated?.start()
+    this.#members = this.#createMembers()
     await this.#members.start()
     const dht = this.#dht
     if (!dht) return
@@ -100,7 +101,7 @@ export class RoutingNode {
 
   async stop(): Promise<void> {
     for (const step of this.#undo.splice(0)) step()
-    await this.#members.stop()
+    await this.#members?.stop()
     await this.#dht?.stop()
   }
 
@@ -124,14 +125,14 @@ export class RoutingNode {
         : { network },
       provide: this.#announcer?.describe() ?? { what: this.#config.provide.what, state: 'off' },
       delegated: this.#config.delegated.length,
-      members: this.#members.describe(),
+      members: this.#members?.describe(),
     }
   }
 
   #sources(): Source[] {
     const { dhtDelayMs, delegatedDelayMs } = this.#config.lookup
     return [
-      membersSource(this.#members),
+      membersSource({ providersOf: cid => this.#members?.providersOf(cid) ?? [] }),
       ...(this.#dht ? [dhtSource(this.#dht, { delayMs: dhtDelayMs })] : []),
       ...(this.#delegated ? [delegatedSource(this.#delegated, { delayMs: delegatedDelayMs })] : []),
     ]
