@@ -1,6 +1,4 @@
-import type { Counter, Histogram, MetricFactory, ProviderSource } from '../../core/api.ts'
-
-export type LookupResult = 'found' | 'none' | 'failed' | 'stopped'
+import type { Counter, Histogram, MetricFactory } from '../../core/api.ts'
 
 export interface RoutingMetrics {
   readonly lookups: Counter<'source' | 'result'>
@@ -20,8 +18,6 @@ export interface Observed {
   /** From 0 to 1; 0 where nothing is announced. */
   readonly announceShare: number
 }
-
-export const SOURCES: readonly ProviderSource[] = ['members', 'dht', 'delegated']
 
 const NOTHING: Observed = { dhtPeers: 0, dhtRecords: 0, isServer: false, announceShare: 0 }
 

@@ -1,7 +1,7 @@
 import { hash as digestOf } from 'node:crypto'
 
 /** Bytes of a place in Kademlia's key space. */
-export const PLACE_BYTES = 32
+const PLACE_BYTES = 32
 
 /**
  * Where a key, such as a multihash or the id of a peer as bytes, lies among all others.

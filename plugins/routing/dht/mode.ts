@@ -1,11 +1,10 @@
 import { isPrivate } from '@libp2p/utils'
-import type { Multiaddr } from '@multiformats/multiaddr'
-import { Circuit } from '@multiformats/multiaddr-matcher'
+import { CODE_P2P_CIRCUIT, type Multiaddr } from '@multiformats/multiaddr'
 import type { DhtConfig } from '../config.ts'
 
 /** Whether others of the network can dial this address: of a fleet those beside it count, of `amino` all do. */
 export function isReachable(address: Multiaddr, network: DhtConfig['network']): boolean {
-  if (Circuit.matches(address)) return false
+  if (address.getComponents().some(({ code }) => code === CODE_P2P_CIRCUIT)) return false
   return network === 'fleet' || !isPrivate(address)
 }
 

@@ -1,7 +1,7 @@
 import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 
 /** Addresses taken of one peer: what others tell is no reason to keep more. */
-export const MAX_ADDRESSES = 16
+const MAX_ADDRESSES = 16
 
 /** Without `/p2p` at the end, each once, and no more than are worth a try. */
 export function dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
