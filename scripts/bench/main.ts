@@ -140,6 +140,7 @@ program
   .command('fleet-traffic')
   .description('what nodes with nothing to do send and receive in a day, on hosts of their own (needs root)')
   .option('--minutes <n>', 'how long to measure', positiveInteger, 10)
+  .option('--settle-minutes <n>', 'how long after all have met', positiveInteger, 5)
   .option('--nodes <n>', 'how many', positiveInteger, 5)
   .option('--dht', 'with a Kademlia network of their own', false)
   .option('--json', 'one JSON object a line')
