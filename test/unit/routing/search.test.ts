@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import type { CID } from 'multiformats/cid'
+import t from 'tap'
+import { cidOf } from '../../../core/content/hashes.ts'
+import { eventually } from '../../helpers/eventually.ts'
+import { announced, FLEET, type RoutedNode, startRouting } from './fixture.ts'
+
+const RAW = 0x55
+
+function someCid(): CID {
+  return cidOf(RAW, new Uint8Array(randomBytes(32)))
+}
+
+/** How often a source was asked, with that result. */
+async function asked({ metrics }: RoutedNode, source: string, result: string): Promise<number> {
+  const name = `skep_routing_lookups_total{source="${source}",result="${result}"}`
+  const line = (await metrics.text()).split('\n').find(text => text.startsWith(name))
+  return Number(line?.split(' ').at(-1) ?? 0)
+}
+
+async function pair(isMember: boolean): Promise<[RoutedNode, RoutedNode]> {
+  const options = { config: FLEET, isMember: () => isMember }
+  const [one, two] = await Promise.all([startRouting(t, options), startRouting(t, options)])
+  await one.port.dial(two.port.addresses())
+  for (const node of [one, two]) {
+    await eventually('the DHT', () => (node.status().dht.peers > 0 ? true : undefined))
+  }
+  return [one, two]
+}
+
+t.test('what members said is enough: nobody else is asked', async t => {
+  const [holder, seeker] = await pair(true)
+  const cid = await holder.pin()
+  await announced(holder, 1)
+  await eventually('the list of the member', async () => {
+    for await (const { source } of seeker.routing.router.findProviders(cid, { enough: 1 })) return source
+    return undefined
+  })
+  const before = await asked(seeker, 'dht', 'found')
+  t.same(await seeker.providersOf(cid, { enough: 1 }), new Map([[holder.id, 'members']]))
+  t.equal(await asked(seeker, 'dht', 'found'), before)
+  t.same(await seeker.providersOf(cid), new Map([[holder.id, 'members']]), 'each peer comes once')
+  t.equal(await asked(seeker, 'dht', 'found'), before + 1, 'though all were asked')
+})
+
+t.test('nobody is asked again at once for what nobody had', async t => {
+  const [, seeker] = await pair(false)
+  const cid = someCid()
+  t.same(await seeker.providersOf(cid), new Map())
+  t.same(await seeker.providersOf(cid), new Map())
+  t.equal(await asked(seeker, 'dht', 'none'), 1)
+  t.equal(await asked(seeker, 'members', 'none'), 2)
+})
+
+t.test('a search ends when it is given up', async t => {
+  const [, seeker] = await pair(false)
+  const over = new AbortController()
+  over.abort(new Error('no more'))
+  const search = seeker.routing.router.findProviders(someCid(), { signal: over.signal })
+  await t.rejects(search.next(), /no more/)
+  await t.rejects(seeker.routing.router.findPeer(seeker.port.self, { signal: over.signal }), /no more/)
+})
+
+t.test('peers that the DHT tells of go to discovery', async t => {
+  const [one, two] = await pair(false)
+  const third = await startRouting(t, { config: FLEET })
+  await third.port.dial(one.port.addresses())
+  await eventually('word of the third', () => (third.found.has(two.id) ? true : undefined))
+  t.equal(third.found.get(two.id), 'dht')
+  t.same(
+    await third.routing.router.findPeer((await startRouting(t)).port.self),
+    [],
+    'who is nowhere is not found',
+  )
+})
