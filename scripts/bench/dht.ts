@@ -12,6 +12,8 @@ import { type BenchRow, benchRow, median } from './row.ts'
 const RAW = 0x55
 /** Nodes that a new one meets, before it looks for others by itself. */
 const INTRODUCERS = 3
+/** Nodes that join at a time. */
+const JOINING = 10
 const LOOKUP_TIMEOUT_MS = 60_000
 
 export interface DhtBenchOptions {
@@ -35,7 +37,7 @@ interface Lookup {
 
 /**
  * Look-ups of providers in a Kademlia network of many nodes in this process, each from a node to which the record means
- * nothing. Every node met three others and then looked around as a node does by itself.
+ * nothing. Every node met three others that were there before it, and then looked around once, as a node does by itself.
  */
 export async function dht(options: DhtBenchOptions): Promise<BenchRow[]> {
   const { records, lookups } = options
@@ -66,18 +68,25 @@ interface Held {
 async function* startNodes({ nodes, bucketSize }: DhtBenchOptions): AsyncGenerator<DhtNode> {
   const options = { ...defaults(), bucketSize }
   const network: DhtNode[] = []
-  for (let index = 0; index < nodes; index++) {
-    const node = await startDhtNode(`bench-${process.pid}-${index}`, options)
-    yield node
-    const known = [...network]
-    for (let met = 0; met < INTRODUCERS && known.length > 0; met++) {
-      await node.meet(known.splice(Math.floor(Math.random() * known.length), 1)[0] as DhtNode)
-    }
-    network.push(node)
-    if (index > 0) await lookAround(node)
+  while (network.length < nodes) {
+    const count = network.length === 0 ? 1 : Math.min(JOINING, nodes - network.length)
+    const names = Array.from(
+      { length: count },
+      (_, index) => `bench-${process.pid}-${network.length + index}`,
+    )
+    const joining = await Promise.all(names.map(name => startDhtNode(name, options)))
+    yield* joining
+    if (network.length > 0) await Promise.all(joining.map(node => join(node, network)))
+    network.push(...joining)
   }
-  // Those that came first have heard of few.
-  for (const node of network) await lookAround(node)
+}
+
+async function join(node: DhtNode, network: readonly DhtNode[]): Promise<void> {
+  const known = [...network]
+  for (let met = 0; met < INTRODUCERS && known.length > 0; met++) {
+    await node.meet(known.splice(Math.floor(Math.random() * known.length), 1)[0] as DhtNode)
+  }
+  await lookAround(node)
 }
 
 /** As the plugin does after its start, and every half hour. */
