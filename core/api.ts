@@ -54,10 +54,18 @@ export { Cache, type CacheStats } from './services/cache.ts'
 export { Discovery, type DiscoverySource } from './services/discovery.ts'
 export { Exchange, type ExchangeSession, type FetchOptions, type WantedBlock } from './services/exchange.ts'
 export { type Pin, Pins } from './services/pins.ts'
+export {
+  Reputation,
+  type ReputationBan,
+  type ReputationCredit,
+  type ReputationEvidence,
+  type ReputationReport,
+} from './services/reputation.ts'
 export { type FindProvidersOptions, type Provider, type ProviderSource, Routing } from './services/routing.ts'
 export { type Change, ChangeFeed, parsePosition } from './state/change-feed.ts'
 export type { Liveness } from './state/liveness.ts'
 export { NodeState, type NodeStatus } from './state/node-state.ts'
+export { peerNamed } from './state/peer-name.ts'
 export { type PeerSummary, Peers, type RememberedPeer } from './state/peer-state.ts'
 export { diskBytesOf } from './storage/size-classes.ts'
 export {

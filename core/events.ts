@@ -36,6 +36,10 @@ export interface NodeEvents {
     readonly reason: string
   }
   'peer:evidence': { readonly peer: PeerId; readonly kind: EvidenceKind; readonly detail: string }
+  /** The reputation plugin keeps a peer out from now on, for what it did last and before. */
+  'peer:banned': { readonly peer: PeerId; readonly kind: EvidenceKind; readonly durationMs: number }
+  /** A user had what spoke against a peer forgotten, its ban with it. */
+  'peer:pardoned': { readonly peer: PeerId }
 }
 
 /** What a peer was seen doing wrong, first hand. */

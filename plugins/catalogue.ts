@@ -7,6 +7,7 @@ export const catalogue: Catalogue = {
   exchange: () => import('./exchange/index.ts'),
   monitoring: () => import('./monitoring/index.ts'),
   nat: () => import('./nat/index.ts'),
+  reputation: () => import('./reputation/index.ts'),
   routing: () => import('./routing/index.ts'),
   verification: () => import('./verification/index.ts'),
 }

@@ -1,4 +1,4 @@
-/** Writes the parts of README.md that follow from the code. `npm run generate` calls it; a test holds the README fresh. */
+/** Writes the parts of README.md and of plugins' READMEs that follow from the code. `npm run generate` calls it; a test holds the README fresh. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { cliError } from '../core/cli/errors.ts'
@@ -13,9 +13,9 @@ import { networkError } from '../core/network/errors.ts'
 import { stateError } from '../core/state/errors.ts'
 import { storageError } from '../core/storage/errors.ts'
 import { catalogue } from '../plugins/catalogue.ts'
+import { weightsTable } from '../plugins/reputation/weights-table.ts'
 
 const ROOT = new URL('../', import.meta.url)
-const README = new URL('README.md', ROOT)
 
 const ERRORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Commands: cliError.fixes,
@@ -29,7 +29,9 @@ const ERRORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Storage: storageError.fixes,
 }
 
-const GENERATED: Readonly<Record<string, () => Promise<string>>> = {
+type Blocks = Readonly<Record<string, () => Promise<string>>>
+
+const GENERATED: Blocks = {
   async config() {
     const load = createPluginLoader(catalogue)
     const plugins = await Promise.all(Object.keys(catalogue).map(name => load(name, undefined, '.')))
@@ -47,19 +49,28 @@ const GENERATED: Readonly<Record<string, () => Promise<string>>> = {
   },
 }
 
+/** By path, the blocks of each README. */
+export const README_BLOCKS: Readonly<Record<string, Blocks>> = {
+  'README.md': GENERATED,
+  'plugins/reputation/README.md': { weights: async () => weightsTable() },
+}
+
 /** `readme` with every generated block written anew between its `name:begin` and `name:end` comments. */
-export async function withGeneratedBlocks(readme: string): Promise<string> {
+export async function withGeneratedBlocks(readme: string, blocks: Blocks = GENERATED): Promise<string> {
   let text = readme
-  for (const [name, generate] of Object.entries(GENERATED)) {
+  for (const [name, generate] of Object.entries(blocks)) {
     const [begin, end] = [`<!-- ${name}:begin -->\n`, `<!-- ${name}:end -->`]
     const from = text.indexOf(begin)
     const to = text.indexOf(end)
-    if (from < 0 || to < from) throw new Error(`README.md has no block ${name}`)
+    if (from < 0 || to < from) throw new Error(`the README has no block ${name}`)
     text = `${text.slice(0, from + begin.length)}\n${await generate()}\n${text.slice(to)}`
   }
   return text
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await writeFile(README, await withGeneratedBlocks(await readFile(README, 'utf8')))
+  for (const [path, blocks] of Object.entries(README_BLOCKS)) {
+    const file = new URL(path, ROOT)
+    await writeFile(file, await withGeneratedBlocks(await readFile(file, 'utf8'), blocks))
+  }
 }

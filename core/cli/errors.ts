@@ -22,6 +22,7 @@ export const cliError = defineErrors({
     'Connect to a peer that has a good copy (`skep connect`): the node then repairs what is pinned by itself.',
   VERIFICATION_OFF: 'Add `verification:` to the plugins of its configuration, and start it again.',
   ROUTING_OFF: 'Add `routing:` to the plugins of its configuration, and start it again.',
+  REPUTATION_OFF: 'Add `reputation:` to the plugins of its configuration, and start it again.',
   REFERENCES_WRONG: 'Put it right with `skep storage verify-refs --repair`.',
   UNEXPECTED: 'This is a bug in skep: please report it with the output of SKEP_DEBUG=1.',
   LICENSES_NOT_HERE: 'Ask an executable, or look into the packages in node_modules: each has its own.',

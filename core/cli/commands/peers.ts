@@ -4,8 +4,10 @@ import { defineBlock, defineBlocks, defineUnblock } from './peers/blocks.ts'
 import { defineConnect, defineDisconnect } from './peers/connections.ts'
 import { defineForget } from './peers/forget.ts'
 import { defineList, list } from './peers/list.ts'
+import { definePardon } from './peers/pardon.ts'
 import { defineShow } from './peers/show.ts'
 import { defineTag, defineUntag } from './peers/tags.ts'
+import { defineWhy } from './peers/why.ts'
 
 export function define(command: Command): void {
   // Without a subcommand, it lists.
@@ -29,5 +31,7 @@ export function define(command: Command): void {
   defineBlock(command.command('block'))
   defineUnblock(command.command('unblock'))
   defineBlocks(command.command('blocks'))
+  defineWhy(command.command('why'))
+  definePardon(command.command('pardon'))
   defineForget(command.command('forget'))
 }
