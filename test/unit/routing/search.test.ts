@@ -73,3 +73,24 @@ t.test('peers that the DHT tells of go to discovery', async t => {
     'who is nowhere is not found',
   )
 })
+
+t.test('a node with nobody to begin with dials those that it was told of', async t => {
+  const there = await startRouting(t, { config: FLEET })
+  const bootstrap = ['/ip4/127.0.0.1/tcp/1/p2p/12D3KooWRFL2GTENvptZDaM4hamHKBhwqrhdfVxj6ZbtNQiMi5mQ']
+  bootstrap.push(...there.port.addresses().map(String))
+  const node = await startRouting(t, { config: { dht: { network: 'fleet', bootstrap } } })
+  await eventually('the DHT', () => (node.status().dht.peers > 0 ? true : undefined))
+  t.same(node.port.connectedPeers().map(String), [there.id])
+  t.match(node.status().dht, { network: 'fleet', mode: 'server' })
+})
+
+t.test('networks of other names stay apart', async t => {
+  const one = await startRouting(t, { config: FLEET })
+  const other = await startRouting(t, { config: { dht: { network: 'fleet', name: 'other' } } })
+  const third = await startRouting(t, { config: FLEET })
+  await one.port.dial(other.port.addresses())
+  await one.port.dial(third.port.addresses())
+  await eventually('the DHT', () => (one.status().dht.peers > 0 ? true : undefined))
+  t.equal(one.status().dht.peers, 1)
+  t.equal(other.status().dht.peers, 0)
+})
