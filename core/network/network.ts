@@ -1,11 +1,11 @@
-import type { Libp2pEvents, PeerId, PrivateKey } from '@libp2p/interface'
+import type { Connection, Libp2pEvents, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import type { Events } from '../events.ts'
 import { systemClock } from '../host/clock.ts'
 import type { Logger } from '../logger.ts'
 import type { MetricFactory } from '../metrics.ts'
-import type { PeerTable } from '../state/peer-state.ts'
+import type { ConnectionFacts, PeerTable } from '../state/peer-state.ts'
 import type { KeyValueStore, WaitOptions } from '../storage/storage.ts'
 import { Attachments, LateRouter } from './attachments.ts'
 import { blockRule, cutBlocked } from './block-guard.ts'
@@ -195,16 +195,15 @@ export async function createNetwork(
     showConnections()
     if (connection.status !== 'open') return
     keeper.opened(connection)
-    const { remotePeer, remoteAddr, direction, encryption, direct } = connection
-    peers.connected(remotePeer, {
-      direction,
-      encryption,
-      address: remoteAddr.toString(),
-      isRelayed: !direct,
-    })
+    const [first = connection] = keeper.to(connection.remotePeer)
+    peers.connected(connection.remotePeer, factsOf(first))
     probes.opened(connection)
   })
-  on('connection:close', showConnections)
+  on('connection:close', ({ remotePeer }) => {
+    showConnections()
+    const [first] = keeper.to(remotePeer)
+    if (first) peers.rerouted(remotePeer, factsOf(first))
+  })
   on('peer:disconnect', peer => peers.disconnected(peer))
   on('peer:identify', ({ peerId, agentVersion, protocols, listenAddrs }) =>
     peers.identified(peerId, { agent: agentVersion, protocols, addresses: listenAddrs.map(String) }),
@@ -302,4 +301,8 @@ export async function createNetwork(
       await libp2p.peerStore.delete(peer, wait)
     },
   }
+}
+
+function factsOf({ remoteAddr, direction, encryption, direct }: Connection): ConnectionFacts {
+  return { direction, encryption, address: remoteAddr.toString(), isRelayed: !direct }
 }

@@ -76,7 +76,7 @@ export interface Peers {
 
 export const Peers: Token<Peers> = token('peers')
 
-/** What the network tells of a new connection. */
+/** What the network tells of a connection. */
 export interface ConnectionFacts {
   readonly direction: 'inbound' | 'outbound'
   readonly encryption?: string
@@ -93,8 +93,10 @@ export interface IdentifyFacts {
 
 /** The table, with the side that the network feeds. */
 export interface PeerTable extends Peers {
-  /** A connection opened; the last one's facts count. */
+  /** A connection opened; `facts` are those of the one that is used first. */
   connected(peer: PeerId, facts: ConnectionFacts): void
+  /** Of the connections that are open, another one is used first now. */
+  rerouted(peer: PeerId, facts: ConnectionFacts): void
   /** The last connection closed. */
   disconnected(peer: PeerId): void
   identified(peer: PeerId, facts: IdentifyFacts): void

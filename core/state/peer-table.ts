@@ -72,7 +72,7 @@ class BoundedPeerTable implements PeerTable {
     }
     for (const peer of tags.peers()) if (!this.#records.has(peer)) this.#add(peer).isOfThisRun = false
     // The limit may be lower than it was.
-    while (this.#records.size > maxPeers && this.#evict(STANDINGS.length)) {}
+    this.#shrink()
   }
 
   list(): PeerSummary[] {
@@ -140,8 +140,12 @@ class BoundedPeerTable implements PeerTable {
 
   async untag(peer: PeerId, name?: string): Promise<boolean> {
     const isChanged = await this.#tags.remove(peer, name)
-    if (isChanged) this.#events.emit('peer:tagged', { peer, tags: this.#tags.of(peer.toString()) })
-    return isChanged
+    if (!isChanged) return false
+    const key = peer.toString()
+    this.#save(key)
+    this.#shrink()
+    this.#events.emit('peer:tagged', { peer, tags: this.#tags.of(key) })
+    return true
   }
 
   forget(peer: PeerId): boolean {
@@ -157,17 +161,23 @@ class BoundedPeerTable implements PeerTable {
     const record = this.#seen(peer)
     const isNew = record.connection === undefined
     record.connection = facts
-    record.isSuspect = false
     record.failedDials = 0
     record.pulse = heard(record.pulse, this.#nowMs())
     if (facts.direction === 'inbound') record.foundBy ??= 'inbound'
     // Who calls does so from a port that nobody listens on.
     else record.addresses = boundedAddresses(record.peer, [facts.address, ...record.addresses])
     if (!isNew) return
+    // One that comes anew while the old connection looks open was told to be suspect: `review` tells otherwise.
+    record.isSuspect = false
     record.connectedMs = this.#clock()
     record.lastSeenMs = record.connectedMs
     this.#changed(record)
     this.#events.emit('peer:connected', { peer })
+  }
+
+  rerouted(...[peer, facts]: Parameters<PeerTable['rerouted']>): void {
+    const record = this.#records.get(peer.toString())
+    if (record?.connection) record.connection = facts
   }
 
   disconnected(peer: PeerId): void {
@@ -180,6 +190,7 @@ class BoundedPeerTable implements PeerTable {
     record.connection = undefined
     record.connectedMs = undefined
     this.#changed(record)
+    this.#shrink()
     this.#events.emit('peer:disconnected', { peer })
   }
 
@@ -254,6 +265,11 @@ class BoundedPeerTable implements PeerTable {
     return true
   }
 
+  /** Those who had to stay may leave by now. */
+  #shrink(): void {
+    while (this.#records.size > this.#maxPeers && this.#evict(STANDINGS.length)) {}
+  }
+
   /** Has the first of the least standing leave, if that is less than `below`. */
   #evict(below: number): boolean {
     let leaving: PeerRecord | undefined
@@ -278,10 +294,20 @@ class BoundedPeerTable implements PeerTable {
     return Object.keys(this.#tags.of(peer)).length > 0
   }
 
+  #changed(record: PeerRecord): void {
+    if (this.#isKept(record)) this.#save(record.peer)
+  }
+
+  #save(peer: string): void {
+    this.#keeper?.changed(peer, () => {
+      const record = this.#records.get(peer)
+      return record && this.#isKept(record) ? record : undefined
+    })
+  }
+
   /** Peers merely heard of are heard of again; only the others are worth a write. */
-  #changed({ peer, lastSeenMs }: PeerRecord): void {
-    if (lastSeenMs !== undefined || this.#isTagged(peer))
-      this.#keeper?.changed(peer, () => this.#records.get(peer))
+  #isKept({ peer, lastSeenMs }: PeerRecord): boolean {
+    return lastSeenMs !== undefined || this.#isTagged(peer)
   }
 
   #emptyRecord(peer: string): PeerRecord {

@@ -105,6 +105,19 @@ t.test('a tag is on disk when its promise resolves; its worth is told now and at
   ])
 })
 
+t.test('who was never met is forgotten with the last tag', async t => {
+  const directory = t.testdir()
+  const storage = await open(directory)
+  t.teardown(() => storage.close())
+  const { shelf, peers } = await run(storage)
+  await peers.tag(alice, 'a', 1)
+  await shelf.save()
+  t.match((await run(storage)).shelf.kept, [{ peer: alice.toString() }])
+  await peers.untag(alice)
+  await shelf.save()
+  t.same((await run(storage)).shelf.kept, [])
+})
+
 t.test('tags are checked and bounded', async t => {
   const storage = await open(t.testdir())
   t.teardown(() => storage.close())

@@ -62,6 +62,18 @@ t.test('the table is bounded whatever happens', async () => {
       }
       return true
     }),
+    {
+      examples: [
+        [
+          [
+            { peer: 2, what: 'connect' },
+            { peer: 0, what: 'bytes' },
+            { peer: 2, what: 'disconnect' },
+          ],
+          1,
+        ],
+      ],
+    },
   )
 })
 
@@ -207,4 +219,32 @@ t.test('a peer that goes silent is told once, and so is its coming back', async 
   nowMs = 60_000
   peers.disconnected(alice)
   t.match(peers.get(alice), { liveness: 'suspect' }, 'it ended in silence')
+})
+
+t.test('a suspect that comes anew answers: that is told, too', async t => {
+  let nowMs = 0
+  const told: string[] = []
+  const events = createEvents(() => {})
+  events.on('peer:liveness', ({ liveness }) => void told.push(liveness))
+  const peers = createPeers({ maxPeers: 3 }, { events, nowMs: () => nowMs })
+  peers.connected(alice, facts)
+  peers.asked(alice)
+  nowMs = 20_000
+  peers.review()
+  peers.connected(alice, { ...facts, direction: 'outbound' })
+  peers.review()
+  t.same(told, ['suspect', 'connected'])
+})
+
+t.test('who had to stay may leave once that is over', async t => {
+  const { peers } = create(1)
+  await peers.tag(alice, 'friend', 1)
+  peers.connected(bob, facts)
+  peers.report(carol, 'timeout', 'slow')
+  t.same(listed(peers), [0, 1, 2])
+  await peers.untag(alice)
+  t.same(listed(peers), [1])
+  peers.report(carol, 'timeout', 'slow')
+  peers.disconnected(bob)
+  t.same(listed(peers), [1], 'one that was met outlasts one that was merely heard of')
 })
