@@ -1,4 +1,5 @@
 import type { Address, Connection, Libp2p, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import type { Ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../errors.ts'
@@ -72,11 +73,10 @@ export class Dialer {
 
   #refuseBlocked(target: PeerId | Multiaddr | Multiaddr[]): void {
     const { blocklist } = this.#deps
-    const peer = peerOf(target)
-    const addresses = peer ? [] : [target as Multiaddr | Multiaddr[]].flat()
-    const blocks = addresses.map(address => blocklist.isBlocked({ address }))
-    const block = peer ? blocklist.isBlocked({ peer }) : blocks.every(Boolean) ? blocks[0] : undefined
-    if (block)
+    const ways = [target].flat().map(way => ('toMultihash' in way ? { peer: way } : whoAt(way)))
+    const blocks = ways.map(way => blocklist.isBlocked(way))
+    const [block] = blocks
+    if (block && blocks.every(Boolean))
       throw networkError('PEER_BLOCKED', `cannot reach ${nameOf(target)}: ${block.target} is blocked`)
   }
 
@@ -179,12 +179,28 @@ function limited(timeoutMs: number, signal?: AbortSignal): { signal: AbortSignal
   }
 }
 
+/** What libp2p says in words of its own, by the error's name: the gate said no, or there is nothing to dial. */
+const REASONS: Readonly<Record<string, string>> = {
+  DialDeniedError: 'this node does not let it in',
+  ConnectionInterceptedError: 'this node does not let it in',
+  NoValidAddressesError: 'no address of it is known that this node can dial',
+}
+
 /** Each address with its reason; libp2p gives the reasons in the order of the addresses. */
 function reasons(error: unknown, tried: readonly string[]): string {
   const errors = error instanceof AggregateError ? error.errors : [error]
   return errors
-    .map((each, at) => (tried[at] ? `${tried[at]} (${messageOf(each)})` : messageOf(each)))
+    .map((each, at) => {
+      const reason = REASONS[each?.name] ?? messageOf(each)
+      return tried[at] ? `${tried[at]} (${reason})` : reason
+    })
     .join(', ')
+}
+
+/** Where `address` leads, and to whom if it says so. */
+function whoAt(address: Multiaddr): { readonly address: Multiaddr; readonly peer?: PeerId } {
+  const { name, value } = address.getComponents().at(-1) ?? {}
+  return { address, ...(name === 'p2p' && value !== undefined && { peer: peerIdFromString(value) }) }
 }
 
 function peerOf(target: PeerId | Multiaddr | Multiaddr[]): PeerId | undefined {

@@ -140,8 +140,12 @@ t.test('who is blocked is hung up on, kept out, and not dialed', async t => {
   const again = other.port.dial(node.port.addresses()).then(() => other.port.ping(node.port.self))
   await t.rejects(again)
   await t.rejects(node.port.dial(other.port.self), { code: 'PEER_BLOCKED', message: new RegExp(target) })
+  await t.rejects(node.port.dial(other.port.addresses()), { code: 'PEER_BLOCKED' })
   // Without its id, it is known once it has shown it.
-  await t.rejects(node.port.dial(multiaddr(`/ip4/127.0.0.1/tcp/${portOf(other)}`)), { code: 'DIAL_FAILED' })
+  await t.rejects(node.port.dial(multiaddr(`/ip4/127.0.0.1/tcp/${portOf(other)}`)), {
+    code: 'DIAL_FAILED',
+    message: /this node does not let it in/,
+  })
   t.match(await node.metrics.text(), /refused_connections_total\{reason="blocked"\} [1-9]/)
   await node.network.blocklist.unblock(target)
   await node.port.dial(other.port.addresses())
