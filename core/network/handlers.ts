@@ -24,6 +24,8 @@ export interface HandlersDependencies {
     unhandle(id: string): Promise<void>
   }
   report(peer: PeerId, kind: EvidenceKind, detail: string): void
+  /** Of the fleet that this node is in. */
+  isMember(peer: PeerId): boolean
   readonly metrics: Pick<NetworkMetrics, 'streams' | 'refusedStreams'>
   readonly log: Logger
   /** Monotonic milliseconds. */
@@ -97,9 +99,9 @@ export class Handlers {
 
   async #serve(entry: Entry, pipe: Pipe, peer: PeerId): Promise<void> {
     const { protocol, handler, admission, channels } = entry
-    const { log, metrics, report } = this.#deps
+    const { log, metrics, report, isMember } = this.#deps
     const key = peer.toString()
-    if (protocol.trust !== 'anyone') {
+    if (protocol.trust !== 'anyone' && !isMember(peer)) {
       // Whoever asks couldn't know, so it is no fault.
       metrics.refusedStreams.inc({ protocol: protocol.id, reason: 'trust' })
       pipe.abort(networkError('STREAM_CLOSED', `${protocol.id}: for the fleet alone`))

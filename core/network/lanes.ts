@@ -1,22 +1,19 @@
 import type { Socket } from 'node:net'
-import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from 'node:tls'
-import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
-import type { Uint8ArrayList } from 'uint8arraylist'
+import type { TLSSocket } from 'node:tls'
+import type { PeerId } from '@libp2p/interface'
 import { messageOf } from '../errors.ts'
-import type { Logger } from '../logger.ts'
 import { defineProtocol } from '../messages/define.ts'
 import type { WaitOptions } from '../storage/storage.ts'
 import { MAX_LANES } from './connections.ts'
 import type { DialPace } from './dial-pace.ts'
+import type { Doors, Guest } from './doors.ts'
 import { networkError } from './errors.ts'
 import type { NetworkMetrics } from './metrics.ts'
-import { wrap } from './native-tls.ts'
 import type { NetworkPort } from './network-port.ts'
 import type { Pipe } from './pipe.ts'
-import { SocketIntake, SocketPipe } from './socket-pipe.ts'
+import { SocketPipe } from './socket-pipe.ts'
 import { hostOf, isDirect, placesOf } from './tcp-place.ts'
-import { handshake, PEER_CERTIFICATE, type TlsIdentity } from './tls-identity.ts'
-import { rawSocketOf, type Traffic } from './traffic.ts'
+import type { Traffic } from './traffic.ts'
 import { LaneRequest, LaneResponse } from './wire/lane.js'
 
 // A lane is a TCP connection of its own for one stream between two peers that are connected already. It spares bulk data the
@@ -24,14 +21,10 @@ import { LaneRequest, LaneResponse } from './wire/lane.js'
 
 /** Says in ALPN that no libp2p connection follows, but the bytes of one stream. */
 const ALPN = 'skep-lane/1'
-/** First byte of a TLS record with a handshake; libp2p connections begin with multistream-select. RFC 8446, section 5.1 */
-const TLS_HANDSHAKE = 0x16
 /** From the agreement to the end of the handshake. A Pi Zero on a bad link takes seconds. */
 const LANE_TIMEOUT_MS = 10_000
 /** Peers that were promised a lane and haven't come yet; each for no longer than the time limit. */
 const MAX_EXPECTED = 32
-/** Handshakes of those who come: whoever shares an address with a peer that is expected may begin one. */
-const MAX_HANDSHAKES = MAX_EXPECTED
 /** Ports told to a peer, and tried of those it tells. */
 const MAX_PORTS = 4
 
@@ -56,7 +49,7 @@ export interface LanesOptions {
 
 export interface LanesDependencies {
   readonly network: NetworkPort
-  readonly tls: TlsIdentity
+  readonly doors: Pick<Doors, 'add' | 'knock'>
   /** Serves `protocol` on the pipe of a lane that a peer opened. */
   serve(protocol: string, pipe: Pipe, peer: PeerId): Promise<void>
   /** Ports listened on, of TCP. */
@@ -64,7 +57,6 @@ export interface LanesDependencies {
   readonly traffic: Traffic
   readonly pace: Pick<DialPace, 'turn'>
   readonly metrics: Pick<NetworkMetrics, 'lanes'>
-  readonly log: Logger
 }
 
 interface Expected {
@@ -85,23 +77,20 @@ export class Lanes {
   /** By peer. */
   readonly #expected = new Map<string, Expected>()
   readonly #open = new Set<Lane>()
-  readonly #stopped = new AbortController()
-  /** Of those who came. */
-  #handshakes = 0
-  #context: SecureContext | undefined
+  #isStopped = false
 
   constructor({ isProtected }: LanesOptions, deps: LanesDependencies) {
     this.#isProtected = isProtected
     this.#deps = deps
   }
 
-  /** Takes a lane that is expected from libp2p's listener before it is told apart from other connections. */
-  readonly rule: ConnectionGater = { denyInboundConnection: raw => this.#divert(raw) }
-
   async start(): Promise<void> {
     if (this.#isProtected) return
-    // Made now: who is expected may come at once.
-    this.#context = await this.#deps.tls.context()
+    this.#deps.doors.add({
+      alpn: ALPN,
+      expects: host => this.#expects(host),
+      enter: guest => this.#enter(guest),
+    })
     await agreement.handle(this.#deps.network, async ({ protocol }, { peer }) => ({
       ports: this.#expect(peer, protocol) ? [...new Set(this.#deps.ports())].slice(0, MAX_PORTS) : [],
     }))
@@ -113,40 +102,26 @@ export class Lanes {
    * @throws SkepError LANE_UNAVAILABLE where there is no direct TCP connection, the peer knows no lanes, or it can't be reached
    */
   async open(peer: PeerId, protocol: string, { signal }: WaitOptions = {}): Promise<Pipe> {
-    const { network, tls, pace } = this.#deps
+    const { network, doors, pace } = this.#deps
     if (this.#isProtected) throw unavailable(peer, 'the network is a private one')
     const connection = network.connections(peer).find(isDirect)
     if (!connection) throw unavailable(peer, 'it has no direct connection')
     if (this.#open.size >= MAX_LANES) throw unavailable(peer, `${MAX_LANES} are open already`)
     const known = await network.protocolsOf(peer)
     if (!known?.includes(agreement.protocol.id)) throw unavailable(peer, 'it knows none')
-    const limit = this.#timeLimit()
+    const limit = AbortSignal.timeout(LANE_TIMEOUT_MS)
     const wait = { signal: signal ? AbortSignal.any([signal, limit]) : limit }
     try {
-      const secureContext = await tls.context()
       const { ports } = await agreement.call(network, peer, { protocol }, wait)
       if (ports.length === 0) throw new Error('it wants none now')
       const reasons: unknown[] = []
       for (const place of placesOf(connection, ports.slice(0, MAX_PORTS))) {
         await pace.turn(wait.signal)
-        const intake = new SocketIntake()
-        const socket = connect({
-          ...place,
-          ...PEER_CERTIFICATE,
-          secureContext,
-          ALPNProtocols: [ALPN],
-          allowHalfOpen: true,
-          onread: intake.options,
-        } as ConnectionOptions)
         try {
-          await handshake(socket, { ...wait, remotePeer: peer })
-          if (socket.alpnProtocol !== ALPN) throw new Error('something else answers there')
-          // Questions are small, and must not wait until those before have been acknowledged.
-          socket.setNoDelay()
+          const { socket, pipe } = await doors.knock(ALPN, peer, place, wait.signal)
           this.#add('outbound', peer, socket, socket)
-          return new SocketPipe(socket, intake)
+          return pipe
         } catch (error) {
-          socket.destroy()
           wait.signal.throwIfAborted()
           reasons.push(error)
         }
@@ -174,7 +149,7 @@ export class Lanes {
 
   /** Ends all lanes and those that are being opened: libp2p's listener waits for every connection that it has let in. */
   stop(): void {
-    this.#stopped.abort(networkError('NETWORK_STOPPED', 'the network has stopped'))
+    this.#isStopped = true
     this.#expected.clear()
     for (const { socket } of this.#open) socket.destroy()
   }
@@ -198,73 +173,17 @@ export class Lanes {
     for (const [peer, { untilMs }] of this.#expected) if (untilMs <= nowMs) this.#expected.delete(peer)
   }
 
-  /** True where it was a lane, which is none of libp2p's business. Others wait for their first byte at most. */
-  #divert(raw: MultiaddrConnection): Promise<boolean> | false {
-    const socket = rawSocketOf(raw)
-    const host = hostOf(raw.remoteAddr)
+  #expects(host: string | undefined): boolean {
     this.#forgetLate()
-    const isExpected = [...this.#expected.values()].some(({ hosts }) => host && hosts.has(host))
-    if (!socket || !isExpected) return false
-    return new Promise(resolve => {
-      const decide = (first: number | undefined): void => {
-        const isLane = first === TLS_HANDSHAKE && this.#welcomes
-        // At once, with no await: what arrives meanwhile would be libp2p's.
-        if (isLane) void this.#accept(raw, socket)
-        resolve(isLane)
-      }
-      const { readBuffer } = raw as unknown as { readBuffer: Uint8ArrayList }
-      if (readBuffer.byteLength > 0) return decide(readBuffer.get(0))
-      const onData = (chunk: Uint8Array): void => {
-        socket.off('close', onClose)
-        decide(chunk[0])
-      }
-      const onClose = (): void => {
-        socket.off('data', onData)
-        resolve(true)
-      }
-      socket.once('data', onData).once('close', onClose)
-    })
+    return host !== undefined && [...this.#expected.values()].some(({ hosts }) => hosts.has(host))
   }
 
-  get #welcomes(): boolean {
-    return this.#handshakes < MAX_HANDSHAKES && !this.#stopped.signal.aborted
-  }
-
-  async #accept(raw: MultiaddrConnection, socket: Socket): Promise<void> {
-    // libp2p ends what it was denied.
-    raw.abort = () => {}
-    socket.allowHalfOpen = true
-    const tls = wrap(raw, socket, {
-      ...PEER_CERTIFICATE,
-      isServer: true,
-      secureContext: this.#context,
-      ALPNCallback: ({ protocols }) => (protocols.includes(ALPN) ? ALPN : undefined),
-    })
-    try {
-      const peer = await this.#welcome(tls)
-      const expected = this.#expected.get(peer.toString())
-      if (!expected || tls.alpnProtocol !== ALPN) throw new Error(`${peer} was not expected`)
-      this.#expected.delete(peer.toString())
-      this.#add('inbound', peer, tls, socket)
-      await this.#deps.serve(expected.protocol, new SocketPipe(tls), peer)
-    } catch (error) {
-      this.#deps.log.debug({ err: error, address: raw.remoteAddr.toString() }, 'no lane came about')
-      tls.destroy()
-      socket.destroy()
-    }
-  }
-
-  async #welcome(tls: TLSSocket): Promise<PeerId> {
-    this.#handshakes++
-    try {
-      return await handshake(tls, { signal: this.#timeLimit() })
-    } finally {
-      this.#handshakes--
-    }
-  }
-
-  #timeLimit(): AbortSignal {
-    return AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(LANE_TIMEOUT_MS)])
+  async #enter({ peer, tls, socket }: Guest): Promise<void> {
+    const expected = this.#expected.get(peer.toString())
+    if (!expected || this.#isStopped) throw new Error(`no lane was agreed on with ${peer}`)
+    this.#expected.delete(peer.toString())
+    this.#add('inbound', peer, tls, socket)
+    await this.#deps.serve(expected.protocol, new SocketPipe(tls), peer)
   }
 
   #add(direction: 'inbound' | 'outbound', peer: PeerId, socket: TLSSocket, counted: Socket): void {

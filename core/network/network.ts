@@ -15,6 +15,7 @@ import { ConnectionKeeper } from './connection-keeper.ts'
 import { type ConnectionOptions, trimMarks } from './connections.ts'
 import { DialPace } from './dial-pace.ts'
 import { Dialer } from './dialer.ts'
+import { Doors } from './doors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { Handlers } from './handlers.ts'
 import { InboundRate } from './inbound-rate.ts'
@@ -63,6 +64,8 @@ export interface NetworkDependencies {
   readonly events: Events
   readonly log: Logger
   readonly metrics: MetricFactory
+  /** Whom protocols of the fleet are served to. Default: nobody. */
+  readonly isMember?: (peer: PeerId) => boolean
   /** Default: the machine and its clocks. */
   readonly surroundings?: Partial<Surroundings>
 }
@@ -74,6 +77,8 @@ export interface NodeNetwork {
   /** Who may connect; inbound connections are refused until {@link openGate}. */
   readonly gate: Gate
   readonly blocklist: Blocklist
+  /** Other protocols on the same port, for those whom libp2p shall know nothing of. */
+  readonly doors: Doors
   /** @throws SkepError LISTEN_FAILED */
   start(): Promise<void>
   openGate(): void
@@ -134,6 +139,7 @@ export async function createNetwork(
   const handlers = new Handlers({
     registrar: libp2p,
     report: (peer, kind, detail) => peers.report(peer, kind, detail),
+    isMember: deps.isMember ?? (() => false),
     metrics,
     log,
     clock: () => performance.now(),
@@ -224,21 +230,21 @@ export async function createNetwork(
     worths,
     peers,
   })
+  const doors = new Doors({ tls, log })
   const lanes = new Lanes(
     { isProtected: components.connectionProtector !== undefined },
     {
       network: ports.create('network').port,
-      tls,
+      doors,
       serve: (protocol, pipe, peer) => handlers.serve(protocol, pipe, peer),
       ports: () => components.transportManager.getAddrs().flatMap(address => portOf(address) ?? []),
       traffic,
       pace,
       metrics,
-      log,
     },
   )
-  gate.add(lanes.rule)
-  // A lane is none of libp2p's connections, so it comes before.
+  gate.add(doors.rule)
+  // What goes to a door is none of libp2p's connections, so it comes before.
   gate.add(keeper.rule)
   on('connection:close', ({ remotePeer }) => lanes.review(remotePeer))
 
@@ -260,6 +266,7 @@ export async function createNetwork(
     firstCipher,
     gate,
     blocklist,
+    doors,
     async start() {
       // What an earlier run left counts, too.
       await peerStoreLimit.trim()
@@ -268,6 +275,7 @@ export async function createNetwork(
       } catch (error) {
         throw listenError(options.listen, error)
       }
+      await doors.start()
       await lanes.start()
       upkeep.start()
     },
@@ -277,6 +285,7 @@ export async function createNetwork(
       upkeep.stop()
       pace.stop()
       probes.stop()
+      doors.stop()
       lanes.stop()
       await attachments.releaseAll()
       await libp2p.stop()

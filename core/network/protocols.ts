@@ -1,4 +1,4 @@
-/** Who may open a stream of a protocol. There are no fleets yet: streams of a `fleet` protocol are reset, whoever opens them. */
+/** Who may open a stream of a protocol. Those of a `fleet` protocol are reset where a peer that is no member opens them. */
 export type Trust = 'anyone' | 'fleet'
 
 /** One row of the node's protocol table. Every limit is enforced by the one `handle` wrapper. */

@@ -2,7 +2,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import type { Libp2p, PrivateKey, Stream } from '@libp2p/interface'
+import type { Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { MemoryDatastore } from 'datastore-core'
@@ -39,6 +39,7 @@ interface Parts {
   readonly datastore: Datastore
   readonly store: KeyValueStore
   readonly surroundings: Partial<Surroundings>
+  isMember(peer: PeerId): boolean
 }
 
 /** A running node on 127.0.0.1, its gate open unless told otherwise, stopped when the test ends. */
@@ -54,7 +55,14 @@ export async function startNode(
 
 export async function createNode(
   t: Test,
-  { privateKey, datastore, store, surroundings, ...options }: Partial<NetworkOptions> & Partial<Parts> = {},
+  {
+    privateKey,
+    datastore,
+    store,
+    surroundings,
+    isMember,
+    ...options
+  }: Partial<NetworkOptions> & Partial<Parts> = {},
 ): Promise<TestNode> {
   const events = createEvents(error => {
     throw error
@@ -78,6 +86,7 @@ export async function createNode(
       log: silentLogger,
       metrics: metrics.factory('network'),
       ...(surroundings && { surroundings }),
+      ...(isMember && { isMember }),
     },
   )
   t.teardown(() => network.stop())
