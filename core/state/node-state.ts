@@ -8,7 +8,7 @@ import type { NetworkStatus } from '../network/status.ts'
 import type { Health } from '../plugin.ts'
 import type { WearStatus } from '../resources/wear-gauge.ts'
 import type { Pins } from '../services/pins.ts'
-import type { Storage, StorageStats } from '../storage/storage.ts'
+import type { Storage, StorageRepair, StorageStats } from '../storage/storage.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { PeerSummary, Peers } from './peer-state.ts'
 
@@ -36,8 +36,8 @@ export interface NodeStatus {
     /** The cipher that goes first in TLS: what this processor does faster. */
     readonly firstCipher: FirstCipher
   }
-  /** `wear`: what is written to the disk, and how long it bears that. */
-  readonly storage: StorageStats & { readonly wear: WearStatus }
+  /** `wear`: what is written to the disk, and how long it bears that. `repairs`: damage found at the start, and what was done. */
+  readonly storage: StorageStats & { readonly wear: WearStatus; readonly repairs: readonly StorageRepair[] }
   readonly pins: { readonly pinned: number; readonly pinning: number }
   readonly plugins: readonly PluginStatus[]
   /** What each plugin adds, by plugin name. */
@@ -139,7 +139,7 @@ export function createNodeState(
         ...(reason !== undefined && { reason }),
       })
     }
-    const reasons = reasonsOf(statuses, wear.status())
+    const reasons = reasonsOf(statuses, wear.status(), storage.repairs)
     const phase = phaseFor(reasons)
     const told = JSON.stringify([phase, reasons])
     if (told === toldOfNode) return
@@ -151,7 +151,7 @@ export function createNodeState(
     status() {
       const pluginStatuses = plugins()
       const wearStatus = wear.status()
-      const reasons = reasonsOf(pluginStatuses, wearStatus)
+      const reasons = reasonsOf(pluginStatuses, wearStatus, storage.repairs)
       const time = now()
       return {
         sequence: changes.sequence,
@@ -166,7 +166,7 @@ export function createNodeState(
         peers: peers.list(),
         connections: network.connections(),
         network: { ...network.status(), firstCipher: network.firstCipher },
-        storage: { ...storage.blocks.stats(), wear: wearStatus },
+        storage: { ...storage.blocks.stats(), wear: wearStatus, repairs: storage.repairs },
         pins: pins.counts(),
         plugins: pluginStatuses,
         details: Object.fromEntries(Array.from(descriptions, ([name, read]) => [name, described(read)])),
@@ -184,12 +184,22 @@ export function createNodeState(
   }
 }
 
-/** Why a node isn't ready: one line for each plugin that should run and doesn't, or isn't well, and one for a disk that wears out. */
-function reasonsOf(plugins: readonly PluginStatus[], { health: { reason } }: WearStatus): string[] {
+/**
+ * Why a node isn't ready: one line for each plugin that should run and doesn't, or isn't well, one for a disk that wears out, and
+ * one for what was damaged and somebody has to see to.
+ */
+function reasonsOf(
+  plugins: readonly PluginStatus[],
+  { health: { reason } }: WearStatus,
+  repairs: readonly StorageRepair[],
+): string[] {
   const unwell = plugins
     .filter(({ state, health }) => state !== 'disabled' && (state !== 'running' || health.status !== 'ok'))
     .map(({ name, state, health }) => `${name}: ${health.reason ?? state}`)
-  return reason === undefined ? unwell : [...unwell, `disk: ${reason}`]
+  const repaired = repairs
+    .filter(({ needsAttention }) => needsAttention)
+    .map(({ message }) => `storage: ${message}`)
+  return [...unwell, ...(reason === undefined ? [] : [`disk: ${reason}`]), ...repaired]
 }
 
 /** One plugin that can't describe itself must not cost the picture of the rest. */

@@ -49,21 +49,28 @@ export class BlockIndex {
     this.#quarantine = store.bucket('quarantine')
   }
 
+  /** Undefined also where the entry is damaged: the block counts as absent then. */
   entry(hash: Uint8Array): IndexEntry | undefined {
     const value = this.#blocks.get(hash)
-    return value && decodeIndexEntry(value)
+    return value && readEntry(value)
+  }
+
+  /** The entry as it lies there, damaged or not. */
+  value(hash: Uint8Array): Uint8Array | undefined {
+    return this.#blocks.get(hash)
   }
 
   inlineBytes(hash: Uint8Array): Uint8Array | undefined {
     return this.#inline.get(hash)
   }
 
+  /** Entries that are damaged are listed, too, without a size: a read of them mends them or takes them out. */
   list({ after, limit }: { after?: Uint8Array; limit?: number }): BlockEntry[] {
     // A key with a zero byte behind it is the next one possible.
     const from = after && Buffer.concat([after, Buffer.of(0)])
     return Array.from(this.#blocks.entries({ from, limit }), ([hash, value]) => ({
       hash,
-      size: decodeIndexEntry(value).length,
+      size: readEntry(value)?.length ?? 0,
     }))
   }
 
@@ -168,6 +175,31 @@ export class BlockIndex {
     return freedBytes
   }
 
+  /** Puts right what an entry says of a block that is there. */
+  replace(batch: WriteBatch, hash: Uint8Array, entry: IndexEntry): void {
+    batch.put(this.#blocks, hash, encodeIndexEntry(entry))
+  }
+
+  /** A block that is there by the name `before` is another one's. */
+  rename(batch: WriteBatch, before: Uint8Array, hash: Uint8Array, entry: IndexEntry): void {
+    batch.delete(this.#blocks, before)
+    this.replace(batch, hash, entry)
+  }
+
+  /** The same for the bytes of a small block. */
+  renameInline(batch: WriteBatch, before: Uint8Array, hash: Uint8Array): void {
+    const bytes = this.#inline.get(before)
+    if (!bytes) return
+    batch.delete(this.#inline, before)
+    batch.put(this.#inline, hash, bytes)
+  }
+
+  /** Takes out an entry that leads to no block of its own. What it may have led to once stays as it is. */
+  drop(batch: WriteBatch, hash: Uint8Array, entry: IndexEntry | undefined): void {
+    batch.delete(this.#blocks, hash)
+    this.#count(batch, -1, entry ? -diskBytesOf(entry.length) : 0)
+  }
+
   #mark(batch: WriteBatch, entries: readonly Pick<IndexEntry, 'slot'>[], taken: boolean): void {
     const positions = Map.groupBy(
       entries.flatMap(({ slot }) => slot ?? []),
@@ -189,6 +221,14 @@ export class BlockIndex {
     view.setFloat64(0, counters.blocks + blocks, true)
     view.setFloat64(8, counters.usedBytes + usedBytes, true)
     batch.put(this.#meta, COUNTERS_KEY, new Uint8Array(view.buffer))
+  }
+}
+
+function readEntry(value: Uint8Array): IndexEntry | undefined {
+  try {
+    return decodeIndexEntry(value)
+  } catch {
+    return undefined
   }
 }
 

@@ -139,7 +139,7 @@ export class QuotaBlockStore implements BlockStore {
 
   async inspect(hash: Uint8Array, isGood: BlockCheck, { signal }: WaitOptions = {}): Promise<Uint8Array> {
     signal?.throwIfAborted()
-    if (this.#heldSize(hash) === undefined) {
+    if (this.#deletes.has(textOf(hash))) {
       throw storageError('BLOCK_NOT_FOUND', `block ${Buffer.from(hash).toString('hex')} is not held`)
     }
     return untilAborted(this.#read(hash, { isGood, isUncached: true }), signal)

@@ -39,6 +39,8 @@ const CORE_BUCKETS = {
   'peer-tags': { id: 16, environment: 'index' },
   'vault-meta': { id: 32, environment: 'vault' },
   pins: { id: 33, environment: 'vault' },
+  /** The roster of the fleet, and what was done about it here: `fleet/membership.ts`. */
+  fleet: { id: 34, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>
 
 /** Ids that once were buckets. */
@@ -69,6 +71,12 @@ export function tableOf(name: string, environment: Environment): string {
   if (PLUGIN_BUCKET.test(name)) return name
   const where = core ? `lives in the ${core.environment}` : 'is neither a core bucket nor <plugin>/<name>'
   throw storageError('BUCKET_UNKNOWN', `no bucket '${name}' in the ${environment}: it ${where}`)
+}
+
+/** True where a bucket of `environment` can have this name on disk. */
+export function isTableName(table: string, environment: Environment): boolean {
+  const ids = Object.values(CORE_BUCKETS).filter(bucket => bucket.environment === environment)
+  return PLUGIN_BUCKET.test(table) || ids.some(({ id }) => table === `#${id}`)
 }
 
 /** The reason why `buckets` and `retired` can't both hold, or undefined where all is well. */

@@ -2,6 +2,7 @@ import { stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { emptyDirectory, syncDirectory, syncFile } from './directory.ts'
 import { storageError } from './errors.ts'
+import { problemOfIndex } from './index-check.ts'
 import { LmdbStore } from './lmdb.ts'
 import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { lockDirectory } from './lock.ts'
@@ -31,6 +32,8 @@ export async function compactIndex({ directory, mapBytes }: CompactOptions): Pro
   await finishRebuild(directory)
 
   const place = join(directory, 'index')
+  const problem = await problemOfIndex(join(place, LMDB_DATA_FILE))
+  if (problem) throw storageError('STORAGE_UNREADABLE', `the index in ${directory} is damaged: ${problem}`)
   const { size: beforeBytes } = await stat(join(place, LMDB_DATA_FILE))
   const store = new LmdbStore(
     { directory: place, environment: 'index', mapBytes },

@@ -8,6 +8,7 @@ import type { DiskAccount } from './disk-account.ts'
 import { diskError, systemCodeOf } from './disk-error.ts'
 import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
 import type { DiskRoom } from './disk-room.ts'
+import { EntryMender } from './entry-mender.ts'
 import { storageError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { IndexEntry } from './index-entry.ts'
@@ -16,7 +17,7 @@ import type { SegmentFiles } from './segment-files.ts'
 import { SegmentSet } from './segment-set.ts'
 import { SegmentShrinker } from './segment-shrinker.ts'
 import { indexGrowthOf, isInline, sizeClassOf } from './size-classes.ts'
-import { encodeSlotHeader } from './slot-header.ts'
+import { decodeSlotHeader, encodeSlotHeader } from './slot-header.ts'
 import type { Segment, Slot } from './slots.ts'
 import type { BlockEntry } from './storage.ts'
 import { Turnstile } from './turnstile.ts'
@@ -67,6 +68,7 @@ export class DiskShelf implements BlockShelf {
   /** Slices of shrinking go one after the other. */
   readonly #shrinking = new Turnstile(1)
   readonly #writers = new Turnstile(MAX_WRITES_IN_FLIGHT)
+  readonly #mender: EntryMender
   #counters: Counters
   /** Given back at a time, so that those behind need not pay for flushes of their own. */
   readonly #shrinkBytes: number
@@ -90,6 +92,7 @@ export class DiskShelf implements BlockShelf {
       fill: (segment, slot, header, payload) =>
         this.#writers.pass(() => this.#fill(segment, slot, header, payload)),
     })
+    this.#mender = new EntryMender({ index, files, segment: id => this.#segments.get(id) })
     this.#counters = index.counters()
     this.#group = new GroupCommit(
       {
@@ -143,15 +146,25 @@ export class DiskShelf implements BlockShelf {
 
   async read(hash: Uint8Array, options: ShelfReadOptions): Promise<Uint8Array> {
     const { index } = this.#dependencies
-    for (;;) {
+    for (let isMended = false; ; ) {
+      const value = index.value(hash)
       const entry = index.entry(hash)
-      if (!entry) throw storageError('BLOCK_NOT_FOUND', `block ${hex(hash)} is not held`)
+      if (!value) throw storageError('BLOCK_NOT_FOUND', `block ${hex(hash)} is not held`)
+      if (!entry) {
+        isMended = (await this.#mend(hash, value, isMended, options)) || isMended
+        continue
+      }
       const { bytes, cause } = await this.#load(hash, entry, options)
       const isWhole = bytes?.length === entry.length && crc32(bytes) === entry.crc
-      if (isWhole && (await (options.isGood?.(hash, bytes) ?? true))) return bytes
+      const isIt = !options.isUncached || (await this.#isNamed(hash, entry))
+      if (isWhole && isIt && (await (options.isGood?.(hash, bytes) ?? true))) return bytes
       const now = index.entry(hash)
       // Deleted while it was read, and the slot is another block's by now: look again.
       if (!now || !sameEntry(now, entry)) continue
+      if (await this.#mend(hash, value, isMended, options)) {
+        isMended = true
+        continue
+      }
       await this.#quarantine(hash, entry, options)
       throw storageError('BLOCK_CORRUPT', `block ${hex(hash)} is damaged on disk`, { cause })
     }
@@ -267,6 +280,17 @@ export class DiskShelf implements BlockShelf {
     await this.#dependencies.files.close()
   }
 
+  /** False where the slot names another block: of one whose hash function isn't known nothing else would tell. */
+  async #isNamed(hash: Uint8Array, { slot }: IndexEntry): Promise<boolean> {
+    const segment = slot && this.#segments.get(slot.segment)
+    if (!segment) return true
+    const header = await this.#dependencies.files
+      .readHeader(segment, slot.position)
+      .catch(() => new Uint8Array())
+    const named = decodeSlotHeader(header)?.hash
+    return !named || Buffer.compare(named, hash) === 0
+  }
+
   async #load(
     hash: Uint8Array,
     { slot, length }: IndexEntry,
@@ -286,6 +310,27 @@ export class DiskShelf implements BlockShelf {
       if (['EIO', 'ENOENT'].includes(systemCodeOf(cause))) return { cause }
       throw storageError('STORAGE_FAILED', `could not read block ${hex(hash)}`, { cause })
     }
+  }
+
+  /**
+   * Looks whether the index is damaged, and not the block. True: read again.
+   * @throws SkepError BLOCK_CORRUPT where the index names a block that isn't there
+   */
+  async #mend(
+    hash: Uint8Array,
+    value: Uint8Array,
+    isMended: boolean,
+    { onDamaged }: ShelfReadOptions,
+  ): Promise<boolean> {
+    const { index, log } = this.#dependencies
+    // Once is enough: what doesn't read well after that is damaged itself.
+    const mending = isMended && index.entry(hash) ? 'right' : await this.#mender.mend(hash, value)
+    if (mending === 'right') return false
+    this.#counters = index.counters()
+    log.error({ block: hex(hash), mending }, 'an entry of the index was damaged')
+    if (mending === 'mended') return true
+    onDamaged()
+    throw storageError('BLOCK_CORRUPT', `the index named ${hex(hash)}, which is not there`)
   }
 
   async #quarantine(hash: Uint8Array, entry: IndexEntry, { onDamaged }: ShelfReadOptions): Promise<void> {

@@ -7,6 +7,7 @@ export type StorageErrorCode =
   | 'STORAGE_LOCKED'
   | 'STORAGE_TOO_NEW'
   | 'STORAGE_UNREADABLE'
+  | 'VAULT_DAMAGED'
   | 'BUCKET_UNKNOWN'
   | 'KEY_INVALID'
   | 'BLOCK_NOT_FOUND'
@@ -23,6 +24,8 @@ export const storageError = defineErrors<StorageErrorCode>({
   STORAGE_TOO_NEW: 'Upgrade skep: a newer version wrote this store.',
   STORAGE_UNREADABLE:
     'Check the permissions and the disk; `skep storage rebuild` makes the index again from the segments.',
+  VAULT_DAMAGED:
+    'Put a copy of `vault` or `vault-snapshots` from a backup in place; or move both elsewhere, start without pins, and pin again what is to be kept.',
   BUCKET_UNKNOWN: 'Add the bucket to core/storage/buckets.ts, or name it <plugin>/<name>.',
   KEY_INVALID: 'Give a key of 1 to 1,978 bytes; a multihash of a block has at most 104.',
   BLOCK_NOT_FOUND: 'Fetch the block from a peer.',

@@ -1,3 +1,4 @@
+import { isInline, MAX_BLOCK_BYTES } from './size-classes.ts'
 import type { Slot } from './slots.ts'
 
 /** What the index knows of one block: where it lies, how long it is, and its checksum. */
@@ -27,16 +28,33 @@ export function encodeIndexEntry({ slot, length, crc }: IndexEntry): Uint8Array 
 /** @throws RangeError where it is no index entry: only a damaged index has such */
 export function decodeIndexEntry(value: Uint8Array): IndexEntry {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (bytes.length !== INDEX_ENTRY_BYTES) throw new RangeError(`an index entry of ${bytes.length} bytes`)
   const kind = bytes.readUInt8(0)
-  if (bytes.length !== INDEX_ENTRY_BYTES || (kind !== KIND.inline && kind !== KIND.segment)) {
-    throw new RangeError(`an index entry of kind ${kind} and ${bytes.length} bytes`)
-  }
+  const length = bytes.readUInt32LE(4)
+  const isOfKind = kind === (isInline(length) ? KIND.inline : KIND.segment)
+  if (!isOfKind || length > MAX_BLOCK_BYTES)
+    throw new RangeError(`an index entry of kind ${kind} for ${length} bytes`)
   return {
     slot:
       kind === KIND.segment
         ? { segment: bytes.readUInt32LE(12), position: bytes.readUInt16LE(2) }
         : undefined,
-    length: bytes.readUInt32LE(4),
+    length,
     crc: bytes.readUInt32LE(8),
+  }
+}
+
+/** Where an entry that is damaged may have led to: what it says, with and without any one bit of that. */
+export function* slotsNear(value: Uint8Array): Generator<Slot> {
+  if (value.length !== INDEX_ENTRY_BYTES) return
+  const bytes = Buffer.from(value)
+  const read = (): Slot => ({ segment: bytes.readUInt32LE(12), position: bytes.readUInt16LE(2) })
+  yield read()
+  for (const at of [2, 3, 12, 13, 14, 15]) {
+    for (let bit = 1; bit < 256; bit <<= 1) {
+      bytes[at] = (bytes[at] ?? 0) ^ bit
+      yield read()
+      bytes[at] = (bytes[at] ?? 0) ^ bit
+    }
   }
 }

@@ -26,27 +26,32 @@ interface TableStats {
   readonly overflowPages: number
 }
 
+export interface LmdbBucketHooks {
+  /** @throws SkepError STORAGE_CLOSED */
+  checkOpen(): void
+  /** What to throw where a read failed with this. */
+  failed(error: unknown): unknown
+}
+
 /** A table of an LMDB environment. */
 export class LmdbBucket implements Bucket {
   readonly name: string
   readonly table: LmdbTable
-  readonly #checkOpen: () => void
+  readonly #hooks: LmdbBucketHooks
 
-  constructor(name: string, table: LmdbTable, checkOpen: () => void) {
+  constructor(name: string, table: LmdbTable, hooks: LmdbBucketHooks) {
     this.name = name
     this.table = table
-    this.#checkOpen = checkOpen
+    this.#hooks = hooks
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    this.#checkOpen()
-    const value = this.table.getBinary(key)
+    const value = this.#try(() => this.table.getBinary(key))
     return value && plain(value)
   }
 
   has(key: Uint8Array): boolean {
-    this.#checkOpen()
-    return this.table.doesExist(key)
+    return this.#try(() => this.table.doesExist(key))
   }
 
   *entries(range: KeyRange = {}): Generator<readonly [Uint8Array, Uint8Array]> {
@@ -63,7 +68,7 @@ export class LmdbBucket implements Bucket {
   }
 
   size(): number {
-    this.#checkOpen()
+    this.#hooks.checkOpen()
     return this.#stats().entryCount
   }
 
@@ -75,6 +80,15 @@ export class LmdbBucket implements Bucket {
   pages(): number {
     const stats = this.#stats()
     return stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages
+  }
+
+  #try<T>(read: () => T): T {
+    this.#hooks.checkOpen()
+    try {
+      return read()
+    } catch (error) {
+      throw this.#hooks.failed(error)
+    }
   }
 
   #stats(): TableStats {
@@ -96,9 +110,8 @@ export class LmdbBucket implements Bucket {
       inclusiveEnd: reverse,
     }
     for (let left = limit; left > 0; ) {
-      this.#checkOpen()
       const count = Math.min(left, ENTRIES_PER_READ)
-      const entries = [...read({ ...options, limit: count })]
+      const entries = this.#try(() => [...read({ ...options, limit: count })])
       yield* entries
       const lastEntry = entries.at(-1)
       if (entries.length < count || !lastEntry) return

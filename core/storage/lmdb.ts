@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { isSkepError } from '../errors.ts'
+import { isSkepError, messageOf } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
 import { CommitGrowth } from './commit-growth.ts'
 import { storageError } from './errors.ts'
@@ -43,8 +43,14 @@ const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as co
 /** The change goes with the next commit. */
 const LATER = Symbol('later')
 
+/** What a change can do here beside what each store can. */
+export interface LmdbBatch extends WriteBatch {
+  /** Puts a value where one of the same length is: that needs no room, and a full environment takes it as it takes a delete. */
+  overwrite(bucket: Bucket, key: Uint8Array, value: Uint8Array): void
+}
+
 interface Change {
-  run(batch: WriteBatch): void
+  run(batch: LmdbBatch): void
   resolve(): void
   reject(error: unknown): void
 }
@@ -100,7 +106,7 @@ export class LmdbStore implements KeyValueStore {
     return this.#roomBytes >= wanted ? this.#roomBytes : this.#options.mapBytes - this.#usedBytes()
   }
 
-  async write<T>(change: (batch: WriteBatch) => T): Promise<T> {
+  async write<T>(change: (batch: LmdbBatch) => T): Promise<T> {
     this.#checkOpen()
     if (this.#failure) throw this.#failure
     const { promise, resolve, reject } = Promise.withResolvers<T>()
@@ -155,6 +161,31 @@ export class LmdbStore implements KeyValueStore {
   async copyTo(directory: string): Promise<void> {
     this.#checkOpen()
     await this.#root.backup(directory, true)
+  }
+
+  /**
+   * Runs a check of the file while it is in use. No page of what is committed now is written to meanwhile; only what the
+   * first pages say of the last commit changes under the eyes of `problem`, which is why it has to find a problem twice.
+   */
+  async checkLive(problem: () => Promise<string | undefined>): Promise<string | undefined> {
+    for (const isLast of [false, true]) {
+      this.#checkOpen()
+      const snapshot = this.#root.useReadTransaction()
+      try {
+        const found = await problem()
+        if (found === undefined || isLast) return found
+      } finally {
+        snapshot.done()
+      }
+    }
+    return undefined
+  }
+
+  /** Nothing more is written: what is read or was checked shows that the file is damaged. */
+  fail(failure: Error): void {
+    if (this.#failure) return
+    this.#failure = failure
+    this.#dependencies.onFatal(failure)
   }
 
   /** Waits for the changes under way, then closes. Idempotent. */
@@ -235,6 +266,9 @@ export class LmdbStore implements KeyValueStore {
             putBytes += value.length + PAGES_PER_PUT * LMDB_PAGE_BYTES
             table(bucket, value.length).put(key, value)
           },
+          overwrite(bucket, key, value) {
+            table(bucket).put(key, value)
+          },
           delete(bucket, key) {
             checkKey(key)
             table(bucket).remove(key)
@@ -297,8 +331,21 @@ export class LmdbStore implements KeyValueStore {
     this.#measureFile(statSync(join(this.#options.directory, LMDB_DATA_FILE)).size)
     const failure = explained(cause, this.#options)
     if (codeOf(cause) === undefined || isForWantOfRoom(cause, this.#options)) return failure
-    this.#failure = failure
-    this.#dependencies.onFatal(failure)
+    this.fail(failure)
+    return failure
+  }
+
+  /** What LMDB says where it can't read is that its pages are damaged: only the next start can put that right. */
+  #readFailure(error: unknown): unknown {
+    const code = codeOf(error)
+    if (code === undefined || code >= 0) return error
+    const { environment, directory } = this.#options
+    const failure = storageError(
+      'STORAGE_FAILED',
+      `the ${environment} in ${directory} is damaged: ${messageOf(error)}`,
+      { cause: error },
+    )
+    this.fail(failure)
     return failure
   }
 
@@ -314,7 +361,10 @@ export class LmdbStore implements KeyValueStore {
     this.#checkOpen()
     const bucket =
       this.#buckets.get(table) ??
-      new LmdbBucket(table, this.#root.openDB(table, BINARY), () => this.#checkOpen())
+      new LmdbBucket(table, this.#root.openDB(table, BINARY), {
+        checkOpen: () => this.#checkOpen(),
+        failed: error => this.#readFailure(error),
+      })
     if (!this.#buckets.has(table)) this.#pages = undefined
     this.#buckets.set(table, bucket)
     return bucket

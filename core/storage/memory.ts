@@ -43,6 +43,10 @@ export function createMemoryStorage({ maxBytes }: MemoryStorageOptions): Storage
       await index.write(() => undefined)
       return { flushedMsAgo: 0 }
     },
+    repairs: [],
+    async checkTables({ signal } = {}) {
+      signal?.throwIfAborted()
+    },
     async close() {
       await bookkeeping.close()
       await Promise.all([index.close(), vault.close()])

@@ -12,18 +12,27 @@ export interface Migration {
   slice(store: KeyValueStore, batch: WriteBatch, from: Uint8Array | undefined): Uint8Array | undefined
 }
 
-/** What this program writes. An older store is migrated when it opens; fixtures of all versions are in `test/fixtures/storage`. */
-export const FORMAT_VERSION = 1
+/** From this format on a vault has a sum of its records. */
+export const SUMMED_VAULT_FORMAT = 2
 
-export const MIGRATIONS: Readonly<Record<Environment, readonly Migration[]>> = { index: [], vault: [] }
+/** What this program writes. An older store is migrated when it opens; fixtures of all versions are in `test/fixtures/storage`. */
+export const FORMAT_VERSIONS: Readonly<Record<Environment, number>> = { index: 1, vault: SUMMED_VAULT_FORMAT }
+
+export const MIGRATIONS: Readonly<Record<Environment, readonly Migration[]>> = {
+  index: [],
+  vault: [
+    // Whatever is written to a vault without a sum gives it one: `summed-store.ts`.
+    { to: SUMMED_VAULT_FORMAT, name: 'a sum of all records', slice: () => undefined },
+  ],
+}
 
 const META_BUCKETS: Readonly<Record<Environment, string>> = { index: 'meta', vault: 'vault-meta' }
-const VERSION_KEY = Buffer.from('format')
+export const FORMAT_KEY = Buffer.from('format')
 const PROGRESS_KEY = Buffer.from('migration')
 
 /** The format version of an environment, or undefined where it is new. */
 export function formatOf(store: KeyValueStore, environment: Environment): number | undefined {
-  const value = store.bucket(META_BUCKETS[environment]).get(VERSION_KEY)
+  const value = store.bucket(META_BUCKETS[environment]).get(FORMAT_KEY)
   return value && Buffer.from(value).readUInt32BE()
 }
 
@@ -37,7 +46,7 @@ export async function migrate(
   store: KeyValueStore,
   environment: Environment,
   log: Logger,
-  version: number = FORMAT_VERSION,
+  version: number = FORMAT_VERSIONS[environment],
   migrations: readonly Migration[] = MIGRATIONS[environment],
 ): Promise<void> {
   const meta = store.bucket(META_BUCKETS[environment])
@@ -76,5 +85,5 @@ function runSlice(store: KeyValueStore, batch: WriteBatch, meta: Bucket, migrati
 function stamp(batch: WriteBatch, meta: Bucket, version: number): void {
   const value = Buffer.alloc(4)
   value.writeUInt32BE(version)
-  batch.put(meta, VERSION_KEY, value)
+  batch.put(meta, FORMAT_KEY, value)
 }

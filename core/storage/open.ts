@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { BlockIndex } from './block-index.ts'
 import { QuotaBlockStore } from './block-store.ts'
 import { BOOKKEEPING_PERIOD_MS, Bookkeeping } from './bookkeeping.ts'
 import { takeCensus } from './census.ts'
@@ -12,14 +11,14 @@ import { DiskReserve } from './disk-reserve.ts'
 import { DiskRoom } from './disk-room.ts'
 import { DiskShelf } from './disk-shelf.ts'
 import { storageError } from './errors.ts'
-import { type LmdbDependencies, LmdbStore } from './lmdb.ts'
+import { problemOfIndex } from './index-check.ts'
+import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { lockDirectory } from './lock.ts'
-import { formatOf, migrate } from './migrations.ts'
+import { openSoundIndex } from './open-index.ts'
 import { finishRebuild } from './rebuild.ts'
+import { RunMarker } from './run-marker.ts'
 import { SealedSegments } from './sealed-segments.ts'
 import { SegmentFiles } from './segment-files.ts'
-import { diskBytesOfFile, slotBytesOf, slotsPerSegment } from './size-classes.ts'
-import { countBits, endOf } from './slots.ts'
 import type { Storage } from './storage.ts'
 import { Vault } from './vault.ts'
 import { WriteProof } from './write-proof.ts'
@@ -68,7 +67,9 @@ export async function openStorage(
   const { directory } = options
   const { log, nowMs = () => performance.now() } = dependencies
   const proof = new WriteProof({ directory }, { nowMs })
+  let hasFailed = false
   const onFatal = (error: Error): void => {
+    hasFailed = true
     proof.failed()
     log.fatal({ err: error }, 'the disk failed: nothing more is written')
     dependencies.onFatal?.(error)
@@ -83,23 +84,24 @@ export async function openStorage(
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const lock = await lockDirectory(directory)
     undo.defer(() => lock.release())
+    const marker = await RunMarker.set(directory)
+    let isClosedWell = false
+    undo.defer(async () => {
+      if (isClosedWell) await marker.clear()
+    })
     await finishRebuild(directory)
 
     let account: DiskAccount | undefined
     const growthRoomBytes = (): number => account?.growthRoomBytes() ?? Number.POSITIVE_INFINITY
-    const index = await openIndex(options, {
-      log,
-      onFatal,
-      onCommit: outcome => proof[outcome](),
-      growthRoomBytes,
-    })
-    undo.defer(() => index.close())
     const files = new SegmentFiles(join(directory, 'segments'))
     undo.defer(() => files.close())
-    const blockIndex = new BlockIndex(index)
     const sealed = new SealedSegments(join(directory, 'sealed-segments'))
     await sealed.load(log)
-    const { fileBytes, unknownBytes } = await tidySegments(blockIndex, files, sealed, log)
+    const { index, blockIndex, fileBytes, unknownBytes, repairs } = await openSoundIndex(
+      { ...options, isSuspect: marker.wasLeft },
+      { log, onFatal, onCommit: outcome => proof[outcome](), growthRoomBytes, files, sealed },
+    )
+    undo.defer(() => index.close())
 
     const vault = await Vault.open(
       { directory },
@@ -152,82 +154,27 @@ export async function openStorage(
         await room.roomBytes()
         return proof.probe(index, probeOptions)
       },
+      repairs: [...repairs, ...vault.repairs],
+      async checkTables(waitOptions = {}) {
+        const file = join(directory, 'index', LMDB_DATA_FILE)
+        const checks = [
+          { part: 'index', problem: await index.checkLive(() => problemOfIndex(file, waitOptions)) },
+          { part: 'vault', problem: await vault.problem(waitOptions) },
+        ]
+        for (const { part, problem } of checks) {
+          if (problem === undefined) continue
+          const failure = storageError('STORAGE_FAILED', `the ${part} in ${directory} is damaged: ${problem}`)
+          index.fail(failure)
+          throw failure
+        }
+      },
       close() {
+        isClosedWell = !hasFailed
         closing ??= held.disposeAsync()
         return closing
       },
     }
   })
-}
-
-async function openIndex(
-  { directory, mapBytes }: StorageOptions,
-  { log, ...hooks }: { readonly log: Logger } & LmdbDependencies,
-): Promise<LmdbStore> {
-  const path = join(directory, 'index')
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  const index = new LmdbStore({ directory: path, environment: 'index', mapBytes }, hooks)
-  try {
-    const segments = await new SegmentFiles(join(directory, 'segments')).list()
-    if (formatOf(index, 'index') === undefined && segments.length > 0) {
-      throw storageError(
-        'STORAGE_UNREADABLE',
-        `${directory} has ${segments.length} segments of blocks but no index of them`,
-      )
-    }
-    await migrate(index, 'index', log)
-    return index
-  } catch (error) {
-    await index.close()
-    throw error
-  }
-}
-
-interface SegmentLengths {
-  /** Of the segments that the index knows, by id. */
-  readonly fileBytes: Map<number, number>
-  readonly unknownBytes: number
-}
-
-/**
- * Forgets segments without blocks, removes files that a crash left behind when they were given back, and cuts off what
- * lies behind the last block of the others.
- */
-async function tidySegments(
-  index: BlockIndex,
-  files: SegmentFiles,
-  sealed: SealedSegments,
-  log: Logger,
-): Promise<SegmentLengths> {
-  const quarantined = Map.groupBy(index.quarantined(), slot => slot.segment)
-  const held = index.segments()
-  const empty = held.filter(
-    ({ id, record }) => !sealed.has(id) && countBits(record.bitmap) === (quarantined.get(id)?.length ?? 0),
-  )
-  if (empty.length > 0) {
-    await index.store.write(batch => {
-      for (const { id, record } of empty) {
-        index.dropSegment(batch, id, (quarantined.get(id)?.length ?? 0) * slotBytesOf(record.sizeClass))
-      }
-    })
-  }
-  const known = new Map(index.segments().map(({ id, record }) => [id, record]))
-  const lengths = { fileBytes: new Map<number, number>(), unknownBytes: 0 }
-  for (const { id, sizeClass, bytes } of await files.list()) {
-    const record = known.get(id)
-    const slotBytes = slotBytesOf(sizeClass)
-    if (record) {
-      const end = endOf(record.bitmap, slotsPerSegment(sizeClass))
-      const isLonger = bytes > end * slotBytes && !sealed.has(id)
-      if (isLonger) await files.truncate({ id, slotBytes }, end)
-      lengths.fileBytes.set(id, isLonger ? end * slotBytes : bytes)
-    } else if (id < index.nextSegment()) await files.remove({ id, slotBytes })
-    else {
-      lengths.unknownBytes += diskBytesOfFile(bytes)
-      log.warn({ segment: id }, 'segment is unknown to the index: `skep storage rebuild` would take it in')
-    }
-  }
-  return lengths
 }
 
 /** Runs `open`; where it throws, undoes what it did so far and says what the directory has to do with it. */

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { isBlockOf } from './block-hash.ts'
 import { BlockIndex, type NewBlock } from './block-index.ts'
-import { tableOf } from './buckets.ts'
 import { emptyDirectory, syncDirectory } from './directory.ts'
+import { problemOfIndex } from './index-check.ts'
+import type { IndexEntry } from './index-entry.ts'
+import { salvageIndex } from './index-salvage.ts'
 import { LmdbStore } from './lmdb.ts'
 import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { lockDirectory } from './lock.ts'
@@ -15,15 +17,20 @@ import { type SegmentFile, SegmentFiles } from './segment-files.ts'
 import { MAX_BLOCK_BYTES, sizeClassOf, slotBytesOf, slotsPerSegment } from './size-classes.ts'
 import { decodeSlotHeader } from './slot-header.ts'
 import { emptyRecord } from './slots.ts'
-import type { Bucket, WaitOptions } from './storage.ts'
+import type { WaitOptions } from './storage.ts'
 
 export interface RebuildOptions extends WaitOptions {
   readonly directory: string
   readonly mapBytes: number
-  /** Default true: metadata and small blocks are taken over from the old index where it opens. */
+  /** Default true: metadata and small blocks are taken over from the old index as far as that can be read. */
   readonly readOldIndex?: boolean
-  /** Checks a block's bytes against its multihash, beside the checksum. */
-  verify?(hash: Uint8Array, bytes: Uint8Array): boolean
+  /**
+   * Default true: each block in a segment is read, and held only where it is what its hash says. Otherwise headers do, which is
+   * much faster; blocks are looked at when they are read, as ever.
+   */
+  readonly readsBlocks?: boolean
+  /** What is wrong with the old index, where that is known already. */
+  readonly knownProblem?: string
 }
 
 export interface RebuildDependencies {
@@ -38,52 +45,61 @@ export interface RebuildReport {
   readonly inlineBlocks: number
   /** Blocks that failed their checksum or verification: no longer held. */
   readonly damaged: number
-  /** Why nothing was taken over from the old index, where nothing was. */
+  /** What is wrong with the old index, where something is: of its small blocks and metadata some may be lost. */
   readonly oldIndexProblem?: string
 }
 
 /** One transaction's worth. */
-const BATCH_ENTRIES = 256
-/**
- * Tables that aren't taken over. The segments tell most of them anew, and the next start counts the pins anew: the old
- * counts would say of blocks that are lost now that they are held.
- */
-const REMADE = [
-  ...['meta', 'blocks', 'inline-blocks', 'segments', 'quarantine'],
-  ...['pin-roots', 'pin-counts', 'pin-links', 'pin-queue', 'pin-damaged'],
-].map(name => tableOf(name, 'index'))
+const BATCH_ENTRIES = 4096
+/** How often the log tells how far it is. */
+const PROGRESS_PERIOD_MS = 10_000
 
 /**
- * Makes the index again from the segments. Blocks that were deleted but whose slots were not used since come back, as
- * blocks nobody pinned. Works beside the old index and changes places with it at the end, so that a kill midway leaves
- * the old one.
+ * {@link remakeIndex} for whoever doesn't hold the directory.
  *
  * @throws SkepError STORAGE_LOCKED, STORAGE_TOO_NEW, STORAGE_FULL, STORAGE_FAILED
  */
 export async function rebuildIndex(
   options: RebuildOptions,
+  dependencies: RebuildDependencies,
+): Promise<RebuildReport> {
+  const lock = await lockDirectory(options.directory)
+  try {
+    await finishRebuild(options.directory)
+    return await remakeIndex(options, dependencies)
+  } finally {
+    await lock.release()
+  }
+}
+
+/**
+ * Makes the index again from the segments. Blocks that were deleted but whose slots were not used since come back, as
+ * blocks nobody pinned. Works beside the old index and changes places with it at the end, so that a kill midway leaves
+ * the old one. The old index is read, and never mapped, unless it is whole.
+ *
+ * @throws SkepError STORAGE_TOO_NEW, STORAGE_FULL, STORAGE_FAILED
+ */
+export async function remakeIndex(
+  options: RebuildOptions,
   { log }: RebuildDependencies,
 ): Promise<RebuildReport> {
-  const { directory } = options
+  const { directory, mapBytes, signal } = options
   await using undo = new AsyncDisposableStack()
-  const lock = await lockDirectory(directory)
-  undo.defer(() => lock.release())
-  await finishRebuild(directory)
-
   const draft = join(directory, 'index.draft')
   await emptyDirectory(draft)
-  const store = openStore(draft, options.mapBytes)
+  const store = openStore(draft, mapBytes)
   undo.defer(() => store.close())
   await migrate(store, 'index', log)
   const index = new BlockIndex(store)
 
-  const old = await openOld(options, log)
-  if (old instanceof LmdbStore) undo.defer(() => old.close())
-  const kept =
-    old instanceof LmdbStore ? await takeOver(old, store, index, options) : { inlineBlocks: 0, damaged: 0 }
-  const found = await readSegments(index, options)
+  const path = join(directory, 'index', LMDB_DATA_FILE)
+  const oldIndexProblem = options.knownProblem ?? (await problemOfOld(path, options, log))
+  const isThere = existsSync(path) && options.readOldIndex !== false
+  const kept = isThere
+    ? await salvageIndex(path, oldIndexProblem === undefined, { store, index }, { ...(signal && { signal }) })
+    : { inlineBlocks: 0, damaged: 0 }
+  const found = await readSegments(index, options, log)
 
-  if (old instanceof LmdbStore) await old.close()
   await store.close()
   await changePlaces(directory)
   return {
@@ -91,7 +107,7 @@ export async function rebuildIndex(
     blocks: found.blocks,
     inlineBlocks: kept.inlineBlocks,
     damaged: kept.damaged + found.damaged,
-    ...(typeof old === 'string' && { oldIndexProblem: old }),
+    ...(oldIndexProblem !== undefined && { oldIndexProblem }),
   }
 }
 
@@ -117,121 +133,116 @@ function placesOf(directory: string): [index: string, draft: string, old: string
   return [join(directory, 'index'), join(directory, 'index.draft'), join(directory, 'index.old')]
 }
 
-/** The old index, or why there is none to read. */
-async function openOld(
-  { directory, mapBytes, readOldIndex = true }: RebuildOptions,
+/** What is wrong with the old index; undefined where it is whole, and of this format by then. */
+async function problemOfOld(
+  path: string,
+  { directory, mapBytes, readOldIndex = true, signal }: RebuildOptions,
   log: Logger,
-): Promise<LmdbStore | string> {
+): Promise<string | undefined> {
   if (!readOldIndex) return 'asked not to read it'
-  const path = join(directory, 'index')
-  if (!existsSync(join(path, LMDB_DATA_FILE))) return 'there is none'
-  let store: LmdbStore
+  if (!existsSync(path)) return 'there is none'
+  const problem = await problemOfIndex(path, { ...(signal && { signal }) })
+  if (problem) return problem
+  const store = openStore(join(directory, 'index'), mapBytes)
   try {
-    store = openStore(path, mapBytes)
-  } catch (error) {
-    return messageOf(error)
-  }
-  if (formatOf(store, 'index') !== undefined) {
+    if (formatOf(store, 'index') === undefined) return 'it has no format version'
     await migrate(store, 'index', log)
-    return store
+    return undefined
+  } finally {
+    await store.close()
   }
-  await store.close()
-  return 'it has no format version'
 }
 
 function openStore(directory: string, mapBytes: number): LmdbStore {
   return new LmdbStore({ directory, environment: 'index', mapBytes }, { onFatal: () => undefined })
 }
 
-/** Copies metadata as it is, and small blocks whose checksum holds. */
-async function takeOver(
-  old: LmdbStore,
-  store: LmdbStore,
-  index: BlockIndex,
-  { signal, verify }: RebuildOptions,
-): Promise<{ inlineBlocks: number; damaged: number }> {
-  for (const table of old.tables().filter(name => !REMADE.includes(name))) {
-    for (const entries of batchesOf(old.table(table).entries())) {
-      signal?.throwIfAborted()
-      const target: Bucket = store.table(table)
-      await store.write(batch => {
-        for (const [key, value] of entries) batch.put(target, key, value)
-      })
-    }
-  }
-  const oldIndex = new BlockIndex(old)
-  let inlineBlocks = 0
-  let damaged = 0
-  for (const entries of batchesOf(old.bucket('inline-blocks').entries())) {
-    signal?.throwIfAborted()
-    const whole = entries.filter(([hash, bytes]) => {
-      const entry = oldIndex.entry(hash)
-      return entry?.slot === undefined && entry?.crc === crc32(bytes) && (verify?.(hash, bytes) ?? true)
-    })
-    await store.write(batch =>
-      index.addBlocks(
-        batch,
-        whole.map(([hash, bytes]) => ({
-          hash,
-          length: bytes.length,
-          crc: crc32(bytes),
-          slot: undefined,
-          inlineBytes: bytes,
-        })),
-      ),
-    )
-    inlineBlocks += whole.length
-    damaged += entries.length - whole.length
-  }
-  return { inlineBlocks, damaged }
+interface SegmentsReport {
+  readonly segments: number
+  blocks: number
+  damaged: number
 }
 
 async function readSegments(
   index: BlockIndex,
   options: RebuildOptions,
-): Promise<{ segments: number; blocks: number; damaged: number }> {
+  log: Logger,
+): Promise<SegmentsReport> {
   const files = new SegmentFiles(join(options.directory, 'segments'))
   const segments = (await files.list()).sort((a, b) => a.id - b.id)
-  const count = { segments: segments.length, blocks: 0, damaged: 0 }
+  const report = { segments: segments.length, blocks: 0, damaged: 0 }
+  const smallBlocks = index.counters().blocks
+  let toldMs = performance.now()
   try {
-    for (const segment of segments) {
+    for (const [done, segment] of segments.entries()) {
       await index.store.write(batch => index.addSegment(batch, segment.id, emptyRecord(segment.sizeClass)))
       const blocks = await readBlocks(files, segment, options)
-      count.damaged += blocks.damaged
-      for (const batchBlocks of batchesOf(blocks.whole)) {
-        // A block that was deleted and stored again may lie in two slots: the first one found keeps it.
-        const fresh = batchBlocks.filter(({ hash }) => index.entry(hash) === undefined)
-        await index.store.write(batch => index.addBlocks(batch, fresh))
-        count.blocks += fresh.length
+      report.damaged += blocks.damaged
+      for (const batchBlocks of batchesOf(blocks.found)) {
+        const fresh: NewBlock[] = []
+        for (const block of batchBlocks) if (await takesPlace(index, files, block)) fresh.push(block)
+        await index.store.write(batch => {
+          index.removeBlocks(
+            batch,
+            fresh.map(({ hash }) => hash),
+          )
+          index.addBlocks(batch, fresh)
+        })
       }
+      report.blocks = index.counters().blocks - smallBlocks
+      if (performance.now() - toldMs < PROGRESS_PERIOD_MS) continue
+      toldMs = performance.now()
+      log.info({ segments: done + 1, of: segments.length }, 'making the index again')
     }
   } finally {
     await files.close()
   }
-  return count
+  return report
+}
+
+/** A block that was deleted and stored again may lie in two slots: the first one that is whole keeps it. */
+async function takesPlace(index: BlockIndex, files: SegmentFiles, block: NewBlock): Promise<boolean> {
+  const held = index.entry(block.hash)
+  if (!held) return true
+  if (!held.slot || !block.slot) return false
+  return !(await isWhole(files, held)) && (await isWhole(files, block))
+}
+
+async function isWhole(files: SegmentFiles, { slot, length, crc }: IndexEntry): Promise<boolean> {
+  if (!slot) return false
+  const file = { id: slot.segment, slotBytes: slotBytesOf(sizeClassOf(length)) }
+  const bytes = await readable(files.readPayload(file, slot.position, length))
+  return bytes.length === length && crc32(bytes) === crc
 }
 
 /** The blocks in one segment, each once. */
 async function readBlocks(
   files: SegmentFiles,
-  { id, sizeClass }: SegmentFile,
-  { signal, verify }: RebuildOptions,
-): Promise<{ whole: NewBlock[]; damaged: number }> {
+  { id, sizeClass, bytes: fileBytes }: SegmentFile,
+  { signal, readsBlocks = true }: RebuildOptions,
+): Promise<{ found: NewBlock[]; damaged: number }> {
   const file = { id, slotBytes: slotBytesOf(sizeClass) }
-  const whole = new Map<string, NewBlock>()
+  const found = new Map<string, NewBlock>()
+  const slots = Math.min(slotsPerSegment(sizeClass), Math.ceil(fileBytes / file.slotBytes))
   let damaged = 0
-  for (let position = 0; position < slotsPerSegment(sizeClass); position++) {
+  for (let position = 0; position < slots; position++) {
     signal?.throwIfAborted()
     const header = decodeSlotHeader(await readable(files.readHeader(file, position)))
     if (!header || header.length > MAX_BLOCK_BYTES || sizeClassOf(header.length) !== sizeClass) continue
     const { hash, length, crc } = header
-    const bytes = await readable(files.readPayload(file, position, length))
-    const holds = bytes.length === length && crc32(bytes) === crc && (verify?.(hash, bytes) ?? true)
-    if (holds)
-      whole.set(Buffer.from(hash).toString('latin1'), { hash, length, crc, slot: { segment: id, position } })
-    else damaged++
+    const block = { hash, length, crc, slot: { segment: id, position } }
+    if (readsBlocks) {
+      const bytes = await readable(files.readPayload(file, position, length))
+      if (bytes.length !== length || crc32(bytes) !== crc || !isBlockOf(hash, bytes)) {
+        damaged++
+        continue
+      }
+    }
+    const key = Buffer.from(hash).toString('latin1')
+    const before = found.get(key)
+    if (!before || !(await isWhole(files, before))) found.set(key, block)
   }
-  return { whole: [...whole.values()], damaged }
+  return { found: [...found.values()], damaged }
 }
 
 /** A sector that can't be read is no bytes. */

@@ -27,8 +27,15 @@ export function encodeSegmentRecord({ sizeClass, bitmap }: SegmentRecord): Uint8
   return bytes
 }
 
+/** @throws RangeError where it is no segment's record: only a damaged index has such */
 export function decodeSegmentRecord(bytes: Uint8Array): SegmentRecord {
-  return { sizeClass: bytes[0] ?? 0, bitmap: bytes.slice(RECORD_HEADER_BYTES) }
+  const sizeClass = bytes[0] ?? -1
+  const slots = slotsPerSegment(sizeClass)
+  const bitmap = bytes.slice(RECORD_HEADER_BYTES)
+  const isWhole = bitmap.length === Math.ceil(slots / 8) && endOf(bitmap, bitmap.length * 8) <= slots
+  if (!isWhole)
+    throw new RangeError(`a segment's record of ${bytes.length} bytes for size class ${sizeClass}`)
+  return { sizeClass, bitmap }
 }
 
 export function hasBit(bitmap: Uint8Array, position: number): boolean {

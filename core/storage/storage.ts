@@ -204,6 +204,15 @@ export interface StorageProof {
   readonly flushedMsAgo: number
 }
 
+/** Damage that was found when the store opened, and what was done about it. */
+export interface StorageRepair {
+  readonly part: 'index' | 'vault'
+  /** What was wrong, what was done, and what may be missing since: a sentence for whoever runs the node. */
+  readonly message: string
+  /** True until somebody has seen to what may be missing: health is to tell. */
+  readonly needsAttention: boolean
+}
+
 /** All that a node keeps on disk. */
 export interface Storage {
   /** What can be made again: index, metadata, small blocks, caches. */
@@ -224,6 +233,16 @@ export interface Storage {
    * last real one will do, where nothing has failed since; else a value is written and flushed. Default: 0, a write each time.
    */
   probe(options?: WaitOptions & { readonly maxAgeMs?: number }): Promise<StorageProof>
+  /** What was damaged when the store opened, or before that and still wants attention. */
+  readonly repairs: readonly StorageRepair[]
+  /**
+   * Reads the tables of index and vault and looks whether they hold together, beside whatever reads and writes meanwhile. Blocks
+   * are not read: `inspect` is for them. Where something is damaged, nothing more is written, and `onFatal` is called: the next
+   * start puts it right.
+   *
+   * @throws SkepError STORAGE_FAILED, naming what is damaged
+   */
+  checkTables(options?: WaitOptions): Promise<void>
   /** Flushes and closes. Idempotent. */
   close(): Promise<void>
 }

@@ -1,4 +1,5 @@
-import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
@@ -8,9 +9,11 @@ import { storageError } from './errors.ts'
 import { LmdbStore } from './lmdb.ts'
 import { EIO } from './lmdb-error.ts'
 import { LMDB_DATA_FILE } from './lmdb-file.ts'
-import { formatOf, migrate } from './migrations.ts'
+import { migrate } from './migrations.ts'
 import { diskBytesOfFile } from './size-classes.ts'
-import type { Bucket, KeyValueStore, WriteBatch } from './storage.ts'
+import type { Bucket, KeyValueStore, StorageRepair, WaitOptions, WriteBatch } from './storage.ts'
+import { SummedStore } from './summed-store.ts'
+import { problemOfVault } from './vault-check.ts'
 
 export interface VaultOptions {
   /** Of the whole storage. */
@@ -32,30 +35,44 @@ const MAX_SNAPSHOTS = 3
 /** A vault that changes all day costs four copies a day of flash wear. */
 const SNAPSHOT_INTERVAL_MS = 6 * 60 * 60 * 1000
 
+/** Says in `vault.damaged/` what took its place. While it is there, somebody may miss something. */
+const NOTE_FILE = 'restored.json'
+
 /**
- * What can't be made again. Copies itself to `vault-snapshots/` when it opens and, while it changes, every few hours;
- * where it doesn't open, the newest snapshot that does takes its place.
+ * What can't be made again. Copies itself to `vault-snapshots/` when it opens and, while it changes, every few hours. Before it
+ * opens, all of it is looked at, since LMDB crashes over damaged pages and believes what they say; where it isn't whole, the
+ * newest snapshot that is takes its place.
  */
 export class Vault implements KeyValueStore {
   readonly #directory: string
   readonly #dependencies: VaultDependencies
   readonly #store: LmdbStore
+  readonly #summed: SummedStore
+  /** What was restored, and not seen to yet. */
+  readonly repairs: readonly StorageRepair[]
   #snapshotMs: number
   #snapshot: Promise<void> = Promise.resolve()
   #snapshotBytes = 0
 
-  private constructor(options: VaultOptions, dependencies: VaultDependencies, store: LmdbStore) {
+  private constructor(
+    options: VaultOptions,
+    dependencies: VaultDependencies,
+    store: LmdbStore,
+    repairs: readonly StorageRepair[],
+  ) {
     this.#directory = options.directory
     this.#dependencies = dependencies
     this.#store = store
+    this.#summed = new SummedStore(store)
+    this.repairs = repairs
     this.#snapshotMs = dependencies.nowMs()
   }
 
   static async open(options: VaultOptions, dependencies: VaultDependencies): Promise<Vault> {
     const store = await openOrRestore(options.directory, dependencies)
     try {
-      await migrate(store, 'vault', dependencies.log)
-      const vault = new Vault(options, dependencies, store)
+      const vault = new Vault(options, dependencies, store, await readNote(options.directory))
+      await migrate(vault.#summed, 'vault', dependencies.log)
       await vault.snapshot()
       return vault
     } catch (error) {
@@ -79,7 +96,7 @@ export class Vault implements KeyValueStore {
   }
 
   async write<T>(change: (batch: WriteBatch) => T): Promise<T> {
-    const result = await this.#store.write(change)
+    const result = await this.#summed.write(change)
     if (this.#dependencies.nowMs() - this.#snapshotMs >= SNAPSHOT_INTERVAL_MS) {
       // Beside the write: it is durable without.
       this.snapshot().catch(error =>
@@ -101,6 +118,12 @@ export class Vault implements KeyValueStore {
     return this.#snapshot
   }
 
+  /** What is wrong with it on disk, beside whatever is written meanwhile; undefined where it is whole. */
+  problem(options: WaitOptions): Promise<string | undefined> {
+    const file = join(this.#directory, 'vault', LMDB_DATA_FILE)
+    return this.#store.checkLive(() => problemOfVault(file, options))
+  }
+
   async close(): Promise<void> {
     await this.#snapshot.catch(() => undefined)
     await this.#store.close()
@@ -116,6 +139,14 @@ async function takeSnapshot(store: LmdbStore, directory: string): Promise<void> 
   const draft = join(snapshots, 'draft')
   await emptyDirectory(draft)
   await store.copyTo(draft)
+  const problem = await problemOfVault(join(draft, LMDB_DATA_FILE))
+  // Otherwise copies of a damaged vault would push out those that are whole.
+  if (problem) {
+    await rm(draft, { recursive: true, force: true })
+    const failure = storageError('STORAGE_FAILED', `the vault is damaged: in a copy of it, ${problem}`)
+    store.fail(failure)
+    throw failure
+  }
   await syncFile(join(draft, LMDB_DATA_FILE))
   await syncDirectory(draft)
   await rename(draft, join(snapshots, nameOf({ number: (newest?.number ?? 0) + 1, transaction })))
@@ -128,21 +159,29 @@ async function takeSnapshot(store: LmdbStore, directory: string): Promise<void> 
 async function openOrRestore(directory: string, dependencies: VaultDependencies): Promise<LmdbStore> {
   const path = join(directory, 'vault')
   const snapshots = await listSnapshots(directory)
-  const problem = await openStore(path, dependencies, snapshots.length > 0)
+  const problem = await openWhole(path, dependencies, snapshots.length === 0)
   if (problem instanceof LmdbStore) return problem
   if (!isDamage(problem)) throw unreadable(path, problem)
   for (const { name } of snapshots) {
-    await restore(directory, name)
-    const store = await openStore(path, dependencies, true)
+    const place = join(directory, 'vault-snapshots', name, LMDB_DATA_FILE)
+    const flaw = await problemOfVault(place).catch(messageOf)
+    if (flaw) {
+      dependencies.log.warn({ snapshot: name, reason: flaw }, 'a snapshot of the vault is damaged, too')
+      continue
+    }
+    const note = { snapshot: name, snapshotMs: (await stat(place)).mtimeMs, problem: messageOf(problem) }
+    await restore(directory, note)
+    const store = await openWhole(path, dependencies, false)
     if (store instanceof LmdbStore) {
-      dependencies.log.error(
-        { err: problem, snapshot: name, damaged: `${path}.damaged` },
-        'the vault did not open and was restored from a snapshot: pins made since then are lost',
-      )
+      dependencies.log.error({ ...note, damaged: `${path}.damaged` }, messageOfNote(note))
       return store
     }
   }
-  throw unreadable(path, problem)
+  throw storageError(
+    'VAULT_DAMAGED',
+    `the vault in ${path} is damaged (${messageOf(problem)}), and none of its ${snapshots.length} snapshots in ${path}-snapshots is whole: all of them are left as they are`,
+    { cause: problem },
+  )
 }
 
 function unreadable(path: string, cause: Error): Error {
@@ -159,37 +198,65 @@ function isDamage(problem: Error): boolean {
   return ['', 'ENOENT', 'EIO', String(EIO)].includes(code) || code.startsWith('-')
 }
 
-/** The open vault, or why it doesn't open. An empty one counts as lost where there were pins before. */
-async function openStore(
+/** The open vault, or why it doesn't open. Only one that `isNew` may be empty: others had pins. */
+async function openWhole(
   path: string,
   { onFatal, growthRoomBytes }: VaultDependencies,
-  hadContent: boolean,
+  isNew: boolean,
 ): Promise<LmdbStore | Error> {
   try {
-    if (hadContent && (await stat(join(path, LMDB_DATA_FILE))).size === 0)
-      return new Error('its file is empty')
     await mkdir(path, { recursive: true, mode: 0o700 })
-    const store = new LmdbStore(
+    const file = join(path, LMDB_DATA_FILE)
+    if (!isNew || (existsSync(file) && (await stat(file)).size > 0)) {
+      const problem = await problemOfVault(file, { mayBeNew: isNew })
+      if (problem) return new Error(problem)
+    }
+    return new LmdbStore(
       { directory: path, environment: 'vault', mapBytes: VAULT_MAP_BYTES },
       { onFatal, growthRoomBytes },
     )
-    if (!hadContent || formatOf(store, 'vault') !== undefined) return store
-    await store.close()
-    return new Error('it has no format version')
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }
 }
 
+/** What `vault.damaged/restored.json` says. */
+interface Note {
+  readonly snapshot: string
+  /** When it was made, by the board's clock. */
+  readonly snapshotMs: number
+  readonly problem: string
+}
+
+function messageOfNote({ snapshot, snapshotMs, problem }: Note): string {
+  const at = new Date(snapshotMs).toISOString()
+  return `the vault was damaged (${problem}) and was restored from a snapshot, ${snapshot}: pins that were made or removed after ${at} are not in it. Pin again what is missing (\`skep pin ls\`), then remove vault.damaged in the data directory`
+}
+
+async function readNote(directory: string): Promise<StorageRepair[]> {
+  try {
+    const note = JSON.parse(await readFile(join(directory, 'vault.damaged', NOTE_FILE), 'utf8')) as Note
+    return [{ part: 'vault', message: messageOfNote(note), needsAttention: true }]
+  } catch {
+    // None there, or one that a power cut left half written: the log has told it, too.
+    return []
+  }
+}
+
 /** Puts a copy of a snapshot in the vault's place. What was there stays beside it, for whoever wants to look. */
-async function restore(directory: string, snapshot: string): Promise<void> {
+async function restore(directory: string, note: Note): Promise<void> {
   const path = join(directory, 'vault')
   const draft = join(directory, 'vault.draft')
   await rm(draft, { recursive: true, force: true })
-  await cp(join(directory, 'vault-snapshots', snapshot), draft, { recursive: true })
+  await cp(join(directory, 'vault-snapshots', note.snapshot), draft, { recursive: true })
   await syncFile(join(draft, LMDB_DATA_FILE))
-  await rm(`${path}.damaged`, { recursive: true, force: true })
-  await rename(path, `${path}.damaged`).catch(() => undefined)
+  if (existsSync(join(path, LMDB_DATA_FILE))) {
+    await rm(`${path}.damaged`, { recursive: true, force: true })
+    await rename(path, `${path}.damaged`)
+  }
+  await rm(path, { recursive: true, force: true })
+  await mkdir(`${path}.damaged`, { recursive: true })
+  await writeFile(join(`${path}.damaged`, NOTE_FILE), JSON.stringify(note), { mode: 0o600 })
   await rename(draft, path)
   await syncDirectory(directory)
 }

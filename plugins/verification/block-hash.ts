@@ -8,8 +8,19 @@ export function cidOfHash(hash: Uint8Array): CID {
   return CID.createV1(raw.code, decode(hash))
 }
 
+/** False of a key that a damaged index has, and that names nothing. */
+export function isMultihash(hash: Uint8Array): boolean {
+  try {
+    decode(hash)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** True where `bytes` hash to `hash`. What has a hash function that isn't known here can't be judged and counts as good. */
 export async function isIntact(hash: Uint8Array, bytes: Uint8Array): Promise<boolean> {
+  if (!isMultihash(hash)) return false
   const cid = cidOfHash(hash)
   return !isHashAllowed(cid) || (await verifyLargeBlock(cid, bytes))
 }

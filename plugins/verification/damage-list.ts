@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Bucket, KeyValueStore, Logger } from '../../core/api.ts'
+import { isMultihash } from './block-hash.ts'
 
 /** A pinned block that isn't here as it should be. */
 export interface Damage {
@@ -46,7 +47,12 @@ export class DamageList {
   open(): void {
     this.#listed.clear()
     for (const [hash, bytes] of this.#bucket.entries({ limit: this.#options.maxBlocks })) {
-      const { foundMs } = JSON.parse(Buffer.from(bytes).toString()) as Pick<Damage, 'foundMs'>
+      const foundMs = isMultihash(hash) ? readFoundMs(bytes) : undefined
+      if (foundMs === undefined) {
+        // Damage of the index that has it: the end of the next pass finds again what is missing.
+        this.#write(batch => batch.delete(this.#bucket, hash))
+        continue
+      }
       this.#listed.set(keyOf(hash), { hash, foundMs, tries: 0, notBeforeMs: 0 })
     }
   }
@@ -132,6 +138,15 @@ export class DamageList {
     this.#writing = write()
       .catch(err => log.warn({ err }, 'the list of damaged blocks could not be written'))
       .then(() => before)
+  }
+}
+
+function readFoundMs(bytes: Uint8Array): number | undefined {
+  try {
+    const { foundMs } = JSON.parse(Buffer.from(bytes).toString()) as Partial<Damage>
+    return Number.isFinite(foundMs) ? foundMs : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -19,21 +19,31 @@ const LAST_DIGEST = new Uint8Array(MAX_DIGEST_BYTES).fill(0xff)
 export function nextBlock(blocks: Pick<BlockStore, 'list'>, after: Uint8Array | undefined): Stop | undefined {
   let lowest: Stop | undefined
   // One turn for each hash function in use, rarely more than one.
-  for (let [first] = blocks.list({ limit: 1 }); first; ) {
-    const prefix = prefixOf(first.hash)
+  for (let first = blocks.list({ limit: 1 })[0]; first; ) {
+    const { prefix } = partsOf(first.hash)
     const found = after ? blocks.list({ after: Buffer.concat([prefix, after]), limit: 1 })[0] : first
-    if (found && Buffer.compare(prefixOf(found.hash), prefix) === 0) {
-      const stop = { ...found, digest: decode(found.hash).digest }
+    const parts = found && partsOf(found.hash)
+    if (parts && Buffer.compare(parts.prefix, prefix) === 0) {
+      const stop = { ...found, digest: parts.digest }
       if (!lowest || Buffer.compare(stop.digest, lowest.digest) < 0) lowest = stop
     }
-    ;[first] = blocks.list({ after: Buffer.concat([prefix, LAST_DIGEST]), limit: 1 })
+    const [next] = blocks.list({ after: Buffer.concat([prefix, LAST_DIGEST]), limit: 1 })
+    // Keys of a damaged index may be out of order: that is to end, too.
+    first = next && Buffer.compare(next.hash, first.hash) > 0 ? next : undefined
   }
   return lowest
 }
 
-/** Code and length of the hash. */
-function prefixOf(hash: Uint8Array): Uint8Array {
-  return hash.subarray(0, hash.length - decode(hash).size)
+/**
+ * Code and length of the hash, and the digest. A key that is no multihash, in a damaged index, stands by itself and comes first.
+ */
+function partsOf(hash: Uint8Array): { readonly prefix: Uint8Array; readonly digest: Uint8Array } {
+  try {
+    const { digest } = decode(hash)
+    return { prefix: hash.subarray(0, hash.length - digest.length), digest }
+  } catch {
+    return { prefix: hash, digest: Uint8Array.of(0) }
+  }
 }
 
 /** Where a digest stands among all there can be, from 0 to below 1. */

@@ -49,7 +49,14 @@ export class ScrubRecordStore {
 
   read(): ScrubRecord {
     const bytes = this.#bucket.get(KEY)
-    return bytes ? (JSON.parse(Buffer.from(bytes).toString()) as ScrubRecord) : FIRST_RECORD
+    try {
+      return bytes
+        ? { ...FIRST_RECORD, ...(JSON.parse(Buffer.from(bytes).toString()) as ScrubRecord) }
+        : FIRST_RECORD
+    } catch {
+      // Damage of the index that has it: the scrub begins anew.
+      return FIRST_RECORD
+    }
   }
 
   write(record: ScrubRecord): Promise<void> {

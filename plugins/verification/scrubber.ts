@@ -24,6 +24,8 @@ export interface ScrubberDependencies {
   readonly load: Load
   readonly metrics: Pick<VerificationMetrics, 'verifiedBlocks' | 'verifiedBytes'>
   readonly clock: Clock
+  /** Called before the first block of a pass is looked at. */
+  onBegin(signal: AbortSignal): Promise<void>
   /** Called when all blocks of a pass were looked at. */
   onPass(signal: AbortSignal): Promise<void>
 }
@@ -64,6 +66,7 @@ export class Scrubber {
   #beganMs = 0
   #savedMs = 0
   #isChanged = false
+  #hasBegun = false
   #bucket: TokenBucket
 
   constructor(options: PaceOptions, dependencies: ScrubberDependencies) {
@@ -140,6 +143,8 @@ export class Scrubber {
   async #step(signal: AbortSignal): Promise<void> {
     const { blocks, clock, load } = this.#dependencies
     const { position } = this.#opened
+    if (position === '' && !this.#hasBegun) await this.#dependencies.onBegin(signal)
+    this.#hasBegun = true
     const stop = nextBlock(blocks, position === '' ? undefined : Buffer.from(position, 'hex'))
     const bytes = stop ? diskBytesOf(stop.size) : 0
     this.#bucket = refill(this.#bucket, this.#rate, clock.nowMs())
@@ -200,6 +205,7 @@ export class Scrubber {
     const leftMs = this.#options.periodMs - this.#elapsedMs
     if (leftMs > 0) return this.#wait(leftMs, signal)
     this.#beganMs = this.#dependencies.clock.nowMs()
+    this.#hasBegun = false
     this.#change({ position: '', isDone: false, blocks: 0, bytes: 0 })
   }
 

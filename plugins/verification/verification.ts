@@ -9,7 +9,7 @@ import {
   type Pins,
   type Storage,
 } from '../../core/api.ts'
-import { cidOfHash } from './block-hash.ts'
+import { cidOfHash, isMultihash } from './block-hash.ts'
 import type { Clock } from './clock.ts'
 import type { VerificationConfig } from './config.ts'
 import { DagVerifier } from './dag-verifier.ts'
@@ -78,6 +78,7 @@ export class Verification {
       load: new Load(memory),
       metrics,
       clock,
+      onBegin: signal => storage.checkTables({ signal }),
       onPass: signal => listMissing({ store, pins, list }, signal),
     })
     this.repairer = new Repairer({ blocks, store, list, clock, isPinned: hash => pins.holds(hash) })
@@ -159,6 +160,7 @@ export class Verification {
   /** What no pin holds is cache: it is gone, and fetched again when somebody wants it. */
   #note(hash: Uint8Array): void {
     const { pins, storage } = this.#dependencies
+    if (!isMultihash(hash)) return
     if (pins.holds(hash) && !storage.blocks.has(cidOfHash(hash))) this.list.add(hash)
   }
 

@@ -40,6 +40,7 @@ function describe(status: NodeStatus): string {
     ],
     ['disk free', formatBytes(storage.freeDiskBytes)],
     ['disk wear', describeWear(storage.wear)],
+    ...storage.repairs.map(({ message }) => ['repaired', message]),
     ['pins', `${pins.pinned} pinned, ${pins.pinning} pinning`],
     [
       'peers',

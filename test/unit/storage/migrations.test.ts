@@ -5,7 +5,7 @@ import t from 'tap'
 import { silentLogger } from '../../../core/logger.ts'
 import { LmdbStore } from '../../../core/storage/lmdb.ts'
 import {
-  FORMAT_VERSION,
+  FORMAT_VERSIONS,
   formatOf,
   MIGRATIONS,
   type Migration,
@@ -16,7 +16,7 @@ import { MIB, openAt } from './stores.ts'
 
 const FIXTURES = new URL('../../fixtures/storage/', import.meta.url).pathname
 
-for (let version = 1; version <= FORMAT_VERSION; version++) {
+for (let version = 1; version <= Math.max(...Object.values(FORMAT_VERSIONS)); version++) {
   t.test(`a store of format ${version} opens`, async t => {
     const fixture = join(FIXTURES, `v${version}`)
     t.ok(existsSync(fixture), 'each format keeps a fixture')
@@ -27,16 +27,16 @@ for (let version = 1; version <= FORMAT_VERSION; version++) {
     t.match(blocks.stats(), { blocks: 2, blockBytes: 36864 + 266 })
     t.same(index.bucket('demo/things').get(Buffer.from('key')), new Uint8Array(Buffer.from('value')))
     t.same(vault.bucket('pins').get(Buffer.from('key')), new Uint8Array(Buffer.from('value')))
-    t.equal(formatOf(index, 'index'), FORMAT_VERSION)
-    t.equal(formatOf(vault, 'vault'), FORMAT_VERSION)
+    t.equal(formatOf(index, 'index'), FORMAT_VERSIONS.index)
+    t.equal(formatOf(vault, 'vault'), FORMAT_VERSIONS.vault)
   })
 }
 
 t.test('each format but the first has a migration that leads to it', async t => {
-  for (const migrations of Object.values(MIGRATIONS)) {
+  for (const environment of ['index', 'vault'] as const) {
     t.same(
-      migrations.map(({ to }) => to),
-      Array.from({ length: FORMAT_VERSION - 1 }, (_, i) => i + 2),
+      MIGRATIONS[environment].map(({ to }) => to),
+      Array.from({ length: FORMAT_VERSIONS[environment] - 1 }, (_, i) => i + 2),
     )
   }
 })
@@ -116,12 +116,12 @@ t.test('what this program can not read', async t => {
   const directory = t.testdir()
   const { store, close } = await openAt(t, directory).then(storage => ({ store: storage.index, ...storage }))
   const version = Buffer.alloc(4)
-  version.writeUInt32BE(FORMAT_VERSION + 1)
+  version.writeUInt32BE(FORMAT_VERSIONS.index + 1)
   await store.write(batch => batch.put(store.bucket('meta'), Buffer.from('format'), version))
   await close()
   await t.rejects(openAt(t, directory), {
     code: 'STORAGE_TOO_NEW',
-    message: `the index has format ${FORMAT_VERSION + 1}; this program knows formats up to ${FORMAT_VERSION}`,
+    message: `the index has format ${FORMAT_VERSIONS.index + 1}; this program knows formats up to ${FORMAT_VERSIONS.index}`,
   })
   const old = await numbers(join(directory, 'old'))
   t.teardown(() => old.store.close())

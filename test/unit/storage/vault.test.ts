@@ -1,4 +1,4 @@
-import { cp, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { cp, open, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
@@ -49,6 +49,15 @@ t.test('snapshots are made of what changed, and only so many are kept', async t 
   t.not(last, before.at(-1), 'a vault that changes gets one every few hours')
 })
 
+/** Changes each `from` in the vault's file in place, as the disk might; both have one length. */
+async function turn(directory: string, from: string, to: string): Promise<void> {
+  const file = join(directory, 'vault', 'data.mdb')
+  const bytes = await readFile(file)
+  const handle = await open(file, 'r+')
+  for (let at = bytes.indexOf(from); at !== -1; at = bytes.indexOf(from, at + 1)) await handle.write(to, at)
+  await handle.close()
+}
+
 async function damaged(t: Test, damage: (vault: string) => Promise<void>): Promise<void> {
   const directory = t.testdir()
   const first = await openAt(t, directory)
@@ -64,9 +73,15 @@ async function damaged(t: Test, damage: (vault: string) => Promise<void>): Promi
   const storage = await openAt(t, directory, {}, { log })
   t.same(pinned(storage), ['kept'])
   t.match(lines, [{ level: 50, msg: /restored from a snapshot/, snapshot: /^00000002-/ }])
+  t.match(storage.repairs, [{ part: 'vault', message: /00000002-.*Pin again/, needsAttention: true }])
   await pin(storage, 'new')
   await storage.close()
-  t.same(pinned(await openAt(t, directory)), ['kept', 'new'])
+  const later = await openAt(t, directory)
+  t.same(pinned(later), ['kept', 'new'])
+  t.equal(later.repairs.length, 1, 'tells of it until somebody saw to it')
+  await later.close()
+  await rm(join(directory, 'vault.damaged'), { recursive: true })
+  t.same((await openAt(t, directory)).repairs, [])
 }
 
 t.test('a vault of garbage is restored', t =>
@@ -132,5 +147,39 @@ t.test('no snapshot opens either', async t => {
     await writeFile(join(directory, 'vault-snapshots', name, 'data.mdb'), 'garbage')
   }
   await writeFile(join(directory, 'vault', 'data.mdb'), 'garbage')
-  await t.rejects(openAt(t, directory), { code: 'STORAGE_UNREADABLE', message: /vault/ })
+  await t.rejects(openAt(t, directory), { code: 'VAULT_DAMAGED', message: /none of its 1 snapshots/ })
+  t.equal(await readFile(join(directory, 'vault', 'data.mdb'), 'utf8'), 'garbage', 'nothing is touched')
+})
+
+t.test('a record that is not what was written is found, and so is one that is missing', async t => {
+  await damaged(t, vault => turn(join(vault, '..'), 'made after', 'made AFTER'))
+  await damaged(t, vault => turn(join(vault, '..'), 'kept', 'kepT'))
+})
+
+t.test('a vault that is damaged while it is used is not copied over its snapshots', async t => {
+  const directory = t.testdir()
+  let nowMs = 0
+  const fatal: Error[] = []
+  const storage = await openAt(t, directory, {}, { nowMs: () => nowMs, onFatal: error => fatal.push(error) })
+  await pin(storage, 'aa')
+  await turn(directory, 'aa', 'ab')
+  const before = await snapshots(directory)
+  nowMs += 7 * HOUR_MS
+  await pin(storage, 'c')
+  await storage.close()
+  t.match(fatal, [{ code: 'STORAGE_FAILED', message: /the vault is damaged/ }])
+  t.same(await snapshots(directory), before)
+  t.match((await openAt(t, directory)).repairs, [{ part: 'vault' }])
+})
+
+t.test('a vault that is damaged while it is used is found by a look at the tables', async t => {
+  const directory = t.testdir()
+  const fatal: Error[] = []
+  const storage = await openAt(t, directory, {}, { onFatal: error => fatal.push(error) })
+  await pin(storage, 'aa')
+  await storage.checkTables()
+  await turn(directory, 'aa', 'ab')
+  await t.rejects(storage.checkTables(), { code: 'STORAGE_FAILED', message: /vault .* damaged/ })
+  t.equal(fatal.length, 1)
+  await t.rejects(pin(storage, 'c'), { code: 'STORAGE_FAILED' })
 })

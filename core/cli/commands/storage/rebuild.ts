@@ -14,18 +14,12 @@ export function defineRebuild(command: Command, parts: Parts): void {
       const { dataDirectory } = context
       const { core } = await loadSettings(context, options, parts)
       await ensureDataDirectory(dataDirectory, core.storage)
-      const [{ rebuildIndex }, { verifyBlock }, { createLogger }, { CID }, raw, digest] = await Promise.all([
+      const [{ rebuildIndex }, { createLogger }] = await Promise.all([
         import('../../../storage/rebuild.ts'),
-        import('../../../content/hashes.ts'),
         import('../../../logger.ts'),
-        import('multiformats/cid'),
-        import('multiformats/codecs/raw'),
-        import('multiformats/hashes/digest'),
       ])
-      const verify = (hash: Uint8Array, bytes: Uint8Array): boolean =>
-        verifyBlock(CID.createV1(raw.code, digest.decode(hash)), bytes)
       const report = await rebuildIndex(
-        { directory: dataDirectory, mapBytes: core.storage.mapBytes, verify },
+        { directory: dataDirectory, mapBytes: core.storage.mapBytes },
         { log: createLogger(core.log.level) },
       )
       const { blocks, inlineBlocks, segments, damaged } = report
