@@ -1,20 +1,20 @@
 /** How long what may be this node's own fault waits for others to show that its link works. */
 const MOMENT_MS = 10_000
 
-/** What failed so shortly before belongs to the same trouble: peers are missed one by one, as each owes something. */
+/** What happened so shortly before belongs to the same trouble: peers are missed one by one, as each owes something. */
 const LOOKBACK_MS = 30_000
 
 /** So many at a time are no chance. */
 const MANY_PEERS = 3
 
-/** After trouble of its own a node hears of what that broke for so long: as long as the exchange waits for a peer. */
-const AFTERMATH_MS = 30_000
+/** After trouble of its own a node hears of what that broke for so long: twice as long as the exchange waits for a peer. */
+const AFTERMATH_MS = 60_000
 
 /** Beyond these nobody is charged: who has so many at a time is in trouble itself. */
 const MAX_HELD = 256
 
-/** Peers that failed lately; connections are bounded below. The one that failed first leaves first. */
-const MAX_FAILURES = 1024
+/** Peers that came or failed lately; connections are bounded below. The one that did so first leaves first. */
+const MAX_RECENT = 1024
 
 /** On which side of this node's router a peer is: the way to one may be lost while that to the other works. */
 export type Side = 'near' | 'far'
@@ -36,7 +36,6 @@ interface Moment<C> {
   readonly openedMs: number
   readonly before: Signs
   readonly held: C[]
-  readonly connected: Set<string>
 }
 
 export interface Verdict<C> {
@@ -46,31 +45,24 @@ export interface Verdict<C> {
 
 /**
  * Tells a peer's fault from this node's own. What a lost link may look like is held for a moment. It is charged where at least as
- * many other peers on the same side were heard meanwhile as failed; else nobody is. Time is given with each call.
+ * many other peers on the same side were heard lately as failed; else nobody is. Time is given with each call, and what reads the
+ * signs of all peers where they may be needed.
  */
 export class FaultAttribution<C extends Held> {
-  /** When each peer failed last. */
-  readonly #failures = new Map<string, number>()
+  /** What each peer did last, and when: it came, or it failed. The last one is the last. */
+  readonly #recent = new Map<string, { readonly failed: boolean; readonly atMs: number }>()
   #moment: Moment<C> | undefined
   #oursUntilMs: Readonly<Record<Side, number>> = { near: 0, far: 0 }
 
-  get isPending(): boolean {
-    return this.#moment !== undefined
-  }
-
-  /** A peer was lost, or went silent. */
-  failed(peer: string, nowMs: number): void {
-    this.#failures.delete(peer)
-    this.#failures.set(peer, nowMs)
-    for (const [key, atMs] of this.#failures) {
-      if (this.#failures.size <= MAX_FAILURES && nowMs - atMs <= MOMENT_MS + LOOKBACK_MS) break
-      this.#failures.delete(key)
-    }
-  }
-
   /** A connection was made: the link works. */
-  connected(peer: string): void {
-    this.#moment?.connected.add(peer)
+  connected(peer: string, nowMs: number): void {
+    this.#note(peer, false, nowMs)
+  }
+
+  /** A peer was lost, went silent, or kept this node waiting. */
+  failed(peer: string, nowMs: number, read: () => Signs): void {
+    this.#note(peer, true, nowMs)
+    this.#moment ??= { openedMs: nowMs, before: read(), held: [] }
   }
 
   /** This node has other networks than before, or slept. */
@@ -81,10 +73,10 @@ export class FaultAttribution<C extends Held> {
 
   /** Holds a charge until its moment is over. False where there is no room: then it counts as this node's fault. */
   hold(charge: C, nowMs: number, read: () => Signs): boolean {
-    this.failed(charge.peer, nowMs)
-    this.#moment ??= { openedMs: nowMs, before: read(), held: [], connected: new Set() }
-    if (this.#moment.held.length >= MAX_HELD) return false
-    this.#moment.held.push(charge)
+    this.failed(charge.peer, nowMs, read)
+    const held = this.#moment?.held
+    if (!held || held.length >= MAX_HELD) return false
+    held.push(charge)
     return true
   }
 
@@ -95,10 +87,11 @@ export class FaultAttribution<C extends Held> {
     this.#moment = undefined
     const after = read()
     const sideOf = (peer: string): Side | undefined => (after.get(peer) ?? moment.before.get(peer))?.side
-    const failing = [...this.#failures].filter(([, atMs]) => atMs >= moment.openedMs - LOOKBACK_MS)
-    const failed = new Set(failing.map(([peer]) => peer))
+    const recent = [...this.#recent].filter(([, { atMs }]) => atMs >= moment.openedMs - LOOKBACK_MS)
+    const failed = new Set(recent.flatMap(([peer, { failed }]) => (failed ? [peer] : [])))
+    const came = new Set(recent.flatMap(([peer, { failed }]) => (failed ? [] : [peer])))
     const isHeard = ([peer, { bytes }]: readonly [string, Sign]): boolean =>
-      !failed.has(peer) && (moment.connected.has(peer) || bytes > (moment.before.get(peer)?.bytes ?? bytes))
+      came.has(peer) || (!failed.has(peer) && bytes > (moment.before.get(peer)?.bytes ?? bytes))
     const heard = [...after].filter(isHeard)
     const isOurs = (side: Side): boolean => {
       // Where it isn't known on which side a lost peer was, it may have been on either.
@@ -116,5 +109,14 @@ export class FaultAttribution<C extends Held> {
     }
     const { held } = moment
     return { theirs: held.filter(charge => !isExcused(charge)), ours: held.filter(isExcused) }
+  }
+
+  #note(peer: string, failed: boolean, atMs: number): void {
+    this.#recent.delete(peer)
+    this.#recent.set(peer, { failed, atMs })
+    for (const [key, { atMs: notedMs }] of this.#recent) {
+      if (this.#recent.size <= MAX_RECENT && atMs - notedMs <= MOMENT_MS + LOOKBACK_MS) break
+      this.#recent.delete(key)
+    }
   }
 }

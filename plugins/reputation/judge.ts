@@ -16,7 +16,7 @@ import { type BanOptions, banDurationMs, isBannable } from './ban-policy.ts'
 import { Credits } from './credits.ts'
 import { reputationError } from './errors.ts'
 import { EVIDENCE } from './evidence.ts'
-import { FaultAttribution } from './fault-attribution.ts'
+import { FaultAttribution, type Signs } from './fault-attribution.ts'
 import type { ReputationMetrics } from './metrics.ts'
 import { reportOf } from './report.ts'
 import { BEST_SCORE, STRANGER_SCORE, scoreAt } from './score.ts'
@@ -68,6 +68,7 @@ export class Judge implements Reputation {
   readonly #standings = new StandingTable({ maxPeers: MAX_PEERS })
   readonly #faults = new FaultAttribution<Charge>()
   readonly #credits: Credits
+  readonly #signs = (): Signs => signsOf(this.#deps.peers.list())
   readonly #undo: (() => void)[] = []
   #reviewedMs = 0
   #failure: string | undefined
@@ -87,7 +88,7 @@ export class Judge implements Reputation {
     this.#credits.open()
     const lost = (peer: PeerId): void => {
       // Those that were hung up on tell nothing.
-      if (!this.isBanned(peer)) this.#faults.failed(peer.toString(), uptime.nowMs())
+      if (!this.isBanned(peer)) this.#faults.failed(peer.toString(), uptime.nowMs(), this.#signs)
     }
     this.#undo.push(
       events.on('peer:evidence', ({ peer, ...report }) => this.#hear(peer, report)),
@@ -114,7 +115,7 @@ export class Judge implements Reputation {
   review(): void {
     const { bans, uptime } = this.#deps
     const nowMs = uptime.nowMs()
-    const verdict = this.#faults.settle(nowMs, () => signsOf(this.#deps.peers.list()))
+    const verdict = this.#faults.settle(nowMs, this.#signs)
     for (const charge of verdict?.theirs ?? []) this.#charge(charge)
     for (const charge of verdict?.ours ?? []) this.#excuse(charge)
     if (nowMs - this.#reviewedMs < REVIEW_MS) return
@@ -182,15 +183,15 @@ export class Judge implements Reputation {
   }
 
   #hear(peerId: PeerId, report: Report): void {
-    const { network, uptime, peers } = this.#deps
+    const { network, uptime } = this.#deps
     if (peerId.equals(network.self)) return
     const charge = { ...report, peer: peerId.toString(), peerId }
     if (!EVIDENCE[report.kind].mayBeOurs) this.#charge(charge)
-    else if (!this.#faults.hold(charge, uptime.nowMs(), () => signsOf(peers.list()))) this.#excuse(charge)
+    else if (!this.#faults.hold(charge, uptime.nowMs(), this.#signs)) this.#excuse(charge)
   }
 
   #connected(peer: PeerId): void {
-    this.#faults.connected(peer.toString())
+    this.#faults.connected(peer.toString(), this.#deps.uptime.nowMs())
     this.#value(peer)
   }
 
