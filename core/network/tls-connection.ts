@@ -6,6 +6,12 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 import { rawSocketOf } from './traffic.ts'
 
 /**
+ * Once the peer has ended, what it doesn't take for so long is for nobody. Where it was gone while the handshake still wrote,
+ * Node's TLS engine forgets the error of that write, and all later ones wait behind it for good.
+ */
+const ENDED_IDLE_TIMEOUT_MS = 3_000
+
+/**
  * The clear side of a connection whose socket the TLS engine drives. Closing it, or the raw one below, first sends what
  * is queued. So does the peer's end: nothing more can come of a connection that only one side keeps.
  */
@@ -27,7 +33,11 @@ export class TlsConnection extends AbstractMessageStream {
     tls.on('drain', () => this.safeDispatchEvent('drain'))
     // Node would end our side, too, when the peer ends its own, and what is queued here would be lost.
     tls.allowHalfOpen = true
-    tls.once('end', () => void this.close().catch(error => raw.abort(error)))
+    tls.once('end', () => {
+      // libp2p's raw connection aborts on it.
+      rawSocketOf(raw)?.setTimeout(ENDED_IDLE_TIMEOUT_MS)
+      this.close().catch(error => raw.abort(error))
+    })
     raw.addEventListener('close', ({ error, local }) => {
       tls.destroy()
       if (!error) this.onTransportClosed()

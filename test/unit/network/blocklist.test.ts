@@ -154,7 +154,9 @@ t.test('who is blocked is hung up on, kept out, and not dialed', async t => {
 t.test('an address that is blocked is hung up on, also where it was dialed by its name', async t => {
   const [node, other] = [await startNode(t), await startNode(t)]
   const named = multiaddr(`/dns4/localhost/tcp/${portOf(other)}/p2p/${other.port.self}`)
+  const met = nextEvent(other.events, 'peer:connected')
   const connection = await node.port.dial(named)
+  await met
   const [ended, left] = [gone(connection), nextEvent(other.events, 'peer:disconnected')]
   await node.network.blocklist.block('127.0.0.0/8')
   await Promise.all([ended, left])

@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { SecuredConnection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
 import { createCertificate } from '../../../core/network/tls-certificate.ts'
@@ -112,6 +113,33 @@ t.test('a peer that ends its side first is sent what is queued, and then the end
   t.equal(await ended, undefined, 'without an error')
   t.equal(heard.bytes().toString(), 'last words')
   t.equal(server.connection.status, 'closed')
+})
+
+t.test('a peer that is gone as soon as it is connected is not waited for', async t => {
+  const listener = await rawListener(t)
+  const socket = connectTcp({ host: '127.0.0.1', port: listener.port })
+  t.teardown(() => socket.destroy())
+  const inbound = listener.accepted.then(async accepted =>
+    (await encrypter('native')).secureInbound(accepted),
+  )
+  const peer = connectTls({
+    socket,
+    ...(await createCertificate(await generateKeyPair('Ed25519'))),
+    rejectUnauthorized: false,
+    ALPNProtocols: ['libp2p'],
+  })
+  await once(peer, 'secureConnect')
+  // It says its end and then resets, as a connection that is aborted does.
+  peer.write('hello')
+  Object.assign(socket, { resetAndClosing: true })
+  peer.destroy()
+  const welcome = ({ connection }: SecuredConnection): Promise<Error | undefined> => {
+    const ended = gone(connection)
+    connection.send(Buffer.from('welcome'))
+    return ended
+  }
+  // Where the reset is heard before the handshake is over, that fails.
+  t.match(await inbound.then(welcome, error => error), Error)
 })
 
 t.test('a connection that is reset in the midst of a transfer ends both ends with an error', async t => {
