@@ -158,6 +158,7 @@ t.test('bans and evidence outlast a restart; time off takes no time', async t =>
 t.test('a ban outlasts a crash that loses the evidence and the uptime, and is not longer by it', async t => {
   const directory = t.testdir()
   const disk = await open(join(directory, 'first'))
+  t.teardown(() => disk.close())
   const first = await openCourt(t, {}, disk)
   first.connect(bob)
   first.pass(10 * HOUR_MS)
@@ -166,7 +167,6 @@ t.test('a ban outlasts a crash that loses the evidence and the uptime, and is no
   await first.judge.pardon(carol)
   const left = [...disk.index.bucket('reputation/bans').entries()]
   t.equal(left.length, 1)
-  await disk.close()
 
   const another = await open(join(directory, 'second'))
   t.teardown(() => another.close())
