@@ -7,6 +7,7 @@ export const monitoringError = defineErrors({
   ROUTE_NOT_FOUND: 'Ask for /livez, /readyz, /healthz, /status, /metrics or /events with GET or HEAD.',
   LISTENERS_FULL: 'End other listeners, or raise plugins.monitoring.maxEventListeners.',
   HOST_REFUSED: 'Ask by 127.0.0.1, [::1] or localhost.',
+  ORIGIN_REFUSED: 'Follow the events from a page of the node itself, or from a program.',
   REQUEST_REFUSED: 'Send a plain GET or HEAD request without a body.',
   STREAM_ENDED: 'Connect again when the node runs again.',
   ANSWER_FAILED: 'See the log of the node.',

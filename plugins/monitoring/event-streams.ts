@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Change, type ChangeFeed, isSkepError, messageOf, parsePosition } from '../../core/api.ts'
+import { clip } from './clip.ts'
 import { monitoringError } from './errors.ts'
 
 export interface EventStreamsOptions {
@@ -19,6 +20,8 @@ export interface EventStreamsDependencies {
 
 /** How long a browser waits before it connects again. */
 const RETRY_MS = 3000
+/** One that takes nothing for so many heartbeats on end is gone, or holds a place for nothing. */
+const MAX_IDLE_BEATS = 4
 /** How long whoever is cut off has to read why. */
 const CUT_GRACE_MS = 2000
 
@@ -37,8 +40,9 @@ export class EventStreams {
     return this.#listeners
   }
 
-  /** Streams until the client leaves, or is too slow. @throws SkepError LISTENERS_FULL */
+  /** Streams until the client leaves, or is too slow. @throws SkepError LISTENERS_FULL, ORIGIN_REFUSED */
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    refuseOtherPages(request)
     reply.type('text/event-stream; charset=utf-8')
     if (request.method === 'HEAD') return reply.send()
     const { maxListeners } = this.#options
@@ -69,8 +73,13 @@ export class EventStreams {
     reply.hijack()
     raw.writeHead(200, reply.getHeaders() as Record<string, string>)
     raw.write(`retry: ${RETRY_MS}\n\n`)
+    let idleBeats = 0
+    raw.on('drain', () => {
+      idleBeats = 0
+    })
     const heartbeat = setInterval(() => {
       if (!raw.writableNeedDrain) raw.write(': still here\n\n')
+      else if (++idleBeats > MAX_IDLE_BEATS) raw.destroy()
     }, this.#options.heartbeatMs).unref()
     try {
       for await (const change of changes.read(since, { signal })) {
@@ -82,6 +91,12 @@ export class EventStreams {
       clearInterval(heartbeat)
     }
   }
+}
+
+/** A page of somebody else's could read nothing of the stream, but each of its tabs would take a place. */
+function refuseOtherPages({ headers: { origin, host } }: FastifyRequest): void {
+  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return
+  throw monitoringError('ORIGIN_REFUSED', `a page of ${clip(origin)} asked`)
 }
 
 function eventText(run: string, { sequence, timeMs, event, data }: Change): string {

@@ -7,6 +7,7 @@ import {
   fastify,
 } from 'fastify'
 import { isSkepError, type Logger, messageOf, type SkepError } from '../../core/api.ts'
+import { clip } from './clip.ts'
 import type { MonitoringConfig } from './config.ts'
 import { monitoringError } from './errors.ts'
 import { isLoopbackAddress, isLoopbackHost } from './loopback.ts'
@@ -128,6 +129,7 @@ export class MonitoringServer {
 const STATUS: Readonly<Record<string, number>> = {
   ROUTE_NOT_FOUND: 404,
   HOST_REFUSED: 403,
+  ORIGIN_REFUSED: 403,
   LISTENERS_FULL: 503,
 }
 
@@ -146,10 +148,4 @@ function listenError(error: unknown, host: string, port: number): Error {
     : monitoringError('LISTEN_FAILED', `can't listen on port ${port} of ${host}: ${messageOf(error)}`, {
         cause: error,
       })
-}
-
-const MAX_SHOWN_CHARACTERS = 100
-
-function clip(text: string): string {
-  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text
 }

@@ -12,8 +12,8 @@ const NAME = 'dcutr'
 
 /** Addresses of a peer that are dialed at the same moment: a port of its router, and a few it may be wrong about. */
 const MAX_TARGETS = 4
-/** As core has it for all TCP connections. */
-const SOCKET_IDLE_TIMEOUT_MS = 120_000
+/** As core has it for all TCP connections: it asks silent peers more often than that. */
+const SOCKET_IDLE_TIMEOUT_MS = 15 * 60_000
 /** A router knows a connection that came to nothing for a while, and would give the next one from there another port. */
 const PORT_REUSE_MS = 10_000
 

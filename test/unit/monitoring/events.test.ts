@@ -124,6 +124,37 @@ t.test('a listener that reads nothing is told why, and hung up on', async t => {
   t.match(text, /event: feed:ended\ndata: \{"code":"EVENTS_MISSED","message":"\d+ changes were dropped/)
 })
 
+t.test('a listener that takes nothing for good gives its place back', async t => {
+  const { url, container } = await start(t, { eventHeartbeatMs: 100 })
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => {}).pause()
+  socket.write(`GET /events HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`)
+  const listeners = async (count: number): Promise<true | undefined> =>
+    (await ask(`${url}/metrics`)).text.includes(`event_listeners ${count}\n`) || undefined
+  await eventually('it to be there', () => listeners(1))
+  const events = use(container, Events)
+  const reason = 'x'.repeat(64 * 1024)
+  // As long as it is taken, by the kernel on both sides.
+  for (let round = 0; round < 400; round++) {
+    events.emit('network:reachability', { reachability: 'unknown', reason })
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await eventually('it to be gone', () => listeners(0))
+})
+
+t.test('a page of another origin takes no place', async t => {
+  const { url } = await start(t)
+  const { host } = new URL(url)
+  for (const origin of ['http://evil.example', 'null', `https://${host}.evil.example`]) {
+    const refused = await ask(`${url}/events`, { headers: { origin } })
+    t.equal(refused.status, 403)
+    t.match(refused.json(), { error: { code: 'ORIGIN_REFUSED' } })
+  }
+  const own = await listen(t, url, { origin: `http://${host}` })
+  t.match(await own.next(), { event: 'feed:opened' })
+})
+
 t.test('streams end when the plugin stops', async t => {
   const { url, host } = await start(t)
   const { response, next } = await listen(t, url)
