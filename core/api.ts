@@ -53,6 +53,7 @@ export { type BlockSession, Blocks } from './services/blocks.ts'
 export { Cache, type CacheStats } from './services/cache.ts'
 export { Discovery, type DiscoverySource } from './services/discovery.ts'
 export { Exchange, type ExchangeSession, type FetchOptions, type WantedBlock } from './services/exchange.ts'
+export { Fleet } from './services/fleet.ts'
 export { type Pin, Pins } from './services/pins.ts'
 export {
   Reputation,

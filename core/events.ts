@@ -35,6 +35,13 @@ export interface NodeEvents {
     readonly reachability: 'public' | 'private' | 'unknown'
     readonly reason: string
   }
+  /** The roster of the fleet came, went or changed; what it is now, unless this node is in no fleet any more. */
+  'fleet:changed': {
+    readonly fleet?: string
+    readonly term?: number
+    readonly version?: number
+    readonly members?: number
+  }
   'peer:evidence': { readonly peer: PeerId; readonly kind: EvidenceKind; readonly detail: string }
   /** The reputation plugin keeps a peer out from now on, for what it did last and before. */
   'peer:banned': { readonly peer: PeerId; readonly kind: EvidenceKind; readonly durationMs: number }

@@ -9,6 +9,10 @@ import { Control } from './control/control.ts'
 import { addCoreRoutes } from './control/routes/core.ts'
 import { createControl } from './control/server.ts'
 import { createEvents, Events } from './events.ts'
+import { FleetNode } from './fleet/fleet.ts'
+import { createSigner } from './fleet/keys.ts'
+import { Membership } from './fleet/membership.ts'
+import { OwnerKeyFile } from './fleet/owner-key.ts'
 import { createHost } from './host/plugin-host.ts'
 import type { BootReport } from './host/report.ts'
 import type { Logger } from './logger.ts'
@@ -21,6 +25,7 @@ import { createMemoryBudget, MemoryBudget } from './resources/byte-budget.ts'
 import { WearGauge } from './resources/wear-gauge.ts'
 import { createServiceManager } from './service-manager.ts'
 import { Blocks } from './services/blocks.ts'
+import { Fleet } from './services/fleet.ts'
 import { Pins } from './services/pins.ts'
 import { ChangeFeed, createChangeFeed } from './state/change-feed.ts'
 import { createNodeState, NodeState, type NodeStatus } from './state/node-state.ts'
@@ -36,6 +41,7 @@ import { Storage } from './storage/storage.ts'
 const CORE = 'core'
 /** And what a user said of peers by this one. */
 const USER = 'user'
+const FLEET = 'fleet'
 
 /** Enough that no two runs of a node have one name. */
 const RUN_BYTES = 6
@@ -105,6 +111,15 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const shelf = boot.adopt(await PeerShelf.open({ store: storage.bookkeeping, log }), shelf => shelf.close())
   const tags = new PeerTags(storage.index)
   const peers = createPeers(core.network, { events, keeper: shelf, tags })
+  const identity = await loadIdentity(dataDirectory)
+  const ownerKey = new OwnerKeyFile(dataDirectory)
+  const owner = await ownerKey.read()
+  const membership = new Membership({
+    store: storage.vault,
+    signers: { self: createSigner(identity), owner: owner && createSigner(owner) },
+    wallMs: Date.now,
+    nowMs: () => performance.now(),
+  })
   const network = boot.adopt(
     await createNetwork(
       {
@@ -113,16 +128,30 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
         agent: `skep/${version}`,
       },
       {
-        privateKey: await loadIdentity(dataDirectory),
+        privateKey: identity,
         datastore: createDatastore(storage.bookkeeping, 'datastore'),
         store: storage.index,
         peers,
         events,
+        isMember: peer => membership.isMember(peer),
         log,
         metrics: metrics.factory('network'),
       },
     ),
     network => network.stop(),
+  )
+  const fleet = boot.adopt(
+    new FleetNode(core.fleet, {
+      membership,
+      ownerKey,
+      network: network.port(FLEET).port,
+      doors: network.doors,
+      peers,
+      events,
+      log,
+      wallMs: Date.now,
+    }),
+    fleet => fleet.stop(),
   )
   const corePort = network.port(CORE).port
   const userPort = network.port(USER).port
@@ -142,12 +171,14 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     { version, profile: config.profile, dataDirectory },
     { network, peers, storage, wear, pins, plugins: () => host.statuses(), events, changes, now: Date.now },
   )
+  state.describe('fleet', () => fleet.status())
   provide(container, Storage, storage)
   provide(container, Blocks, blocks)
   provide(container, Pins, pins)
   provide(container, Content, content)
   provide(container, MemoryBudget, memory)
   provide(container, Network, corePort)
+  provide(container, Fleet, fleet)
   provide(container, Peers, peers)
   provide(container, Events, events)
   provide(container, ChangeFeed, changes)
@@ -163,6 +194,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     storage,
     network: { ...corePort, worthOf: network.worthOf, forget: network.forget },
     blocklist: network.blocklist,
+    fleet,
     peers,
     changes,
     state,
@@ -174,6 +206,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   await host.registerAll()
   signal.throwIfAborted()
   await network.start()
+  await fleet.start()
   await pins.start()
   await host.startAll({ signal })
   network.openGate()

@@ -8,6 +8,7 @@ import { createPluginLoader } from '../core/config/load-plugin.ts'
 import { contentError } from '../core/content/errors.ts'
 import { controlError } from '../core/control/errors.ts'
 import { executableError } from '../core/executable/errors.ts'
+import { fleetError } from '../core/fleet/errors.ts'
 import { hostError } from '../core/host/errors.ts'
 import { networkError } from '../core/network/errors.ts'
 import { stateError } from '../core/state/errors.ts'
@@ -23,6 +24,7 @@ const ERRORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Content: contentError.fixes,
   'Control socket': controlError.fixes,
   Executable: executableError.fixes,
+  Fleet: fleetError.fixes,
   Network: networkError.fixes,
   'Peers and events': stateError.fixes,
   Plugins: hostError.fixes,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { parseDuration } from '../config/quantities.ts'
 
 /** A whole number of bytes, from 0. */
 export function byteCount(text: string): number {
@@ -17,4 +18,11 @@ export function notEmpty(text: string): string {
 /** Gathers a repeatable option. */
 export function collect(value: string, values: readonly string[] = []): readonly string[] {
   return [...values, value]
+}
+
+/** `30m`, `7d`: milliseconds. */
+export function duration(text: string): number {
+  const durationMs = parseDuration(text)
+  if (!durationMs) throw new InvalidArgumentError('Expected a duration such as 90s, 30m, 24h or 7d.')
+  return durationMs
 }

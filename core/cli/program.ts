@@ -27,6 +27,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'list and manage peers: ls, show, connect, tag, block, …',
     load: () => import('./commands/peers.ts'),
   },
+  fleet: {
+    summary: 'the boards that belong together: create, invite, join, members, …',
+    load: () => import('./commands/fleet.ts'),
+  },
   providers: { summary: 'list who has a block', load: () => import('./commands/providers.ts') },
   connect: {
     summary: 'connect to a peer: the same as peers connect',

@@ -1,4 +1,5 @@
 import { CONTROL_ACCESS, type ControlAccess } from '../control/access.ts'
+import { FLEET_MODES, type FleetMode } from '../fleet/modes.ts'
 import { LOG_LEVELS, type LogLevel } from '../logger.ts'
 import { PROBE_AFTER_MS } from '../network/probe-plan.ts'
 import { BOOKKEEPING_PERIOD_MS } from '../storage/bookkeeping.ts'
@@ -42,6 +43,7 @@ export interface CoreConfig {
     readonly dialTimeoutMs: number
     readonly probeAfterMs: number
   }
+  readonly fleet: { readonly mode: FleetMode; readonly inviteFile: string | undefined }
   readonly control: { readonly access: ControlAccess }
   readonly memory: { readonly transferBytes: number }
   readonly host: { readonly startTimeoutMs: number; readonly stopTimeoutMs: number }
@@ -220,6 +222,22 @@ export const coreSchema: Schema<CoreConfig> = {
       default: PROBE_AFTER_MS,
       min: 100,
       max: 10 * MINUTE,
+    },
+  },
+  fleet: {
+    mode: {
+      doc:
+        'Who may connect: `open` is anybody, `closed` members of the fleet alone. In a closed fleet a stranger learns nothing ' +
+        'but that something answers; a node in no fleet then connects to nobody until it joins one.',
+      format: FLEET_MODES,
+      default: 'open',
+    },
+    inviteFile: {
+      doc:
+        'A file with an invite, say on the boot partition of a card: a node that is in no fleet joins by it at its start, and ' +
+        'erases the file.',
+      format: 'path',
+      default: undefined,
     },
   },
   control: {

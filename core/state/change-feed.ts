@@ -61,6 +61,7 @@ const SHOWN: { readonly [K in keyof NodeEvents]: ((payload: NodeEvents[K]) => ob
   'peer:evidence': ({ peer, kind, detail }) => ({ peer: peer.toString(), kind, detail: clipped(detail) }),
   'peer:banned': ({ peer, kind, durationMs }) => ({ peer: peer.toString(), kind, durationMs }),
   'peer:pardoned': ({ peer }) => ({ peer: peer.toString() }),
+  'fleet:changed': payload => payload,
   'network:addresses': payload => payload,
   'network:changed': payload => payload,
   'network:reachability': payload => payload,

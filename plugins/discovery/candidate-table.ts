@@ -88,6 +88,11 @@ export class CandidateTable {
     return true
   }
 
+  /** Says anew who is a member: even of those who were. */
+  review(isMember: (peer: PeerId) => boolean): void {
+    for (const row of this.#rows.values()) row.isMember = isMember(row.peer)
+  }
+
   dialing(peer: PeerId): void {
     const row = this.#rows.get(peer.toString())
     if (row) row.state = 'dialing'

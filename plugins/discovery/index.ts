@@ -1,4 +1,14 @@
-import { Discovery, definePlugin, Events, NodeState, Peers, provide, use } from '../../core/api.ts'
+import {
+  Discovery,
+  definePlugin,
+  Events,
+  Fleet,
+  find,
+  NodeState,
+  Peers,
+  provide,
+  use,
+} from '../../core/api.ts'
 import { type DiscoveryConfig, schema, validate } from './config.ts'
 import { createDiscoveryMetrics, type DiscoveryMetrics } from './metrics.ts'
 import { PeerFinder } from './peer-finder.ts'
@@ -9,7 +19,7 @@ export default definePlugin<DiscoveryConfig, DiscoveryMetrics>({
     name: 'discovery',
     version: '0.1.0',
     requires: [Events, Peers, NodeState],
-    wants: [],
+    wants: [Fleet],
     provides: [Discovery],
   },
   schema,
@@ -17,10 +27,12 @@ export default definePlugin<DiscoveryConfig, DiscoveryMetrics>({
   metrics: createDiscoveryMetrics,
   register(container, { config, metrics, log, network, supervise }) {
     const state = use(container, NodeState)
+    const fleet = find(container, Fleet)
     const finder = new PeerFinder(config, {
       network,
       peers: use(container, Peers),
       events: use(container, Events),
+      ...(fleet && { fleet }),
       metrics,
       log,
       nowMs: () => performance.now(),

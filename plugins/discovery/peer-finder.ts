@@ -5,6 +5,7 @@ import type {
   Discovery,
   DiscoverySource,
   Events,
+  Fleet,
   Health,
   Logger,
   NetworkPort,
@@ -21,6 +22,8 @@ export interface PeerFinderDependencies {
   readonly network: NetworkPort
   readonly peers: Peers
   readonly events: Events
+  /** Where there is one, it says who is a member. */
+  readonly fleet?: Fleet
   readonly metrics: DiscoveryMetrics
   readonly log: Logger
   /** Monotonic. */
@@ -93,7 +96,8 @@ export class PeerFinder implements Discovery {
   }
 
   isMember(peer: PeerId): boolean {
-    return this.#candidates.get(peer)?.isMember || this.#isMetFirstHand(peer)
+    const { fleet } = this.#dependencies
+    return fleet?.isMember(peer) ?? (this.#candidates.get(peer)?.isMember || this.#isMetFirstHand(peer))
   }
 
   found(peer: PeerId, addresses: readonly Multiaddr[], source: DiscoverySource): void {
@@ -119,6 +123,11 @@ export class PeerFinder implements Discovery {
       events.on('peer:connected', ({ peer }) => this.#connected(peer)),
       events.on('peer:disconnected', ({ peer }) => this.#disconnected(peer)),
       events.on('peer:forgotten', ({ peer }) => this.#candidates.forget(peer)),
+      events.on('fleet:changed', () => {
+        this.#candidates.review(peer => this.#isOwn(peer))
+        for (const peer of network.connectedPeers()) this.#value(peer)
+        this.#dialer.wake()
+      }),
       events.on('network:changed', () => {
         this.#candidates.retryAll()
         this.#dialer.wake()
@@ -187,12 +196,12 @@ export class PeerFinder implements Discovery {
     source: DiscoverySource,
     isIntroduced: boolean,
   ): void {
-    const { network, peers, metrics, log } = this.#dependencies
-    if (peer.equals(network.self)) return
+    const { network, peers, metrics, log, fleet } = this.#dependencies
+    if (peer.equals(network.self) || fleet?.admits(peer) === false) return
     const usable = this.#withoutOwn(addresses)
     peers.found(peer, source, usable)
     const standing: Standing = {
-      isMember: isIntroduced || this.#isMetFirstHand(peer),
+      isMember: fleet?.isMember(peer) ?? (isIntroduced || this.#isMetFirstHand(peer)),
       isConfigured: source === 'bootstrap',
     }
     if (this.#candidates.found(peer, usable, standing)) {
@@ -206,7 +215,7 @@ export class PeerFinder implements Discovery {
   #connected(peer: PeerId): void {
     const { peers, metrics } = this.#dependencies
     if (!this.#candidates.get(peer)) metrics.found.inc({ source: peers.get(peer)?.foundBy ?? 'inbound' })
-    this.#candidates.connected(peer, { isMember: this.#isMetFirstHand(peer), isConfigured: false })
+    this.#candidates.connected(peer, { isMember: this.#isOwn(peer), isConfigured: false })
     this.#value(peer)
     this.#dialer.wake()
   }
@@ -215,7 +224,7 @@ export class PeerFinder implements Discovery {
     const { network, peers } = this.#dependencies
     // What it told about itself while it was connected is the way back.
     const told = (peers.get(peer)?.addresses ?? []).flatMap(text => parse(text) ?? [])
-    const standing = { isMember: this.#isMetFirstHand(peer), isConfigured: false }
+    const standing = { isMember: this.#isOwn(peer), isConfigured: false }
     this.#candidates.found(peer, this.#withoutOwn(told), standing)
     this.#candidates.disconnected(peer)
     network.value(peer, WORTH_REASON, 0)
@@ -227,6 +236,11 @@ export class PeerFinder implements Discovery {
     if (network.connections(peer).length === 0) return
     const worth = this.isMember(peer) ? MEMBER_WORTH : this.#introductions.isFriend(peer) ? FRIEND_WORTH : 0
     network.value(peer, WORTH_REASON, worth)
+  }
+
+  /** One of our own, whatever others say of it. */
+  #isOwn(peer: PeerId): boolean {
+    return this.#dependencies.fleet?.isMember(peer) ?? this.#isMetFirstHand(peer)
   }
 
   #isMetFirstHand(peer: PeerId): boolean {

@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Content } from '../../content/content.ts'
 import type { PinKeeper } from '../../content/pins.ts'
+import type { FleetNode } from '../../fleet/fleet.ts'
 import type { Blocklist } from '../../network/blocklist.ts'
 import type { NodeNetwork } from '../../network/network.ts'
 import type { NetworkPort } from '../../network/network-port.ts'
@@ -13,6 +14,7 @@ import type { Control } from '../control.ts'
 import { contentRoutes } from './content.ts'
 import { eventRoutes } from './events.ts'
 import { fileRoutes } from './files.ts'
+import { fleetRoutes } from './fleet.ts'
 import { nodeRoutes } from './node.ts'
 import { peerRoutes } from './peers.ts'
 import { pinRoutes } from './pins.ts'
@@ -27,6 +29,7 @@ export interface CoreServices {
   readonly network: Pick<NetworkPort, 'dial' | 'ping' | 'hangUp' | 'connections'> &
     Pick<NodeNetwork, 'worthOf' | 'forget'>
   readonly blocklist: Blocklist
+  readonly fleet: FleetNode
   readonly peers: Peers
   readonly changes: ChangeFeed
   readonly state: Pick<NodeState, 'status'>
@@ -43,5 +46,6 @@ export function addCoreRoutes(control: Control, services: CoreServices): void {
   control.routes(pinRoutes(services))
   control.routes(storageRoutes(services))
   control.routes(peerRoutes(services))
+  control.routes(fleetRoutes(services))
   control.routes(eventRoutes(services))
 }

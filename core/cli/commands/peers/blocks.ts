@@ -1,12 +1,11 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import { parseDuration } from '../../../config/quantities.ts'
+import type { Command } from 'commander'
 import { printable } from '../../../control/printable.ts'
 import type { Block } from '../../../network/blocklist.ts'
 import { contextOf, examples, print, printAll } from '../../context.ts'
 import { formatDuration, table } from '../../format.ts'
 import { interruption } from '../../interrupt.ts'
 import { nodeClient } from '../../node-client.ts'
-import { notEmpty } from '../../options.ts'
+import { duration, notEmpty } from '../../options.ts'
 import { expiry } from './show.ts'
 
 const TARGET = 'peer (as for `skep peers show`), IP address, or network such as 192.0.2.0/24'
@@ -74,10 +73,4 @@ function describe(blocks: readonly Block[]): string {
       printable(reason),
     ]),
   ])
-}
-
-function duration(text: string): number {
-  const durationMs = parseDuration(text)
-  if (!durationMs) throw new InvalidArgumentError('Expected a duration such as 90s, 30m, 24h or 7d.')
-  return durationMs
 }

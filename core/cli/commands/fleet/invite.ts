@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import type { MadeInvite } from '../../../fleet/fleet.ts'
+import { contextOf, examples, print } from '../../context.ts'
+import { formatDuration } from '../../format.ts'
+import { interruption } from '../../interrupt.ts'
+import { nodeClient } from '../../node-client.ts'
+import { duration, notEmpty } from '../../options.ts'
+
+const DEFAULT_EXPIRY_MS = 24 * 60 * 60_000
+
+interface InviteOptions {
+  readonly expires: number
+  readonly name?: string
+  readonly qr: boolean
+  readonly cancelAll?: boolean
+}
+
+export function defineInvite(command: Command): void {
+  command
+    .description('make an invite: one board can join with it, once, until it expires')
+    .option('--expires <duration>', 'such as 1h or 7d; at most 30d', duration, DEFAULT_EXPIRY_MS)
+    .option('--name <name>', 'what the board that comes with it is called', notEmpty)
+    .option('--no-qr', 'print no code to scan on a terminal')
+    .option('--cancel-all', 'make none, and cancel those made on this board that nobody used')
+    .addHelpText(
+      'after',
+      examples(
+        'skep fleet invite --name kitchen --expires 1h',
+        '# on a card, for a board that has fleet.inviteFile: /boot/firmware/skep-invite.txt',
+        'skep fleet invite --json | jq -r .invite > /media/bootfs/skep-invite.txt',
+      ),
+    )
+    .action(async ({ expires, name, qr, cancelAll }: InviteOptions) => {
+      const context = contextOf(command)
+      const client = await nodeClient(context)
+      const call = { path: 'fleet/invites', signal: interruption() }
+      if (cancelAll) {
+        const result = await client.operate<{ cancelled: number }>({ ...call, method: 'DELETE' })
+        print(context, result, () => `cancelled ${result.cancelled}`)
+        return
+      }
+      const made = await client.operate<MadeInvite>({
+        ...call,
+        method: 'POST',
+        body: { expiresInMs: expires, name },
+      })
+      const code = qr && process.stdout.isTTY && !context.json ? `${await codeOf(made.invite)}\n` : ''
+      print(context, made, () => `${code}${made.invite}`)
+      if (process.stderr.isTTY && !context.json)
+        process.stderr.write(`for one board, within ${formatDuration(expires)}; whoever has it can join\n`)
+    })
+}
+
+/** As half blocks, two rows a line. */
+async function codeOf(text: string): Promise<string> {
+  const { renderUnicodeCompact } = await import('uqr')
+  return renderUnicodeCompact(text, { ecc: 'L' })
+}

@@ -1,0 +1,94 @@
+import type { FastifyInstance } from 'fastify'
+import { answerWithEvents } from '../answers.ts'
+import type { CoreServices } from './core.ts'
+
+const NAME = { type: 'string', minLength: 1, maxLength: 256 } as const
+const TEXT = { type: 'string', minLength: 1, maxLength: 4096 } as const
+const DAY_MS = 24 * 60 * 60_000
+/** Whoever finds an old invite can use it. */
+const MAX_INVITE_MS = 30 * DAY_MS
+
+function objectOf(properties: object, required: readonly string[] = []) {
+  return { type: 'object', additionalProperties: false, required, properties } as const
+}
+
+const CREATE_SCHEMA = { body: objectOf({ name: NAME, board: NAME }, ['name']) }
+const INVITE_SCHEMA = {
+  body: objectOf({ expiresInMs: { type: 'integer', minimum: 1000, maximum: MAX_INVITE_MS }, name: NAME }, [
+    'expiresInMs',
+  ]),
+}
+const JOIN_SCHEMA = { body: objectOf({ invite: TEXT, name: NAME }, ['invite']) }
+const MEMBER_BODY_SCHEMA = { body: objectOf({ member: NAME }, ['member']) }
+const MEMBER_QUERY_SCHEMA = { querystring: objectOf({ member: NAME }, ['member']) }
+const LEAVE_SCHEMA = { querystring: objectOf({ deleteKey: { type: 'boolean' } }) }
+const KEY_SCHEMA = { body: objectOf({ key: TEXT }, ['key']) }
+
+export function fleetRoutes({ fleet }: Pick<CoreServices, 'fleet'>) {
+  return (app: FastifyInstance): void => {
+    app.get('/fleet', async () => fleet.status())
+
+    app.get('/fleet/members', async () => fleet.members())
+
+    app.post<{ Body: { name: string; board?: string } }>(
+      '/fleet',
+      { schema: CREATE_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, () => fleet.create(request.body.name, request.body.board)),
+    )
+
+    app.delete<{ Querystring: { deleteKey?: boolean } }>(
+      '/fleet',
+      { schema: LEAVE_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, () => fleet.leave({ deleteKey: request.query.deleteKey ?? false })),
+    )
+
+    app.post<{ Body: { expiresInMs: number; name?: string } }>(
+      '/fleet/invites',
+      { schema: INVITE_SCHEMA },
+      async (request, reply) => answerWithEvents(request, reply, () => fleet.invite(request.body)),
+    )
+
+    app.delete('/fleet/invites', async (request, reply) =>
+      answerWithEvents(request, reply, async () => ({ cancelled: await fleet.cancelInvites() })),
+    )
+
+    app.post<{ Body: { invite: string; name?: string } }>(
+      '/fleet/join',
+      { schema: JOIN_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, () => {
+          const { invite, ...options } = request.body
+          return fleet.join(invite, { ...options, signal: request.cancelled })
+        }),
+    )
+
+    app.delete<{ Querystring: { member: string } }>(
+      '/fleet/members',
+      { schema: MEMBER_QUERY_SCHEMA },
+      async (request, reply) => answerWithEvents(request, reply, () => fleet.remove(request.query.member)),
+    )
+
+    app.post<{ Body: { member: string } }>(
+      '/fleet/operators',
+      { schema: MEMBER_BODY_SCHEMA },
+      async (request, reply) => answerWithEvents(request, reply, () => fleet.delegate(request.body.member)),
+    )
+
+    app.delete<{ Querystring: { member: string } }>(
+      '/fleet/operators',
+      { schema: MEMBER_QUERY_SCHEMA },
+      async (request, reply) => answerWithEvents(request, reply, () => fleet.revoke(request.query.member)),
+    )
+
+    // Not by GET: what is asked for as a page may be kept as one.
+    app.post('/fleet/key/backup', async (request, reply) =>
+      answerWithEvents(request, reply, async () => ({ key: await fleet.backupKey() })),
+    )
+
+    app.post<{ Body: { key: string } }>('/fleet/key', { schema: KEY_SCHEMA }, async (request, reply) =>
+      answerWithEvents(request, reply, () => fleet.restoreKey(request.body.key)),
+    )
+  }
+}

@@ -1,0 +1,369 @@
+import { hostname } from 'node:os'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { isLoopback } from '@libp2p/utils'
+import { CODE_P2P, type Multiaddr } from '@multiformats/multiaddr'
+import type { Events } from '../events.ts'
+import type { Logger } from '../logger.ts'
+import type { Doors } from '../network/doors.ts'
+import type { NetworkPort } from '../network/network-port.ts'
+import { portOf } from '../network/tcp-place.ts'
+import type { Fleet } from '../services/fleet.ts'
+import type { Peers } from '../state/peer-state.ts'
+import { fleetError } from './errors.ts'
+import { fleetRule } from './gate-rule.ts'
+import { formatInvite, MAX_INVITE_ADDRESSES, newSeed, parseInvite, signerOf } from './invite.ts'
+import { useInviteFile } from './invite-file.ts'
+import { askToJoin, JoinDoor } from './joining.ts'
+import { createSigner } from './keys.ts'
+import { findMember } from './member-name.ts'
+import type { Membership, RosterChange } from './membership.ts'
+import type { FleetMode } from './modes.ts'
+import { checkName, isName } from './names.ts'
+import { exportOwnerKey, importOwnerKey, newOwnerKey, type OwnerKeyFile } from './owner-key.ts'
+import type { Edit, Role } from './roster.ts'
+import { RosterExchange } from './roster-exchange.ts'
+
+export interface FleetOptions {
+  readonly mode: FleetMode
+  /** Where an invite may lie that is to be used at the start. */
+  readonly inviteFile: string | undefined
+}
+
+export interface FleetDependencies {
+  readonly membership: Membership
+  readonly ownerKey: OwnerKeyFile
+  readonly network: NetworkPort
+  readonly doors: Doors
+  readonly peers: Pick<Peers, 'report' | 'found'>
+  readonly events: Events
+  readonly log: Logger
+  /** Wall clock. */
+  readonly wallMs: () => number
+}
+
+/** Plain JSON. */
+export interface FleetStatus {
+  readonly mode: FleetMode
+  /** Absent where this node is in none. */
+  readonly fleet?: {
+    readonly name: string
+    /** The owner's public key: also the id of the fleet. */
+    readonly id: string
+    readonly term: number
+    readonly version: number
+    readonly role: Role | 'removed'
+    /** Whether the owner's key is on this board. */
+    readonly hasOwnerKey: boolean
+    readonly members: number
+    readonly connectedMembers: number
+    /** Made here and not used yet. */
+    readonly openInvites: number
+  }
+}
+
+/** Plain JSON. */
+export interface FleetMember {
+  readonly peer: string
+  readonly name: string
+  readonly role: Role
+  /** By the wall clock of the board that let it in. */
+  readonly joinedMs: number
+  readonly isSelf: boolean
+  readonly isConnected: boolean
+}
+
+export interface MadeInvite {
+  /** Whoever has it can join, once. */
+  readonly invite: string
+  readonly expiresMs: number
+}
+
+/** How long a leaving node waits for operators to hear of it. */
+const GOODBYE_TIMEOUT_MS = 5000
+
+/** The fleet as a node lives it: who is let in, rosters passed on, and what a user does about it. */
+export class FleetNode implements Fleet {
+  readonly #options: FleetOptions
+  readonly #deps: FleetDependencies
+  readonly #exchange: RosterExchange
+  readonly #door: JoinDoor
+  readonly #stopped = new AbortController()
+  #ungate = (): void => {}
+  #inviteFile: Promise<void> = Promise.resolve()
+
+  constructor(options: FleetOptions, deps: FleetDependencies) {
+    const { peers } = deps
+    this.#options = options
+    this.#deps = deps
+    this.#exchange = new RosterExchange(deps)
+    this.#door = new JoinDoor({ ...deps, report: (peer, kind, detail) => peers.report(peer, kind, detail) })
+  }
+
+  /** Before anybody can connect. */
+  async start(): Promise<void> {
+    const { membership, network, log } = this.#deps
+    this.#ungate = network.gate(fleetRule(peer => this.admits(peer)))
+    membership.onChange = change => this.#changed(change)
+    this.#door.start()
+    await this.#exchange.start()
+    const { inviteFile: path } = this.#options
+    if (path === undefined) return
+    const { signal } = this.#stopped
+    const join = async (text: string): Promise<void> => {
+      const { owner } = parseInvite(text)
+      // A power cut may have come between the end of joining and that of the file.
+      if (this.#isIn(owner)) return
+      await this.join(text, { signal })
+    }
+    this.#inviteFile = useInviteFile({ path, signal }, { join, log })
+  }
+
+  /** Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    this.#ungate()
+    this.#exchange.stop()
+    this.#door.stop()
+    await this.#inviteFile
+  }
+
+  isMember(peer: PeerId): boolean | undefined {
+    const { membership } = this.#deps
+    return membership.roster && membership.isMember(peer)
+  }
+
+  admits(peer: PeerId): boolean {
+    return this.#options.mode === 'open' || this.#deps.membership.isMember(peer)
+  }
+
+  status(): FleetStatus {
+    const { membership } = this.#deps
+    const { roster } = membership
+    const { mode } = this.#options
+    if (!roster) return { mode }
+    const { owner, name, term } = roster.charter
+    return {
+      mode,
+      fleet: {
+        name,
+        id: owner,
+        term,
+        version: roster.version,
+        role: membership.roleOf(membership.self) ?? 'removed',
+        hasOwnerKey: membership.isOwner,
+        members: roster.members.size,
+        connectedMembers: this.members().filter(({ isConnected }) => isConnected).length,
+        openInvites: membership.invites.filter(({ usedBy }) => usedBy === undefined).length,
+      },
+    }
+  }
+
+  /** Empty where this node is in no fleet. */
+  members(): FleetMember[] {
+    const { membership, network } = this.#deps
+    const connected = new Set(network.connectedPeers().map(String))
+    return [...(membership.roster?.members ?? [])].map(([peer, { name, joinedMs }]) => ({
+      peer,
+      name,
+      role: membership.roleOf(peer) ?? 'member',
+      joinedMs,
+      isSelf: peer === membership.self,
+      isConnected: connected.has(peer),
+    }))
+  }
+
+  /**
+   * Makes a fleet with this node as its first member, and the key that owns it, unless one is here.
+   * @throws SkepError FLEET_ALREADY, FLEET_NAME_INVALID, OWNER_KEY_UNREADABLE
+   */
+  async create(name: string, board?: string): Promise<FleetStatus> {
+    const { membership, ownerKey } = this.#deps
+    checkName(name)
+    const founder = boardName(board)
+    if (membership.roster)
+      throw fleetError('FLEET_ALREADY', `this node is in fleet '${membership.roster.charter.name}' already`)
+    // One is here where what was kept of its fleet is lost: members bring the rest back.
+    const kept = await ownerKey.read()
+    const key = kept ?? (await newOwnerKey())
+    if (!kept) await ownerKey.write(key)
+    membership.use(createSigner(key))
+    await membership.found(name, { name: founder })
+    return this.status()
+  }
+
+  /** @throws SkepError NO_FLEET, NOT_OPERATOR, INVITES_FULL, FLEET_NAME_INVALID */
+  async invite({ expiresInMs, name = '' }: { expiresInMs: number; name?: string }): Promise<MadeInvite> {
+    const { membership, network, wallMs } = this.#deps
+    if (name !== '') checkName(name)
+    const seed = newSeed()
+    const { id } = await signerOf({ seed })
+    const createdMs = wallMs()
+    const expiresMs = createdMs + expiresInMs
+    await membership.addInvite({ id, createdMs, expiresMs, name })
+    const { roster } = membership
+    if (!roster) throw fleetError('NO_FLEET', 'this node has just left its fleet')
+    const invite = formatInvite({
+      seed,
+      owner: roster.charter.owner,
+      fleet: roster.charter.name,
+      host: membership.self,
+      addresses: invitingAddresses(network.addresses()),
+      expiresMs,
+    })
+    return { invite, expiresMs }
+  }
+
+  /** Resolves with how many nobody had used. */
+  cancelInvites(): Promise<number> {
+    return this.#deps.membership.cancelInvites()
+  }
+
+  /**
+   * Joins the fleet that `text` invites to, and connects to who made the invite.
+   * @throws SkepError INVITE_INVALID, INVITE_REFUSED, INVITER_UNREACHABLE, FLEET_ALREADY, FLEET_NAME_INVALID
+   */
+  async join(text: string, { name, signal }: { name?: string; signal: AbortSignal }): Promise<FleetStatus> {
+    const { membership, doors, peers, network, log } = this.#deps
+    const invite = parseInvite(text)
+    const { roster } = membership
+    if (roster) throw fleetError('FLEET_ALREADY', `this node is in fleet '${roster.charter.name}' already`)
+    const bytes = await askToJoin(invite, { self: membership.self, name: boardName(name), signal }, { doors })
+    await membership.enter(bytes, invite.owner)
+    const host = peerIdFromString(invite.host)
+    peers.found(host, 'manual', invite.addresses)
+    const addresses = invite.addresses.map(address => address.encapsulate(`/p2p/${invite.host}`))
+    // A member already: where this fails, others find it, or it them.
+    await network
+      .dial(addresses, { signal })
+      .catch(err => log.warn({ err }, 'joined, but not connected to who made the invite'))
+    return this.status()
+  }
+
+  /**
+   * `who`: a peer id, a part of one, or a name.
+   * @throws SkepError NO_FLEET, NOT_OPERATOR, NOT_OWNER, MEMBER_UNKNOWN, MEMBER_KEPT
+   */
+  async remove(who: string): Promise<FleetMember> {
+    const member = this.#named(who)
+    if (member.isSelf)
+      throw fleetError('MEMBER_KEPT', 'this is the board itself: it can leave, or another one removes it')
+    await this.#edit({ kind: 'remove', peer: member.peer })
+    return member
+  }
+
+  /** @throws SkepError as {@link remove} */
+  async delegate(who: string): Promise<FleetMember> {
+    const { peer } = this.#named(who)
+    await this.#edit({ kind: 'delegate', peer })
+    return this.#named(peer)
+  }
+
+  /** @throws SkepError as {@link remove} */
+  async revoke(who: string): Promise<FleetMember> {
+    const { peer, isSelf } = this.#named(who)
+    if (isSelf) throw fleetError('MEMBER_KEPT', 'the board with the owner key is an operator')
+    await this.#edit({ kind: 'revoke', peer })
+    return this.#named(peer)
+  }
+
+  /**
+   * Forgets the fleet, after connected operators have heard that this node leaves.
+   * @throws SkepError NO_FLEET, OWNER_KEY_HERE
+   */
+  async leave({ deleteKey }: { deleteKey: boolean }): Promise<{ name: string; told: number }> {
+    const { membership, ownerKey } = this.#deps
+    const { roster } = membership
+    if (!roster) throw fleetError('NO_FLEET', 'this node is in no fleet')
+    const { name } = roster.charter
+    if (membership.isOwner && !deleteKey)
+      throw fleetError('OWNER_KEY_HERE', `the key that owns fleet '${name}' is on this board`)
+    const told = await this.#exchange.sayGoodbye(AbortSignal.timeout(GOODBYE_TIMEOUT_MS))
+    await membership.leave()
+    if (deleteKey) {
+      await ownerKey.remove()
+      membership.use(undefined)
+    }
+    return { name, told }
+  }
+
+  /** @throws SkepError NOT_OWNER, OWNER_KEY_UNREADABLE */
+  async backupKey(): Promise<string> {
+    const key = await this.#deps.ownerKey.read()
+    if (!key) throw fleetError('NOT_OWNER', 'there is no owner key on this board')
+    return exportOwnerKey(key)
+  }
+
+  /**
+   * Makes this board one of the owner's.
+   * @throws SkepError OWNER_KEY_INVALID, NO_FLEET, FLEET_OTHER
+   */
+  async restoreKey(text: string): Promise<FleetStatus> {
+    const { membership, ownerKey } = this.#deps
+    const key = importOwnerKey(text)
+    const signer = createSigner(key)
+    const { roster } = membership
+    if (!roster) throw fleetError('NO_FLEET', 'a key is restored on a board that is a member')
+    const { owner, name } = roster.charter
+    if (owner !== signer.id) throw fleetError('FLEET_OTHER', `the key does not own fleet '${name}'`)
+    await ownerKey.write(key)
+    membership.use(signer)
+    await membership.edit({ kind: 'delegate', peer: membership.self })
+    return this.status()
+  }
+
+  #edit(edit: Edit): Promise<void> {
+    return this.#deps.membership.edit(edit)
+  }
+
+  #named(who: string): FleetMember {
+    if (!this.#deps.membership.roster) throw fleetError('NO_FLEET', 'this node is in no fleet')
+    return findMember(this.members(), who)
+  }
+
+  #isIn(owner: string): boolean {
+    const { membership } = this.#deps
+    return membership.roster?.charter.owner === owner && membership.roleOf(membership.self) !== undefined
+  }
+
+  #changed({ before, after }: RosterChange): void {
+    const { network, events, log } = this.#deps
+    if (after) {
+      const { charter, version, members } = after
+      log.info({ fleet: charter.name, term: charter.term, version, members: members.size }, 'new roster')
+    }
+    for (const peer of network.connectedPeers()) {
+      const id = peer.toString()
+      const isOut = Boolean(before?.members.has(id)) && !after?.members.has(id)
+      if (!isOut && this.admits(peer)) continue
+      network.hangUp(peer).catch(err => log.debug({ err, peer: id }, 'a connection did not close'))
+    }
+    events.emit('fleet:changed', {
+      ...(after && {
+        fleet: after.charter.name,
+        term: after.charter.term,
+        version: after.version,
+        members: after.members.size,
+      }),
+    })
+    this.#exchange.spread()
+  }
+}
+
+/** @throws SkepError FLEET_NAME_INVALID */
+function boardName(name: string | undefined): string {
+  if (name !== undefined) return checkName(name)
+  const own = hostname()
+  return isName(own) ? own : 'board'
+}
+
+/** Those that a board elsewhere can use; on a machine without a network its own. */
+function invitingAddresses(addresses: readonly Multiaddr[]): Multiaddr[] {
+  const direct = addresses.map(withoutPeer).filter(address => portOf(address) !== undefined)
+  const outside = direct.filter(address => !isLoopback(address))
+  return (outside.length > 0 ? outside : direct).slice(0, MAX_INVITE_ADDRESSES)
+}
+
+function withoutPeer(address: Multiaddr): Multiaddr {
+  return address.decapsulateCode(CODE_P2P)
+}

@@ -1,0 +1,82 @@
+import { open, readFile, rm, stat } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import { isSkepError, messageOf } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { fleetError } from './errors.ts'
+
+/** An invite has a few hundred bytes. */
+const MAX_FILE_BYTES = 4096
+const FIRST_WAIT_MS = 5000
+/** The network of a board, or the board that invites, may be up hours later. */
+const MAX_WAIT_MS = 5 * 60_000
+
+export interface InviteFileOptions {
+  readonly path: string
+  readonly signal: AbortSignal
+}
+
+export interface InviteFileDependencies {
+  /** Joins by the text of an invite. */
+  join(text: string, signal: AbortSignal): Promise<void>
+  readonly log: Logger
+}
+
+/**
+ * Joins by the invite in a file, where there is one, as often as it takes to reach who made it; then erases the file. Never
+ * throws: a node runs without a fleet, too.
+ */
+export async function useInviteFile(
+  { path, signal }: InviteFileOptions,
+  { join, log }: InviteFileDependencies,
+): Promise<void> {
+  for (let waitMs = FIRST_WAIT_MS; !signal.aborted; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
+    try {
+      const text = await readInvite(path)
+      if (text === undefined) return
+      await join(text, signal)
+      await erase(path)
+      log.info({ path }, 'joined the fleet by the invite in a file, and erased it')
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      if (isSkepError(error, 'INVITE_REFUSED')) {
+        // It opens nothing any more.
+        await erase(path).catch(err => log.error({ err, path }, 'the invite in a file cannot be erased'))
+        log.error({ err: error, path }, 'the invite in a file was refused, and is erased')
+        return
+      }
+      if (!isSkepError(error, 'INVITER_UNREACHABLE')) {
+        log.error({ err: error, path }, 'the invite in a file cannot be used')
+        return
+      }
+      log.warn({ err: error, path, waitMs }, 'the invite in a file will be tried again')
+      await wait(waitMs, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+}
+
+async function readInvite(path: string): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path)
+    if (size > MAX_FILE_BYTES)
+      throw fleetError('INVITE_INVALID', `${path} has ${size} bytes: this is no invite`)
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (isSkepError(error)) throw error
+    throw fleetError('INVITE_INVALID', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Overwritten before it is deleted: on FAT a deleted file is there for whoever looks at the card. */
+async function erase(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    const { size } = await file.stat()
+    await file.write(Buffer.alloc(size), 0, size, 0)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rm(path)
+}

@@ -1,0 +1,22 @@
+import { fleetError } from './errors.ts'
+
+/**
+ * The member that `who` means: by its peer id, by its name, or by how its peer id begins or ends.
+ * @throws SkepError MEMBER_UNKNOWN where it is none, or several
+ */
+export function findMember<M extends { readonly peer: string; readonly name: string }>(
+  members: readonly M[],
+  who: string,
+): M {
+  const ways: ((member: M) => boolean)[] = [
+    ({ peer }) => peer === who,
+    ({ name }) => name === who,
+    ({ peer }) => peer.startsWith(who) || peer.endsWith(who),
+  ]
+  for (const way of ways) {
+    const found = members.filter(way)
+    if (found[0] && found.length === 1) return found[0]
+    if (found.length > 1) throw fleetError('MEMBER_UNKNOWN', `'${who}' may be any of ${found.length} members`)
+  }
+  throw fleetError('MEMBER_UNKNOWN', `no member is '${who}'`)
+}

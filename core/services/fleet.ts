@@ -1,0 +1,12 @@
+import type { PeerId } from '@libp2p/interface'
+import { type Token, token } from '../container.ts'
+
+/** What parts of a node ask about the fleet it is in. `fleet:changed` tells when answers change. */
+export interface Fleet {
+  /** By the roster that the owner signed. Undefined while this node is in no fleet: then nobody can say. */
+  isMember(peer: PeerId): boolean | undefined
+  /** Whether a connection to `peer` may be at all: where `fleet.mode` is closed, to members alone. */
+  admits(peer: PeerId): boolean
+}
+
+export const Fleet: Token<Fleet> = token('fleet')

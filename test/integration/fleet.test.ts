@@ -1,0 +1,121 @@
+import { stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { identify } from '@libp2p/identify'
+import { multiaddr } from '@multiformats/multiaddr'
+import t, { type Test } from 'tap'
+import type { FleetMember, FleetStatus, MadeInvite } from '../../core/fleet/fleet.ts'
+import type { NodeStatus } from '../../core/state/node-state.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { QUIET } from '../helpers/quiet-node.ts'
+import { SkepProcess } from '../helpers/skep-process.ts'
+import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+import { startStockNode } from '../unit/network/nodes.ts'
+
+const CLOSED = ['--set', 'fleet.mode=closed']
+
+async function start(t: Test, args: readonly string[] = CLOSED, directory?: string): Promise<SkepProcess> {
+  const node = await SkepProcess.start(directory ?? (await temporaryDirectory(t)), [...QUIET, ...args])
+  t.teardown(() => node.end())
+  return node
+}
+
+const membersOf = async (node: SkepProcess): Promise<FleetMember[]> => {
+  const { stdout } = await node.run(['fleet', 'members', '--json'])
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map(line => JSON.parse(line))
+}
+
+const connectedOf = async (node: SkepProcess): Promise<string[]> => {
+  const { peers } = await node.json<NodeStatus>(['status'])
+  return peers.filter(({ direction }) => direction !== undefined).map(({ peer }) => peer)
+}
+
+const goneFrom = (node: SkepProcess, other: SkepProcess): Promise<true> =>
+  eventually(`the end of that connection`, async () =>
+    (await connectedOf(node)).includes(other.ready.peerId) ? undefined : true,
+  )
+
+async function invite(node: SkepProcess): Promise<string> {
+  return (await node.json<MadeInvite>(['fleet', 'invite'])).invite
+}
+
+t.test('a closed fleet: create, invite, join, content, strangers, remove', async t => {
+  const [owner, kitchen, attic] = [await start(t), await start(t), await start(t)]
+  const created = await owner.json<FleetStatus>(['fleet', 'create', 'home', '--board', 'desk'])
+  t.match(created, {
+    mode: 'closed',
+    fleet: { name: 'home', role: 'operator', hasOwnerKey: true, members: 1 },
+  })
+  t.equal((await stat(join(owner.directory, 'fleet-owner.key'))).mode & 0o777, 0o600)
+
+  const text = await invite(owner)
+  const joined = await kitchen.json<FleetStatus>(['fleet', 'join', text, '--name', 'kitchen'])
+  t.match(joined, {
+    fleet: { name: 'home', id: created.fleet?.id, role: 'member', hasOwnerKey: false, members: 2 },
+  })
+  const again = await attic.run(['fleet', 'join', text, '--json'])
+  t.equal(again.code, 1)
+  t.match(JSON.parse(again.stderr), { error: { code: 'INVITE_REFUSED' } }, 'an invite is for one board')
+
+  const second = await invite(owner)
+  t.equal((await attic.run(['fleet', 'join', '-', '--name', 'attic'], { input: `${second}\n` })).code, 0)
+  for (const node of [owner, kitchen, attic]) {
+    await eventually('all three on the roster', async () => (await membersOf(node)).length === 3 || undefined)
+  }
+  t.strictSame(
+    (await membersOf(kitchen)).map(({ name, role }) => [name, role]).sort(),
+    [
+      ['attic', 'member'],
+      ['desk', 'operator'],
+      ['kitchen', 'member'],
+    ],
+    'whoever was there before has heard of who came after',
+  )
+
+  const file = join(owner.directory, 'file')
+  await writeFile(file, 'for members alone')
+  const { cid } = await owner.json<{ cid: string }>(['add', file])
+  t.equal((await kitchen.run(['cat', cid])).stdout, 'for members alone', 'content moves')
+  t.equal(
+    (await kitchen.run(['connect', attic.ready.addresses[0] ?? ''])).code,
+    0,
+    'members connect to each other',
+  )
+
+  await t.test('a stranger learns nothing but that something answers', async t => {
+    const stranger = await startStockNode(t, { services: { identify: identify() } })
+    const learned: unknown[] = []
+    stranger.addEventListener('peer:identify', ({ detail }) => learned.push(detail))
+    const address = multiaddr(owner.ready.addresses[0] ?? '')
+    await stranger
+      .dial(address, { signal: AbortSignal.timeout(10_000) })
+      // What was opened is reset: nothing of it can be used.
+      .then(connection => connection.newStream(['/ipfs/id/1.0.0'], { signal: AbortSignal.timeout(10_000) }))
+      .then(
+        () => t.fail('a stranger has a stream'),
+        error => t.ok(error, 'no stream comes about'),
+      )
+    await eventually(
+      'no connection at the stranger',
+      () => stranger.getConnections().length === 0 || undefined,
+    )
+    t.same(learned, [], 'no identify')
+    for (const { protocols } of await stranger.peerStore.all()) t.same(protocols, [], 'no protocol list')
+    t.notOk((await connectedOf(owner)).includes(stranger.peerId.toString()))
+  })
+
+  const removed = await owner.json<FleetMember>(['fleet', 'remove', 'kitchen'])
+  t.equal(removed.peer, kitchen.ready.peerId)
+  await goneFrom(owner, kitchen)
+  await goneFrom(attic, kitchen)
+  const knocking = await kitchen.run(['connect', attic.ready.addresses[0] ?? ''])
+  await eventually(
+    'the removed board alone',
+    async () => (await connectedOf(kitchen)).length === 0 || undefined,
+  )
+  t.comment(knocking.stderr)
+  t.equal((await membersOf(attic)).length, 2)
+  t.equal((await kitchen.run(['fleet', 'join', text])).code, 1, 'what it knows opens nothing')
+})
