@@ -26,6 +26,8 @@ interface RunOptions {
   readonly namespace?: string
   /** The command line to run; from source by default. */
   readonly program?: readonly string[]
+  /** Given the process, to read along or to signal it. */
+  readonly onStart?: (child: ChildProcess) => void
 }
 
 function spawnCli(args: readonly string[], options: RunOptions): ChildProcess {
@@ -38,6 +40,7 @@ function spawnCli(args: readonly string[], options: RunOptions): ChildProcess {
 /** Runs one command of the CLI to its end. */
 export async function skep(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const child = spawnCli(args, options)
+  options.onStart?.(child)
   const closed = once(child, 'close')
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {

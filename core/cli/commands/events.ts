@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { printable } from '../../control/printable.ts'
+import { isSkepError } from '../../errors.ts'
 import { type Change, parsePosition } from '../../state/change-feed.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'
@@ -15,12 +16,16 @@ export function define(command: Command): void {
     .action(async ({ since }: { since?: string }) => {
       const context = contextOf(command)
       const client = await nodeClient(context)
-      await client.operate<never, Change>({
+      const following = client.operate<never, Change>({
         method: 'GET',
         path: 'events',
         query: { since },
         signal: interruption(),
         onItem: change => print(context, change, () => describe(change)),
+      })
+      await following.catch(error => {
+        // Whoever follows leaves that way.
+        if (!isSkepError(error, 'INTERRUPTED')) throw error
       })
     })
 }

@@ -16,12 +16,6 @@ export function define(command: Command): void {
     })
 }
 
-/** What the plugin routing adds to the status. */
-interface RoutingDetails {
-  readonly dht: { readonly network: string; readonly mode?: string; readonly peers?: number }
-  readonly provide: { readonly what: string; readonly state: string; readonly share?: number }
-}
-
 function describe(status: NodeStatus): string {
   const { storage, pins, plugins, peers } = status
   const running = plugins.filter(({ state }) => state === 'running').length
@@ -47,7 +41,6 @@ function describe(status: NodeStatus): string {
       `${connected.length} connected${silent > 0 ? ` (${silent} of them silent)` : ''}, ${peers.length} known`,
     ],
     ...networkRows(status),
-    ...routingRows(status.details.routing as RoutingDetails | undefined),
     ['plugins', `${running} of ${plugins.length} running`],
   ])
 }
@@ -77,15 +70,4 @@ function describeLife(days: number): string {
   const years = days / DAYS_PER_YEAR
   if (years > MAX_TOLD_YEARS) return `more than ${MAX_TOLD_YEARS} years`
   return years < 2 ? `about ${Math.floor(days)} days` : `about ${Math.floor(years)} years`
-}
-
-/** Nothing where the node takes part in no DHT. */
-function routingRows(routing: RoutingDetails | undefined): string[][] {
-  if (!routing || routing.dht.network === 'off') return []
-  const { dht, provide } = routing
-  const share = provide.share === undefined ? '' : `, ${Math.floor(provide.share * 100)} % of this period`
-  return [
-    ['dht', `${dht.network}, ${dht.mode}, ${dht.peers} peers`],
-    ['announcing', `${provide.what}: ${provide.state}${share}`],
-  ]
 }

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { PeerDetails } from '../../../core/control/routes/peers.ts'
@@ -160,15 +161,24 @@ t.test('what a command can not do it says, with what to do', async t => {
   }
 })
 
+/** Follows the events of `node`; resolves once the first is there. */
+async function follow(node: SkepProcess, args: readonly string[] = []) {
+  const opened = Promise.withResolvers<ChildProcess>()
+  const outcome = node.run(['events', ...args], {
+    onStart: child => child.stdout?.once('data', () => opened.resolve(child)),
+  })
+  return { child: await opened.promise, outcome }
+}
+
 t.test('events are followed until the node stops', async t => {
   const directory = await temporaryDirectory(t)
   const [one, two] = await Promise.all([start(t, directory, 'one'), start(t, directory, 'two')])
-  const following = one.run(['events', '--since', '0', '--json'])
-  const human = one.run(['events', '--since', '0'])
+  const following = await follow(one, ['--since', '0', '--json'])
+  const human = await follow(one)
   await one.json(['peers', 'connect', two.ready.addresses[0] ?? ''])
   const { sequence } = await one.json<{ sequence: number }>(['status'])
   await one.end()
-  const { code, stdout, stderr } = await following
+  const { code, stdout, stderr } = await following.outcome
   const [opened, ...changes] = stdout
     .trim()
     .split('\n')
@@ -186,5 +196,15 @@ t.test('events are followed until the node stops', async t => {
   t.ok(changes.some(({ event, data }) => event === 'node:phase' && 'phase' in data && data.phase === 'ready'))
   t.ok(changes.length >= sequence, 'the status tells the last one')
   t.match({ code, stderr }, { code: 1, stderr: /NODE_STOPPING/ })
-  t.match((await human).stdout, new RegExp(`^\\d+  20\\S+Z  peer:connected  peer=${two.ready.peerId}$`, 'm'))
+  t.match(
+    (await human.outcome).stdout,
+    new RegExp(`^\\d+  20\\S+Z  peer:connected  peer=${two.ready.peerId}$`, 'm'),
+  )
+})
+
+t.test('whoever follows leaves by an interrupt', async t => {
+  const node = await start(t, await temporaryDirectory(t), 'node')
+  const { child, outcome } = await follow(node)
+  child.kill('SIGINT')
+  t.match(await outcome, { code: 0, stderr: '' })
 })

@@ -58,10 +58,14 @@ t.test('what is known of the network, and of plugins that tell more', async t =>
   t.same(rows({ nat: { error: 'broken' }, routing: null }), own, 'a plugin that can not tell')
   const details = {
     nat: { reachability: 'private', reason: 'nobody reached it' },
-    routing: { dht: { network: 'lan', mode: 'server', peers: 7, records: 2 } },
+    routing: {
+      dht: { network: 'lan', mode: 'server', peers: 7, records: 2 },
+      provide: { what: 'roots', state: 'running', share: 0.257 },
+    },
   }
-  t.same(rows(details).slice(1, 3), [
+  t.same(rows(details).slice(1, 4), [
     ['reachable', 'private: nobody reached it'],
     ['dht', 'lan: server, 7 peers, 2 records'],
+    ['announcing', 'roots: running, 25 % of this period'],
   ])
 })

@@ -16,7 +16,7 @@ export function networkRows({ network, connections, details }: NodeStatus): Row[
       ],
     ),
     ...reachabilityRows(details.nat),
-    ...tableRows(details.routing),
+    ...routingRows(details.routing),
     [
       'connections',
       `${connections.inbound} in, ${connections.outbound} out, ${relayed} of them relayed; at most ${connections.max}`,
@@ -37,12 +37,17 @@ function reachabilityRows(nat: unknown): Row[] {
   return [['reachable', printable(typeof reason === 'string' ? `${reachability}: ${reason}` : reachability)]]
 }
 
-/** Of the routing plugin: how many peers its routing table has. */
-function tableRows(routing: unknown): Row[] {
-  const { network, mode, peers, records } = fieldsOf(fieldsOf(routing).dht)
+/** Of the routing plugin: its DHT, where it takes part in one, and what is announced there. */
+function routingRows(routing: unknown): Row[] {
+  const { dht, provide } = fieldsOf(routing)
+  const { network, mode, peers, records } = fieldsOf(dht)
   if (typeof peers !== 'number') return []
-  const parts = [mode, `${peers} peers`, `${records} records`].filter(part => typeof part === 'string')
-  return [['dht', printable(`${network}: ${parts.join(', ')}`)]]
+  const { what, state, share } = fieldsOf(provide)
+  const done = typeof share === 'number' ? `, ${Math.floor(share * 100)} % of this period` : ''
+  return [
+    ['dht', printable(`${network}: ${mode}, ${peers} peers, ${records} records`)],
+    ...(typeof state === 'string' ? [['announcing', printable(`${what}: ${state}${done}`)] as const] : []),
+  ]
 }
 
 /** What a plugin says of itself may have any shape. */
