@@ -54,6 +54,8 @@ export class PeerProbes {
   readonly #watched = new Map<string, Watched>()
   #timer: NodeJS.Timeout | undefined
   #dueMs = Number.POSITIVE_INFINITY
+  /** When this node last came back from a pause. */
+  #awakeMs = Number.NEGATIVE_INFINITY
   #isStopped = false
 
   constructor(options: PeerProbesOptions, deps: PeerProbesDependencies) {
@@ -86,11 +88,16 @@ export class PeerProbes {
     if (this.#isStopped) return
     const { peers, nowMs } = this.#deps
     this.#listen()
-    const isLate = nowMs() - this.#dueMs > LATE_MS
-    const { ask, gone, waitMs } = planProbes([...this.#watched.values()], this.#options.probeAfterMs, nowMs())
+    if (nowMs() - this.#dueMs > LATE_MS) this.#awakeMs = nowMs()
+    const { ask, gone, waitMs } = planProbes(
+      [...this.#watched.values()],
+      this.#options.probeAfterMs,
+      nowMs(),
+      this.#awakeMs,
+    )
     for (const { peer } of ask)
       for (const connection of this.#deps.connections(peer)) void this.#ask(peer, connection)
-    for (const { peer } of isLate ? [] : gone) this.#cut(peer)
+    for (const { peer } of gone) this.#cut(peer)
     peers.review()
     this.#rest(waitMs)
   }

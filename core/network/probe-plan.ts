@@ -31,11 +31,15 @@ export interface ProbePlan<T> {
   readonly waitMs: number
 }
 
-/** Whom to ask whether it is there: those that were silent longest first. */
+/**
+ * Whom to ask whether it is there: those that were silent longest first. `awakeMs`: since when this node runs without a pause;
+ * what came before tells nothing against others.
+ */
 export function planProbes<T extends ProbedPeer>(
   peers: readonly T[],
   probeAfterMs: number,
   nowMs: number,
+  awakeMs = Number.NEGATIVE_INFINITY,
 ): ProbePlan<T> {
   const crowd = Math.max(1, peers.length / FULL_RATE_PEERS)
   const restMs = Math.min(probeAfterMs * crowd, MAX_PROBE_AFTER_MS)
@@ -50,7 +54,9 @@ export function planProbes<T extends ProbedPeer>(
   const nextMs = next ? Math.max(MIN_REST_MS, dueMs(next) - nowMs) : Number.POSITIVE_INFINITY
   return {
     ask,
-    gone: owing.filter(({ pulse: { askedMs = nowMs } }) => nowMs - askedMs >= GONE_AFTER_MS),
+    gone: owing.filter(
+      ({ pulse: { askedMs = nowMs } }) => nowMs - Math.max(askedMs, awakeMs) >= GONE_AFTER_MS,
+    ),
     waitMs: owing.length + ask.length > 0 ? Math.min(WATCH_MS, nextMs) : nextMs,
   }
 }

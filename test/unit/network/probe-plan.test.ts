@@ -28,6 +28,12 @@ t.test('who owes an answer is watched, not asked again, and gone after a while',
   t.match(planProbes([owing(0)], PERIOD_MS, 5000), { ask: [], gone: [], waitMs: 1000 })
   const gone = owing(0)
   t.match(planProbes([gone, owing(1)], PERIOD_MS, 20_000), { ask: [], gone: [gone] })
+  t.match(
+    planProbes([gone], PERIOD_MS, 20_000, 1),
+    { gone: [] },
+    'nobody, where this node itself stood still',
+  )
+  t.match(planProbes([gone], PERIOD_MS, 20_001, 1), { gone: [gone] }, 'until the time has passed anew')
 })
 
 t.test('a crowd is asked less often, each peer within ten minutes all the same', async t => {
