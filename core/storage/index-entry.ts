@@ -31,8 +31,9 @@ export function decodeIndexEntry(value: Uint8Array): IndexEntry {
   if (bytes.length !== INDEX_ENTRY_BYTES) throw new RangeError(`an index entry of ${bytes.length} bytes`)
   const kind = bytes.readUInt8(0)
   const length = bytes.readUInt32LE(4)
-  const isOfKind = kind === (isInline(length) ? KIND.inline : KIND.segment)
-  if (!isOfKind || length > MAX_BLOCK_BYTES)
+  const isOfKind = kind === (isInline(length) ? KIND.inline : KIND.segment) && bytes[1] === 0
+  const isNowhere = bytes.readUInt16LE(2) === 0 && bytes.readUInt32LE(12) === 0
+  if (!isOfKind || length > MAX_BLOCK_BYTES || (isInline(length) && !isNowhere))
     throw new RangeError(`an index entry of kind ${kind} for ${length} bytes`)
   return {
     slot:

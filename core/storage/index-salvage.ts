@@ -86,7 +86,7 @@ class Salvage {
       if (table === BLOCKS) this.#entries += Number(isInlineEntry(value))
       const isWanted =
         table === INLINE
-          ? isInline(value.length) && value.length > 0 && isBlockOf(key, value)
+          ? isInline(value.length) && isBlockOf(key, value)
           : !REMADE.includes(table) && isTableName(table, 'index')
       if (!isWanted) continue
       this.#batch.push({ table, key, value })

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { Command, InvalidArgumentError } from 'commander'
 import { add } from './add.ts'
+import { bitFlips } from './bit-flips.ts'
 import { cacheTraces } from './cache-traces.ts'
 import { caps } from './caps.ts'
 import { churn } from './churn.ts'
@@ -171,6 +172,22 @@ program
   )
   .option('--json', 'one JSON object a line')
   .action(async ({ json, cuts, seed = randomInt(1, 2 ** 31) }) => print(await crash({ cuts, seed }), json))
+
+program
+  .command('bit-flips')
+  .description('bits turned in payloads, index and vault of stores: found, repaired, told, never given out')
+  .option('--stores <n>', 'how many of each', positiveInteger, 40)
+  .option(
+    '--flips <n>',
+    'bits in payloads or index of each; the vault gets a tenth of them',
+    positiveInteger,
+    300,
+  )
+  .option('--seed <n>', 'for the same contents and bits again (default: a new one)', positiveInteger)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, stores, flips, seed = randomInt(1, 2 ** 31) }) =>
+    print(await bitFlips({ stores, flips, seed }), json),
+  )
 
 program
   .command('dht')

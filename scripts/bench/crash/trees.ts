@@ -49,6 +49,10 @@ export async function addTree(
   return cid
 }
 
+export function bytesOfFile({ size, seed }: Pick<File, 'size' | 'seed'>): Buffer {
+  return createHash('shake256', { outputLength: size }).update(`${seed}`).digest()
+}
+
 async function* entriesOf(tree: Tree): AsyncGenerator<TreeEntry> {
   for (const { path, size, seed } of tree) {
     yield {
@@ -56,7 +60,7 @@ async function* entriesOf(tree: Tree): AsyncGenerator<TreeEntry> {
       path,
       size,
       async *bytes() {
-        yield createHash('shake256', { outputLength: size }).update(`${seed}`).digest()
+        yield bytesOfFile({ size, seed })
       },
     }
   }
