@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { type Logger, messageOf, type NetworkPort } from '../../core/api.ts'
+import { type Logger, messageOf, type NetworkPort, type PeerId } from '../../core/api.ts'
 import type { Candidate, CandidateTable } from './candidate-table.ts'
 import type { DialConfig } from './config.ts'
 import { planDial } from './dial-plan.ts'
@@ -7,6 +7,8 @@ import { planDial } from './dial-plan.ts'
 export interface DialerDependencies {
   readonly network: NetworkPort
   readonly candidates: CandidateTable
+  /** Whether a connection to this peer may be at all; it may become so later. */
+  readonly admits: (peer: PeerId) => boolean
   readonly log: Logger
   readonly onResult: (result: 'connected' | 'failed') => void
   /** Monotonic. */
@@ -37,7 +39,7 @@ export class Dialer {
 
   /** Background loop: dials until `signal` aborts, then waits for the dials under way to end. */
   async run(signal: AbortSignal): Promise<void> {
-    const { network, candidates, nowMs } = this.#dependencies
+    const { network, candidates, nowMs, admits } = this.#dependencies
     while (!signal.aborted) {
       this.#rest = new AbortController()
       const situation = {
@@ -45,7 +47,8 @@ export class Dialer {
         connected: network.connectedPeers().length,
         lastDialMs: this.#lastDialMs,
       }
-      const { dial, waitMs } = planDial(candidates.list(), situation, this.#options)
+      const admitted = [...candidates.list()].filter(({ peer }) => admits(peer))
+      const { dial, waitMs } = planDial(admitted, situation, this.#options)
       if (dial) this.#begin(dial, signal)
       else await this.#sleep(waitMs, signal)
     }

@@ -85,6 +85,7 @@ export class PeerFinder implements Discovery {
     this.#dialer = new Dialer(options.dial, {
       network,
       candidates: this.#candidates,
+      admits: peer => dependencies.fleet?.admits(peer) ?? true,
       log,
       nowMs,
       onResult: result => metrics.dials.inc({ result }),
@@ -197,7 +198,7 @@ export class PeerFinder implements Discovery {
     isIntroduced: boolean,
   ): void {
     const { network, peers, metrics, log, fleet } = this.#dependencies
-    if (peer.equals(network.self) || fleet?.admits(peer) === false) return
+    if (peer.equals(network.self)) return
     const usable = this.#withoutOwn(addresses)
     peers.found(peer, source, usable)
     const standing: Standing = {

@@ -7,6 +7,7 @@ import { silentLogger } from '../../../core/logger.ts'
 import { createMetrics, type Metrics } from '../../../core/metrics.ts'
 import { createNetwork } from '../../../core/network/network.ts'
 import type { NetworkPort } from '../../../core/network/network-port.ts'
+import type { Fleet } from '../../../core/services/fleet.ts'
 import { PeerShelf } from '../../../core/state/peer-shelf.ts'
 import type { PeerTable } from '../../../core/state/peer-state.ts'
 import { createPeers } from '../../../core/state/peer-table.ts'
@@ -28,6 +29,8 @@ export interface DiscoveryNodeOptions {
   readonly listen?: readonly string[]
   /** Default: as in core. */
   readonly probeAfterMs?: number
+  /** Default: none. */
+  readonly fleet?: Fleet
   /** Wall clock. */
   readonly clock?: () => number
 }
@@ -87,6 +90,7 @@ export async function createDiscoveryNode(options: DiscoveryNodeOptions = {}): P
     nowMs: () => performance.now(),
     clock: options.clock ?? Date.now,
     random: Math.random,
+    ...(options.fleet && { fleet: options.fleet }),
   })
   await finder.open()
   const stopping = new AbortController()

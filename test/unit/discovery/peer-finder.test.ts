@@ -27,6 +27,29 @@ t.test('a bootstrap peer is dialed', async t => {
   await Promise.all([near.stop(), far.stop()])
 })
 
+t.test('in a fleet the roster says who is a member, and in a closed one who is dialed', async t => {
+  const [member, stranger] = [await createDiscoveryNode(), await createDiscoveryNode()]
+  const roster = new Set<string>()
+  const near = await createDiscoveryNode({
+    config: { bootstrap: [member, stranger].flatMap(({ port }) => port.addresses().map(String)) },
+    fleet: {
+      isMember: peer => roster.has(peer.toString()),
+      admits: peer => roster.has(peer.toString()),
+    },
+  })
+  t.equal(near.finder.isMember(member.port.self), false)
+  roster.add(member.port.self.toString())
+  near.events.emit('fleet:changed', {})
+  await member.connected(1)
+  t.equal(near.finder.isMember(member.port.self), true)
+  t.match(near.finder.describe(), { candidates: { total: 2, connected: 1, members: 1 } })
+  t.same(stranger.port.connectedPeers(), [])
+  roster.clear()
+  near.events.emit('fleet:changed', {})
+  t.match(near.finder.describe(), { candidates: { members: 0 } })
+  await Promise.all([near.stop(), member.stop(), stranger.stop()])
+})
+
 t.test('a peer that the user connects to is remembered, and dialed after a restart', async t => {
   const far = await createDiscoveryNode()
   const near = await createDiscoveryNode()
