@@ -51,8 +51,13 @@ interface Charge extends Report {
   readonly peerId: PeerId
 }
 
+/** What becomes of a report. */
+export type Outcome = 'counted' | 'limited' | 'excused'
+
 export interface ReputationStatus {
   readonly knownPeers: number
+  /** Since the plugin started. */
+  readonly reports: Readonly<Record<Outcome, number>>
   readonly bannedPeers: number
   /** The last made first; the first few. */
   readonly bans: readonly { readonly peer: string; readonly kind: EvidenceKind; readonly endsInMs: number }[]
@@ -70,6 +75,7 @@ export class Judge implements Reputation {
   readonly #credits: Credits
   readonly #signs = (): Signs => signsOf(this.#deps.peers.list())
   readonly #undo: (() => void)[] = []
+  readonly #reports = { counted: 0, limited: 0, excused: 0 }
   #reviewedMs = 0
   #failure: string | undefined
 
@@ -166,6 +172,7 @@ export class Judge implements Reputation {
     const bans = this.#deps.bans.list(nowMs).reverse()
     return {
       knownPeers: this.#standings.size,
+      reports: { ...this.#reports },
       bannedPeers: bans.length,
       bans: bans
         .slice(0, SHOWN_BANS)
@@ -196,22 +203,25 @@ export class Judge implements Reputation {
   }
 
   #charge({ peer, peerId, kind, detail }: Charge): void {
-    const { metrics, uptime } = this.#deps
-    const nowMs = uptime.nowMs()
+    const nowMs = this.#deps.uptime.nowMs()
     this.#credits.takeOf(peerId, nowMs)
     const { standing, isCounted } = reported(this.#standings.get(peer), { kind, detail }, nowMs)
     this.#standings.set(peer, standing, nowMs)
-    metrics.evidence.inc({ kind, result: isCounted ? 'counted' : 'limited' })
+    this.#note(kind, isCounted ? 'counted' : 'limited')
     if (!isCounted) return
     this.#value(peerId)
     if (isBannable(standing, { kind }, nowMs) && !this.isBanned(peerId)) this.#ban(peerId, { kind, detail })
   }
 
   #excuse({ peer, kind, detail }: Charge): void {
-    const { metrics, uptime } = this.#deps
-    const nowMs = uptime.nowMs()
+    const nowMs = this.#deps.uptime.nowMs()
     this.#standings.set(peer, excused(this.#standings.get(peer), { kind, detail }, nowMs), nowMs)
-    metrics.evidence.inc({ kind, result: 'excused' })
+    this.#note(kind, 'excused')
+  }
+
+  #note(kind: EvidenceKind, result: Outcome): void {
+    this.#reports[result] += 1
+    this.#deps.metrics.evidence.inc({ kind, result })
   }
 
   #ban(peer: PeerId, { kind, detail }: Report): void {

@@ -8,6 +8,7 @@ import {
   type NetworkPort,
   type Peers,
   type Provider,
+  type Reputation,
   type Routing,
   untilAborted,
   type WaitOptions,
@@ -25,6 +26,8 @@ export interface ContentRouterDependencies {
   readonly sources: readonly Source[]
   readonly network: Pick<NetworkPort, 'self' | 'connections'>
   readonly peers: Pick<Peers, 'get'>
+  /** Where it is there. */
+  reputation?(): Reputation | undefined
   readonly metrics: RoutingMetrics
   readonly log: Logger
   readonly clock: Clock
@@ -48,11 +51,12 @@ export class ContentRouter implements Routing {
 
   findProviders(cid: CID, options: FindProvidersOptions = {}): AsyncGenerator<Provider, void, void> {
     const { network, sources, peers, metrics, log, clock } = this.#deps
+    const reputation = this.#deps.reputation?.()
     const { timeoutMs, maxProviders, enough } = this.#options
     const race = new ProviderRace(
       cid,
       { timeoutMs, maxProviders, enough: options.enough ?? enough },
-      { self: network.self, sources, misses: this.#misses, peers, metrics, log, clock },
+      { self: network.self, sources, misses: this.#misses, peers, reputation, metrics, log, clock },
     )
     return race.run(options.signal)
   }

@@ -12,6 +12,7 @@ import {
   type Peers,
   type Pins,
   type PluginContext,
+  type Reputation,
   type Storage,
 } from '../../core/api.ts'
 import type { Clock } from './clock.ts'
@@ -36,6 +37,8 @@ export interface RoutingNodeDependencies {
   readonly peers: Peers
   /** Where it is there. */
   discovery(): Discovery | undefined
+  /** Where it is there. */
+  reputation?(): Reputation | undefined
   readonly metrics: RoutingMetrics
   readonly membersMetrics: MembersMetrics
   readonly supervise: PluginContext['supervise']

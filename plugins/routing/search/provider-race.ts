@@ -1,6 +1,6 @@
 import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
-import { type Logger, messageOf, type Peers, type Provider } from '../../../core/api.ts'
+import { type Logger, messageOf, type Peers, type Provider, type Reputation } from '../../../core/api.ts'
 import type { Clock } from '../clock.ts'
 import type { LookupConfig } from '../config.ts'
 import type { RoutingMetrics } from '../metrics.ts'
@@ -17,6 +17,8 @@ export interface RaceDependencies {
   /** What each of them was asked in vain lately. */
   readonly misses: ReadonlyMap<Source, Misses>
   readonly peers: Pick<Peers, 'get'>
+  /** Where there is one. */
+  readonly reputation?: Pick<Reputation, 'scoreOf' | 'isBanned'> | undefined
   readonly metrics: Pick<RoutingMetrics, 'lookups' | 'lookupSeconds' | 'providers'>
   readonly log: Logger
   readonly clock: Clock
@@ -154,13 +156,17 @@ export class ProviderRace {
   }
 
   #take(provider: Provider): void {
-    const { peers, metrics } = this.#deps
-    const id = provider.peer.toString()
+    const { peers, metrics, reputation } = this.#deps
+    const { peer } = provider
+    const id = peer.toString()
     if (this.#seen.has(id) || this.#over.signal.aborted) return
     this.#seen.add(id)
+    // It would not be dialed.
+    if (reputation?.isBanned(peer)) return
     this.#found += 1
     metrics.providers.inc({ source: provider.source })
-    this.#candidates.push({ provider, source: provider.source, summary: peers.get(provider.peer) })
+    const score = reputation?.scoreOf(peer)
+    this.#candidates.push({ provider, source: provider.source, summary: peers.get(peer), score })
     this.#wake()
   }
 }

@@ -5,7 +5,14 @@ export interface Contender {
   readonly source: ProviderSource
   /** Undefined where the node has never met it. */
   readonly summary: Pick<PeerSummary, 'liveness' | 'latencyMs' | 'evidence'> | undefined
+  /** As the reputation has it, from 0 to 1. Absent where nobody keeps one: then the evidence counts as it is. */
+  readonly score?: number | undefined
 }
+
+/** The score of a peer that did nothing yet. */
+const STRANGER_SCORE = 0.5
+/** What a peer with half of that score costs more, in round trip. Credit is worth nothing here: near peers go first anyway. */
+const DOUBT_MS = 4000
 
 /** Round trip reckoned for a peer that was never measured: a distant one's, so that measured near ones go first. */
 const UNKNOWN_LATENCY_MS = 200
@@ -25,20 +32,22 @@ const LIVENESS_MS: Readonly<Record<PeerSummary['liveness'], number>> = {
 }
 
 /** What it costs to try a provider, about, in milliseconds: the least comes first. */
-export function costOf({ source, summary }: Contender): number {
+export function costOf({ source, summary, score }: Contender): number {
+  const doubtMs = score === undefined ? faultsMs(summary?.evidence ?? {}) : scoreMs(score)
   const latencyMs = summary?.latencyMs ?? UNKNOWN_LATENCY_MS
-  if (!summary) return SOURCE_MS[source] + latencyMs * DIAL_ROUND_TRIPS
-  const { liveness, evidence } = summary
+  if (!summary) return SOURCE_MS[source] + latencyMs * DIAL_ROUND_TRIPS + doubtMs
+  const { liveness } = summary
   const trips = liveness === 'connected' ? 1 : DIAL_ROUND_TRIPS
-  const { 'invalid-block': forged = 0, ...others } = evidence
+  return SOURCE_MS[source] + LIVENESS_MS[liveness] + latencyMs * trips + doubtMs
+}
+
+function scoreMs(score: number): number {
+  return Math.max(0, STRANGER_SCORE / score - 1) * DOUBT_MS
+}
+
+function faultsMs({ 'invalid-block': forged = 0, ...others }: PeerSummary['evidence']): number {
   const faults = Object.values(others).reduce((sum, count) => sum + count, 0)
-  return (
-    SOURCE_MS[source] +
-    LIVENESS_MS[liveness] +
-    latencyMs * trips +
-    faults * FAULT_MS +
-    (forged > 0 ? FORGERY_MS : 0)
-  )
+  return faults * FAULT_MS + (forged > 0 ? FORGERY_MS : 0)
 }
 
 /** Takes the best out of `contenders`, of equals the first. Undefined where there is none. */

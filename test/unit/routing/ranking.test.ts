@@ -36,6 +36,20 @@ t.test('the best comes first', async t => {
   t.equal(takeBest(shuffled), undefined)
 })
 
+t.test('where there are scores they count, and the evidence does not', async t => {
+  const scored = (score: number, latencyMs: number): Contender => ({
+    ...contender('members', { latencyMs, evidence: { 'invalid-block': 9 } }),
+    score,
+  })
+  const ranked = [scored(0.5, 1), scored(0.67, 2), scored(0.4, 1), scored(0.25, 1), scored(0.1, 1)]
+  const shuffled = [...ranked].reverse()
+  t.same(
+    ranked.map(() => takeBest(shuffled)),
+    ranked,
+  )
+  t.ok(costOf({ source: 'dht', summary: undefined, score: 0.1 }) > costOf(contender('dht')))
+})
+
 t.test('of equals the first', async t => {
   const [one, other] = [contender('dht'), contender('dht')]
   t.equal(takeBest([one, other]), one)
