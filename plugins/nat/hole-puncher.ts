@@ -177,6 +177,7 @@ class Attempt {
   }
 
   async run(dial: (signal: AbortSignal) => Promise<Connection>): Promise<Connection> {
+    this.#outer?.throwIfAborted()
     const giveUp = (): void => this.giveUp()
     this.#outer?.addEventListener('abort', giveUp, { once: true })
     try {

@@ -12,7 +12,12 @@ import { defineWhy } from './peers/why.ts'
 export function define(command: Command): void {
   // Without a subcommand, it lists.
   command
-    .action(() => list(command))
+    .allowExcessArguments()
+    .action(async () => {
+      const [unknown] = command.args
+      if (unknown !== undefined) command.error(`error: unknown command '${unknown}'`)
+      await list(command)
+    })
     .addHelpText(
       'after',
       examples(

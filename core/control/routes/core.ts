@@ -26,7 +26,7 @@ export interface CoreServices {
   readonly content: Content
   readonly pins: PinKeeper
   readonly storage: Storage
-  readonly network: Pick<NetworkPort, 'dial' | 'ping' | 'hangUp' | 'connections'> &
+  readonly network: Pick<NetworkPort, 'self' | 'dial' | 'ping' | 'hangUp' | 'connections'> &
     Pick<NodeNetwork, 'worthOf' | 'forget'>
   readonly blocklist: Blocklist
   readonly fleet: FleetNode

@@ -54,11 +54,12 @@ export interface PeerConnection {
 type Services = Pick<CoreServices, 'network' | 'blocklist' | 'peers'>
 
 export function peerRoutes({ network, blocklist, peers }: Services) {
-  const named = (name: string): PeerId =>
-    peerNamed(
-      name,
-      peers.list().map(({ peer }) => peer),
-    )
+  const named = (name: string): PeerId => {
+    const known = peers.list().map(({ peer }) => peer)
+    const peer = peerNamed(name, known)
+    if (!peer.equals(network.self)) return peer
+    throw controlError('INPUT_INVALID', `${peer} is this node itself, expected another peer`)
+  }
 
   const detailsOf = (peer: PeerId, summary: PeerSummary): PeerDetails => {
     const reasons = network.worthOf(peer)
@@ -179,9 +180,10 @@ function unknown(peer: PeerId): Error {
   return stateError('PEER_UNKNOWN', `the node knows nothing of ${peer}`)
 }
 
-/** What the block list reads by itself goes there as it is; else it may be a part of a peer id. */
+/** An address or a network goes to the block list as it is; else it is a peer id, or a part of one. */
 function blockTarget(text: string, named: (name: string) => PeerId): string {
-  if (readTarget(text)) return text
+  const target = readTarget(text)
+  if (target) return target.kind === 'peer' ? named(text).toString() : text
   try {
     return named(text).toString()
   } catch {

@@ -154,7 +154,9 @@ t.test('what a command can not do it says, with what to do', async t => {
     [['peers', 'block', 'nonsense'], 1, /^error: 'nonsense' can't be blocked; expected .+\nfix: /],
     [['peers', 'block', '192.0.2.1', '--for', 'ever'], 2, /duration such as/],
     [['peers', 'show'], 2, /peer/],
-    [['peers', 'nonsense'], 2, /nonsense|argument/],
+    [['peers', 'nonsense'], 2, /unknown command 'nonsense'/],
+    [['peers', 'tag', one.ready.peerId, 'me'], 1, /is this node itself/],
+    [['peers', 'block', one.ready.peerId], 1, /is this node itself/],
     [['events', '--since', 'yesterday'], 2, /number of an event/],
   ] as const) {
     t.match(await one.run(args), { code, stderr: error }, args.join(' '))
