@@ -8,8 +8,11 @@ import { type TrimMarks, trimPlan } from './trim-plan.ts'
 
 /** How long a close may wait for what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 1_000
-/** Streams that keep a connection going: identify, ping, what finds out about addresses, and how lanes are agreed on. */
-const UPKEEP = /^\/(ipfs\/(id|ping)|libp2p\/(autonat|dcutr)|skep\/lane)\//
+/**
+ * Streams that keep a connection going: identify, ping, what finds out about addresses, how lanes are agreed on; and the members'
+ * index, which lasts as long as the connection and goes on elsewhere.
+ */
+const UPKEEP = /^\/(ipfs\/(id|ping)|libp2p\/(autonat|dcutr)|skep\/(lane|index))(\/|$)/
 
 export interface ConnectionKeeperDependencies {
   readonly self: PeerId

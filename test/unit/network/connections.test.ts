@@ -185,6 +185,21 @@ t.test('a transfer on the one that goes is waited for', async t => {
   t.equal(small.port.connections(large.port.self).length, 1)
 })
 
+t.test('what lasts as long as a connection, or only serves it, keeps none', async t => {
+  const time = new Beats()
+  const [small, large] = await crossed(t, time)
+  const [, extra] = small.port.connections(large.port.self)
+  const [, sameThere] = large.port.connections(small.port.self)
+  if (!extra || !sameThere) throw new Error('there are two')
+  for (const id of ['/skep/index/1.0.0', '/libp2p/dcutr']) {
+    await small.port.handle(protocolOf({ id }), async channel => void (await channel.read()))
+    await sameThere.newStream([id])
+  }
+  time.pass(SETTLE_MS)
+  await closed(time, extra)
+  t.equal(small.port.connections(large.port.self).length, 1)
+})
+
 t.test('a lane outlasts the second connection, and is not closed with it', async t => {
   const time = new Beats()
   const [small, large] = await crossed(t, time)
