@@ -55,6 +55,8 @@ export class MeshProcess {
 
   /** Resolves with its exit code. */
   async end(): Promise<number | null> {
+    // A test that failed may have left it asleep.
+    this.signal('SIGCONT')
     this.#child.stdin?.end()
     await this.#exited
     return this.#child.exitCode
