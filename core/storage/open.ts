@@ -69,6 +69,7 @@ export async function openStorage(
   const proof = new WriteProof({ directory }, { nowMs })
   let hasFailed = false
   const onFatal = (error: Error): void => {
+    if (hasFailed) return
     hasFailed = true
     proof.failed()
     log.fatal({ err: error }, 'the disk failed: nothing more is written')
@@ -165,6 +166,7 @@ export async function openStorage(
           if (problem === undefined) continue
           const failure = storageError('STORAGE_FAILED', `the ${part} in ${directory} is damaged: ${problem}`)
           index.fail(failure)
+          vault.fail(failure)
           throw failure
         }
       },

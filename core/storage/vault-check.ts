@@ -1,6 +1,6 @@
 import { tableOf } from './buckets.ts'
 import { PageDamage } from './lmdb-file/layout.ts'
-import { walkLmdbFile } from './lmdb-file/walk.ts'
+import { type Entry, walkLmdbFile } from './lmdb-file/walk.ts'
 import { FORMAT_KEY, SUMMED_VAULT_FORMAT } from './migrations.ts'
 import { RecordSum } from './record-sum.ts'
 import type { WaitOptions } from './storage.ts'
@@ -49,4 +49,40 @@ export async function problemOfVault(
   if (format === undefined) return 'it has no format version'
   if (!noted) return format < SUMMED_VAULT_FORMAT ? undefined : 'it has no sum of its records'
   return noted.equals(found) ? undefined : 'its records are not those that were written'
+}
+
+/** A record of a vault as it lies in its table, the sum among them. */
+export interface VaultRecord {
+  readonly table: string
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** All records of a damaged vault, where each of them can still be read and they have their sum; undefined otherwise. */
+export async function recordsOfDamaged(path: string): Promise<VaultRecord[] | undefined> {
+  const records: VaultRecord[] = []
+  const found = new RecordSum()
+  let noted: RecordSum | undefined
+  let isNewest = true
+  const add = (table: string, entries: readonly Entry[]): void => {
+    for (const { key, value } of entries) {
+      if (!value) continue
+      records.push({ table, key, value })
+      if (isSumRecord(table, key)) noted = RecordSum.decode(value)
+      else found.add(table, key, value)
+    }
+  }
+  try {
+    await walkLmdbFile(path, {
+      readsValues: true,
+      onEntries: add,
+      onDamage(damage) {
+        isNewest &&= !damage.isOfMeta
+      },
+    })
+  } catch (error) {
+    if (error instanceof PageDamage) return undefined
+    throw error
+  }
+  return isNewest && noted?.equals(found) ? records : undefined
 }

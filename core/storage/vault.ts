@@ -13,7 +13,7 @@ import { migrate } from './migrations.ts'
 import { diskBytesOfFile } from './size-classes.ts'
 import type { Bucket, KeyValueStore, StorageRepair, WaitOptions, WriteBatch } from './storage.ts'
 import { SummedStore } from './summed-store.ts'
-import { problemOfVault } from './vault-check.ts'
+import { problemOfVault, recordsOfDamaged } from './vault-check.ts'
 
 export interface VaultOptions {
   /** Of the whole storage. */
@@ -124,6 +124,11 @@ export class Vault implements KeyValueStore {
     return this.#store.checkLive(() => problemOfVault(file, options))
   }
 
+  /** Nothing more is written. */
+  fail(failure: Error): void {
+    this.#store.fail(failure)
+  }
+
   async close(): Promise<void> {
     await this.#snapshot.catch(() => undefined)
     await this.#store.close()
@@ -162,6 +167,8 @@ async function openOrRestore(directory: string, dependencies: VaultDependencies)
   const problem = await openWhole(path, dependencies, snapshots.length === 0)
   if (problem instanceof LmdbStore) return problem
   if (!isDamage(problem)) throw unreadable(path, problem)
+  const renewed = await renew(directory, problem, dependencies)
+  if (renewed) return renewed
   for (const { name } of snapshots) {
     const place = join(directory, 'vault-snapshots', name, LMDB_DATA_FILE)
     const flaw = await problemOfVault(place).catch(messageOf)
@@ -184,6 +191,37 @@ async function openOrRestore(directory: string, dependencies: VaultDependencies)
   )
 }
 
+/** Moves all records to a new file, where damage spared them; undefined where it didn't. */
+async function renew(
+  directory: string,
+  problem: Error,
+  dependencies: VaultDependencies,
+): Promise<LmdbStore | undefined> {
+  const path = join(directory, 'vault')
+  const records = await recordsOfDamaged(join(path, LMDB_DATA_FILE)).catch(() => undefined)
+  if (!records) return undefined
+  const draft = join(directory, 'vault.draft')
+  await emptyDirectory(draft)
+  const copy = openFile(draft, dependencies)
+  try {
+    const buckets = new Map(records.map(({ table }) => [table, copy.table(table)]))
+    await copy.write(batch => {
+      for (const { table, key, value } of records) {
+        const bucket = buckets.get(table)
+        if (bucket) batch.put(bucket, key, value)
+      }
+    })
+  } finally {
+    await copy.close()
+  }
+  const note = { problem: messageOf(problem) }
+  await takePlace(directory, note)
+  const store = await openWhole(path, dependencies, false)
+  if (!(store instanceof LmdbStore)) return undefined
+  dependencies.log.error({ ...note, damaged: `${path}.damaged` }, messageOfNote(note))
+  return store
+}
+
 function unreadable(path: string, cause: Error): Error {
   return isSkepError(cause, 'STORAGE_FULL')
     ? cause
@@ -201,7 +239,7 @@ function isDamage(problem: Error): boolean {
 /** The open vault, or why it doesn't open. Only one that `isNew` may be empty: others had pins. */
 async function openWhole(
   path: string,
-  { onFatal, growthRoomBytes }: VaultDependencies,
+  dependencies: VaultDependencies,
   isNew: boolean,
 ): Promise<LmdbStore | Error> {
   try {
@@ -211,24 +249,32 @@ async function openWhole(
       const problem = await problemOfVault(file, { mayBeNew: isNew })
       if (problem) return new Error(problem)
     }
-    return new LmdbStore(
-      { directory: path, environment: 'vault', mapBytes: VAULT_MAP_BYTES },
-      { onFatal, growthRoomBytes },
-    )
+    return openFile(path, dependencies)
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }
 }
 
-/** What `vault.damaged/restored.json` says. */
-interface Note {
-  readonly snapshot: string
-  /** When it was made, by the board's clock. */
-  readonly snapshotMs: number
-  readonly problem: string
+function openFile(directory: string, { onFatal, growthRoomBytes }: VaultDependencies): LmdbStore {
+  return new LmdbStore(
+    { directory, environment: 'vault', mapBytes: VAULT_MAP_BYTES },
+    { onFatal, growthRoomBytes },
+  )
 }
 
-function messageOfNote({ snapshot, snapshotMs, problem }: Note): string {
+/** What `vault.damaged/restored.json` says. */
+interface Note {
+  readonly problem: string
+  /** Undefined: all records could still be read. */
+  readonly snapshot?: string
+  /** When it was made, by the board's clock. */
+  readonly snapshotMs?: number
+}
+
+function messageOfNote({ snapshot, snapshotMs = 0, problem }: Note): string {
+  if (snapshot === undefined) {
+    return `the vault was damaged (${problem}), all its records could still be read, and are in a new file: nothing is missing`
+  }
   const at = new Date(snapshotMs).toISOString()
   return `the vault was damaged (${problem}) and was restored from a snapshot, ${snapshot}: pins that were made or removed after ${at} are not in it. Pin again what is missing (\`skep pin ls\`), then remove vault.damaged in the data directory`
 }
@@ -236,20 +282,25 @@ function messageOfNote({ snapshot, snapshotMs, problem }: Note): string {
 async function readNote(directory: string): Promise<StorageRepair[]> {
   try {
     const note = JSON.parse(await readFile(join(directory, 'vault.damaged', NOTE_FILE), 'utf8')) as Note
-    return [{ part: 'vault', message: messageOfNote(note), needsAttention: true }]
+    return [{ part: 'vault', message: messageOfNote(note), needsAttention: note.snapshot !== undefined }]
   } catch {
     // None there, or one that a power cut left half written: the log has told it, too.
     return []
   }
 }
 
-/** Puts a copy of a snapshot in the vault's place. What was there stays beside it, for whoever wants to look. */
-async function restore(directory: string, note: Note): Promise<void> {
-  const path = join(directory, 'vault')
+/** Puts a copy of a snapshot in the vault's place. */
+async function restore(directory: string, note: Note & { readonly snapshot: string }): Promise<void> {
   const draft = join(directory, 'vault.draft')
   await rm(draft, { recursive: true, force: true })
   await cp(join(directory, 'vault-snapshots', note.snapshot), draft, { recursive: true })
   await syncFile(join(draft, LMDB_DATA_FILE))
+  await takePlace(directory, note)
+}
+
+/** The draft of a vault, whole and flushed, takes its place. What was there stays beside it, for whoever wants to look. */
+async function takePlace(directory: string, note: Note): Promise<void> {
+  const path = join(directory, 'vault')
   if (existsSync(join(path, LMDB_DATA_FILE))) {
     await rm(`${path}.damaged`, { recursive: true, force: true })
     await rename(path, `${path}.damaged`)
@@ -257,7 +308,7 @@ async function restore(directory: string, note: Note): Promise<void> {
   await rm(path, { recursive: true, force: true })
   await mkdir(`${path}.damaged`, { recursive: true })
   await writeFile(join(`${path}.damaged`, NOTE_FILE), JSON.stringify(note), { mode: 0o600 })
-  await rename(draft, path)
+  await rename(join(directory, 'vault.draft'), path)
   await syncDirectory(directory)
 }
 

@@ -33,9 +33,17 @@ const INTEGER_KEYS = 0x08
 
 /** What is wrong with a page, in words for whoever reads the log. */
 export class PageDamage extends Error {
+  readonly page: number
+
   constructor(page: number, what: string) {
     super(`page ${page} ${what}`)
     this.name = 'PageDamage'
+    this.page = page
+  }
+
+  /** What is newest in the file can't be told. */
+  get isOfMeta(): boolean {
+    return this.page < META_PAGES
   }
 }
 
@@ -159,7 +167,7 @@ export function decodePage(
   const damaged = (what: string): PageDamage => new PageDamage(number, what)
   const kind = page.length < LMDB_PAGE_BYTES ? 0 : page.readUInt16LE(AT.kind)
   if (kind !== PAGE_KIND.branch && kind !== PAGE_KIND.leaf) throw damaged('is no page of a tree')
-  checkHeader(page, number, bounds)
+  checkHeader(page, number, bounds, onDamage)
   const lower = page.readUInt16LE(AT.lower)
   const upper = page.readUInt16LE(AT.upper)
   if (
@@ -194,10 +202,18 @@ export function decodePage(
   return kind === PAGE_KIND.branch ? { kind: 'branch', nodes: branches } : { kind: 'leaf', nodes: leaves }
 }
 
-function checkHeader(page: Buffer, number: number, { transaction }: PageBounds): void {
+function checkHeader(
+  page: Buffer,
+  number: number,
+  { transaction }: PageBounds,
+  onDamage?: (damage: PageDamage) => void,
+): void {
   if (numberAt(page, AT.number) !== number) throw new PageDamage(number, 'has another number')
-  // LMDB takes a page that seems younger than its transaction for its own, and writes to it.
-  if (numberAt(page, AT.transaction) > transaction) throw new PageDamage(number, 'is of a later transaction')
+  if (numberAt(page, AT.transaction) <= transaction) return
+  // LMDB takes a page that seems younger than its transaction for its own, and writes to it. What it has may well be right.
+  const damage = new PageDamage(number, 'is of a later transaction')
+  if (!onDamage) throw damage
+  onDamage(damage)
 }
 
 /** Bytes that the node takes, undefined where it is none. */

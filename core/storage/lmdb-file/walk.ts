@@ -92,8 +92,11 @@ async function latestMeta(file: PageFile, { onDamage }: WalkOptions): Promise<Me
   }
   const [first, second] = metas.sort((a, b) => b.transaction - a.transaction)
   if (!first) throw new PageDamage(0, 'and page 1 are both damaged')
-  if (!onDamage && second && !areSuccessive(first, second))
-    throw new PageDamage(0, 'and page 1 are not of transactions one after the other')
+  if (second && !areSuccessive(first, second)) {
+    const damage = new PageDamage(0, 'and page 1 are not of transactions one after the other')
+    if (!onDamage) throw damage
+    onDamage(damage)
+  }
   return first
 }
 
