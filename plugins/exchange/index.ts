@@ -10,6 +10,7 @@ import {
   NodeState,
   Peers,
   provide,
+  Reputation,
   Routing,
   Storage,
   use,
@@ -20,6 +21,7 @@ import { Bitswap } from './bitswap/bitswap.ts'
 import { type ExchangeConfig, exchangeSchema } from './config.ts'
 import { type ExchangeMetrics, exchangeMetrics } from './metrics.ts'
 import { blocksLinks } from './requester/blocks-link.ts'
+import { handicapped } from './requester/handicap.ts'
 import { ProviderSearch } from './requester/provider-search.ts'
 import { Requester } from './requester/requester.ts'
 import { Server } from './server/server.ts'
@@ -38,7 +40,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
     name: 'exchange',
     version: '0.1.0',
     requires: [Storage, Blocks, Peers, MemoryBudget, Events, NodeState],
-    wants: [Routing],
+    wants: [Reputation, Routing],
     provides: [Exchange],
   },
   schema: exchangeSchema,
@@ -78,9 +80,11 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
           tally,
         })
       : undefined
+    let reputation: Reputation | undefined
+    const kinds = [blocksLinks(bandwidth.network), ...(bitswap ? [bitswap.linkKind] : [])]
     const search = new ProviderSearch({ routing: () => find(container, Routing), network, log, now })
     const requester = new Requester(config, {
-      links: [blocksLinks(bandwidth.network), ...(bitswap ? [bitswap.linkKind] : [])],
+      links: kinds.map(kind => handicapped(kind, () => reputation)),
       self: network.self,
       peers,
       bandwidth,
@@ -110,6 +114,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
     const undo: (() => void)[] = []
     return {
       async start() {
+        reputation = find(container, Reputation)
         // Held for good: leased block by block, two nodes that fetch from each other could each hold what the other's server waits for.
         const lease = await budget.lease(maxReadAheadBytes, { signal })
         bandwidth.load()

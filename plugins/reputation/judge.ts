@@ -38,7 +38,7 @@ export interface JudgeDependencies {
 }
 
 /** Peers that there is evidence of: some 600 bytes each. */
-export const MAX_PEERS = 4096
+const MAX_PEERS = 4096
 
 /** What the best score makes a connection worth. More than a neighbour in a table of the DHT, less than a member. */
 const MAX_WORTH = 20
@@ -235,7 +235,10 @@ export class Judge implements Reputation {
     metrics.bans.inc({ kind })
     log.warn({ peer: key, kind, detail, durationMs, earlierBans }, 'a peer is banned')
     const error = reputationError('PEER_BANNED', `${key} is banned: ${kind}: ${detail}`)
-    for (const connection of network.connections(peer)) connection.abort(error)
+    // Whoever reported it is in the midst of something with the peer.
+    queueMicrotask(() => {
+      for (const connection of network.connections(peer)) connection.abort(error)
+    })
     events.emit('peer:banned', { peer, kind, durationMs })
   }
 

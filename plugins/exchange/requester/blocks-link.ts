@@ -53,11 +53,11 @@ class BlocksLink extends PeerLink {
   constructor(
     peer: PeerId,
     options: LinkOptions,
-    { network, events, now }: LinkDependencies & { readonly network: LinkNetwork },
+    { network, events, ...dependencies }: LinkDependencies & { readonly network: LinkNetwork },
   ) {
-    super(peer, options, { now })
+    super(peer, options, dependencies)
     this.#network = network
-    this.#now = now
+    this.#now = dependencies.now
     this.#events = events
   }
 

@@ -73,6 +73,8 @@ export interface LinkDependencies {
   readonly events: LinkEvents
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
+  /** Of the peer, as in `PlannedPeer`. */
+  readonly handicap?: () => number
 }
 
 /** Makes links over one protocol. */

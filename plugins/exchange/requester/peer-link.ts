@@ -1,7 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { Mode } from '../wire/codec.ts'
 import { Asks } from './asks.ts'
-import type { Fault, Link, LinkOptions } from './link.ts'
+import type { Fault, Link, LinkDependencies, LinkOptions } from './link.ts'
 import type { Want } from './want.ts'
 
 /** What links of every protocol share: whom they lead to, and the planner's view of what is asked there. */
@@ -9,11 +9,17 @@ export abstract class PeerLink implements Link {
   readonly peer: PeerId
   readonly id: string
   protected readonly asks: Asks
+  readonly #handicap: () => number
 
-  constructor(peer: PeerId, options: LinkOptions, { now }: { now: () => number }) {
+  constructor(
+    peer: PeerId,
+    options: LinkOptions,
+    { now, handicap = () => 1 }: Pick<LinkDependencies, 'now' | 'handicap'>,
+  ) {
     this.peer = peer
     this.id = peer.toString()
     this.asks = new Asks(options, { now })
+    this.#handicap = handicap
   }
 
   get roomBytes(): number {
@@ -30,6 +36,10 @@ export abstract class PeerLink implements Link {
 
   get latencyMs(): number {
     return this.asks.latencyMs
+  }
+
+  get handicap(): number {
+    return this.#handicap()
   }
 
   get usable(): boolean {

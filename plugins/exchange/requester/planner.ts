@@ -50,6 +50,8 @@ export interface PlannedPeer {
   readonly outstandingBytes: number
   readonly bytesPerMs: number
   readonly latencyMs: number
+  /** By how much it is put behind others that are as fast, for how it behaved before; below 1: ahead. Absent: 1. */
+  readonly handicap?: number
 }
 
 /** What peers whose bytes are capped may be asked for, beside what each has room for. */
@@ -178,6 +180,7 @@ export function isHolder(want: PlannedWant, peer: string): boolean {
 interface Seat {
   readonly peer: PlannedPeer
   readonly metered: boolean
+  readonly handicap: number
   queuedBytes: number
   roomBytes: number
   roomWants: number
@@ -197,6 +200,7 @@ class Table<W extends PlannedWant> {
     this.#seats = peers.map(peer => ({
       peer,
       metered: metered?.peers.has(peer.id) ?? false,
+      handicap: peer.handicap ?? 1,
       queuedBytes: peer.outstandingBytes,
       roomBytes: peer.roomBytes,
       roomWants: peer.roomWants,
@@ -225,7 +229,7 @@ class Table<W extends PlannedWant> {
       if (seat.kept || seat.roomWants <= 0 || (seat.roomBytes < want.bytes && seat.queuedBytes > 0)) continue
       if (seat.metered && this.#meteredRoomBytes <= 0) continue
       if (want.asks.has(seat.peer.id) || !isHolder(want, seat.peer.id)) continue
-      const etaMs = etaOf(seat, want.bytes)
+      const etaMs = etaOf(seat, want.bytes) * seat.handicap
       if (etaMs >= bestMs) continue
       best = seat
       bestMs = etaMs

@@ -19,19 +19,12 @@ export function defineWhy(command: Command): void {
       const report = await withReputation(() =>
         client.get<ReputationReport>('reputation/why', { query: { peer } }),
       )
-      print(context, report, () => describeReport(report))
+      print(context, report, () => describe(report))
     })
 }
 
 /** As a person reads it. */
-export function describeReport({
-  peer,
-  score,
-  credit,
-  evidence,
-  ban,
-  earlierBans,
-}: ReputationReport): string {
+function describe({ peer, score, credit, evidence, ban, earlierBans }: ReputationReport): string {
   const facts = [
     ['peer id', peer],
     ['score', `${score.toFixed(2)}, where a stranger has 0.50`],

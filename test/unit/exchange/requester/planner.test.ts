@@ -57,6 +57,26 @@ function told(moves: readonly Move<unknown>[]): string[] {
 
 const ROOM = 1_000_000 * KIB
 
+t.test(
+  'of holders as fast the one goes first that behaved better; it is no less patient with it',
+  async t => {
+    const holders = (changes: Partial<PlannedPeer>): PlannedPeer[] => [
+      peer('good', { handicap: 0.75, ...changes }),
+      peer('stranger'),
+      peer('doubtful', { handicap: 4 }),
+    ]
+    const all = ['doubtful', 'stranger', 'good']
+    const held = () => want({ standings: new Map(all.map(id => [id, 'has' as const])) })
+    const blocks = (peers: PlannedPeer[]) =>
+      assign([held()], peers, ROOM).filter(({ mode }) => mode === 'BLOCK')
+    t.same(told(blocks(holders({}))), ['good BLOCK'])
+    t.same(told(blocks(holders({ bytesPerMs: KIB / 2 }))), ['stranger BLOCK'], 'speed counts, too')
+    const [alone] = blocks([peer('doubtful', { handicap: 4 })])
+    const [fair] = blocks([peer('stranger')])
+    t.match([alone, fair], [{ peer: 'doubtful', etaMs: fair?.etaMs }, { peer: 'stranger' }])
+  },
+)
+
 t.test('while no holder is known, everybody is asked whether they have it', async t => {
   t.same(told(assign([want()], [peer('a'), peer('b')], ROOM)), ['a HAVE', 'b HAVE'])
   const answered = want({
