@@ -34,13 +34,17 @@ export class Tally {
     return { ...this.#counts }
   }
 
-  /** `protocol`: by which it came. */
-  received(bytes: number, elapsedMs: number, protocol: string): void {
+  /** `protocol`: by which they came. */
+  received(blocks: number, bytes: number, protocol: string): void {
     this.#metrics.protocolBytes.inc({ ...RECEIVED, protocol }, bytes)
-    this.#counts.blocksReceived++
+    this.#counts.blocksReceived += blocks
     this.#counts.bytesReceived += bytes
-    this.#metrics.blocks.inc(RECEIVED)
+    this.#metrics.blocks.inc(RECEIVED, blocks)
     this.#metrics.bytes.inc(RECEIVED, bytes)
+  }
+
+  /** A block came, so long after it was wanted. */
+  fetched(elapsedMs: number): void {
     this.#metrics.fetchSeconds.observe(elapsedMs / 1000)
   }
 

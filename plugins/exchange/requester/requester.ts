@@ -23,6 +23,7 @@ import { type DownloadLimits, LinkTable } from './link-table.ts'
 import { isHolder, latePeers, patienceOf } from './planner.ts'
 import type { ProviderSearch } from './provider-search.ts'
 import { seedOf } from './rarity.ts'
+import { Receipts } from './receipts.ts'
 
 import { Session, type SessionHost } from './session.ts'
 import { unavailableMessage } from './unavailable.ts'
@@ -66,14 +67,19 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #echoes = new Echoes()
   readonly #roots = new WeakMap<Session, CID>()
   readonly #dispatcher: Dispatcher
+  readonly #receipts: Receipts
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(options: RequesterOptions, deps: RequesterDependencies) {
     this.#options = options
     this.#deps = deps
-    const { links: kinds, bandwidth, tally, now } = deps
+    const { links: kinds, bandwidth, peers, tally, now } = deps
     this.#links = new LinkTable(options, { kinds, events: this, bandwidth, now })
+    this.#receipts = new Receipts(({ peer, protocol }, { blocks, bytes }) => {
+      peers.countBytes(peer, 'received', bytes)
+      tally.received(blocks, bytes, protocol)
+    })
     this.#dispatcher = new Dispatcher(
       { maxBytesInFlight: options.maxBytesInFlight, seed: seedOf(deps.self.toString()) },
       {
@@ -183,8 +189,8 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     want.session.found(link.id)
     want.session.received(bytes.byteLength)
     this.#finish(want)
-    this.#deps.peers.countBytes(link.peer, 'received', bytes.byteLength)
-    this.#deps.tally.received(bytes.byteLength, this.#deps.now() - want.createdMs, link.protocol)
+    this.#receipts.add(link, bytes.byteLength)
+    this.#deps.tally.fetched(this.#deps.now() - want.createdMs)
     want.resolve(bytes)
   }
 
