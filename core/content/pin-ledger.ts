@@ -270,13 +270,14 @@ export class PinLedger {
   #change(batch: WriteBatch, cid: CID, change: (node?: NodeCount) => NodeCount | undefined): void {
     const hash = cid.multihash.bytes
     const nodes = decodeCounts(this.#counts.get(hash))
-    const others = nodes.filter(({ codec }) => codec !== cid.code)
-    const node = nodes.find(({ codec }) => codec === cid.code)
+    const place = nodes.findIndex(({ codec }) => codec === cid.code)
+    const [node] = place < 0 ? [] : nodes.splice(place, 1)
+    const wasHeld = node !== undefined || nodes.length > 0
     const changed = change(node)
     const added = (changed?.count ?? 0) - (node?.count ?? 0)
     if (added !== 0) this.#observer?.counted(cid, added)
-    const left = changed ? [...others, changed] : others
-    if (left.length > 0) batch.put(this.#counts, hash, encodeCounts(left))
-    else if (nodes.length > 0) batch.delete(this.#counts, hash)
+    if (changed) nodes.push(changed)
+    if (nodes.length > 0) batch.put(this.#counts, hash, encodeCounts(nodes))
+    else if (wasHeld) batch.delete(this.#counts, hash)
   }
 }

@@ -37,13 +37,20 @@ export interface NodeCount {
 }
 
 export function encodeCounts(counts: readonly NodeCount[]): Uint8Array {
-  return Buffer.concat(
-    counts.flatMap(({ codec, count, isExpanded, isComplete }) => [
-      varint.encode(codec),
-      varint.encode(count),
-      Uint8Array.of((isExpanded ? 1 : 0) | (isComplete ? 2 : 0)),
-    ]),
-  )
+  let length = 0
+  for (const { codec, count } of counts)
+    length += varint.encodingLength(codec) + varint.encodingLength(count) + 1
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const { codec, count, isExpanded, isComplete } of counts) {
+    varint.encode(codec, bytes, at)
+    at += varint.encodingLength(codec)
+    varint.encode(count, bytes, at)
+    at += varint.encodingLength(count)
+    bytes[at] = (isExpanded ? 1 : 0) | (isComplete ? 2 : 0)
+    at += 1
+  }
+  return bytes
 }
 
 export function decodeCounts(bytes: Uint8Array | undefined): NodeCount[] {

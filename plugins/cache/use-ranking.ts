@@ -133,12 +133,12 @@ export class UseRanking {
   }
 
   #insert(hash: Uint8Array, fingerprint: Fingerprint): void {
-    const bytes = this.#names.sizeOf(hash)
-    if (bytes === undefined) return
     if (this.#dependencies.isPinned(hash)) {
       this.#dependencies.onPassedOver()
       return
     }
+    const bytes = this.#names.sizeOf(hash)
+    if (bytes === undefined) return
     this.#isSaved = false
     if (this.#ranking.insert(fingerprint, bytes)) this.#dependencies.onForgotten()
   }
