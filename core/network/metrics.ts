@@ -17,14 +17,12 @@ export interface NetworkMetrics {
   readonly lanes: Counter<'direction'>
   readonly receivedBytes: Counter
   readonly sentBytes: Counter
-  readonly knownPeers: Gauge
 }
 
 /** What other parts keep count of, asked at scrape time. */
 export interface NetworkReadings {
   receivedBytes(): number
   sentBytes(): number
-  knownPeers(): number
   dialQueue(): number
 }
 
@@ -84,11 +82,6 @@ export function networkMetrics(create: MetricFactory, read: NetworkReadings): Ne
       name: 'sent_bytes_total',
       help: 'Bytes sent on connections, with all overheads.',
       collect: read.sentBytes,
-    }),
-    knownPeers: create.gauge({
-      name: 'known_peers',
-      help: 'Peers in the table.',
-      collect: read.knownPeers,
     }),
   }
 }

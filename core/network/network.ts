@@ -111,7 +111,6 @@ export async function createNetwork(
   const metrics = networkMetrics(deps.metrics, {
     receivedBytes: () => traffic.receivedBytes,
     sentBytes: () => traffic.sentBytes,
-    knownPeers: () => peers.list().length,
     dialQueue: () => libp2p.getDialQueue().length,
   })
   const inboundRate = new InboundRate(
