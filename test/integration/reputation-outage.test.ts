@@ -24,7 +24,7 @@ interface Reputation {
 }
 
 /** How often something is asked for while the link is down. */
-const ASK_MS = 1000
+const ASK_MS = 3000
 
 t.test(
   `a node that loses its uplink for ${OUTAGE_MS / 1000} s with ${PEERS} peers bans none, and is whole again within ${WHOLE_MS / 1000} s`,

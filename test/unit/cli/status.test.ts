@@ -68,4 +68,12 @@ t.test('what is known of the network, and of plugins that tell more', async t =>
     ['dht', 'lan: server, 7 peers, 2 records'],
     ['announcing', 'roots: running, 25 % of this period'],
   ])
+  const ban = (peer: string) => ({ peer, kind: 'invalid-block', endsInMs: 3_540_000 })
+  const reputation = { bannedPeers: 9, bans: ['alice', 'bob', 'carol', 'dora'].map(ban) }
+  t.same(rows({ reputation }).slice(own.length), [
+    ['9 banned', 'alice: invalid-block for 59m'],
+    ['', 'bob: invalid-block for 59m'],
+    ['', 'carol: invalid-block for 59m'],
+  ])
+  t.same(rows({ reputation: { bannedPeers: 0, bans: [] } }), own)
 })

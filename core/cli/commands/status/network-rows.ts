@@ -1,6 +1,9 @@
 import { printable } from '../../../control/printable.ts'
 import type { NodeStatus } from '../../../state/node-state.ts'
-import { formatBytes } from '../../format.ts'
+import { formatBytes, formatDuration } from '../../format.ts'
+
+/** More tell no more, on a terminal. */
+const MAX_BANNED_ROWS = 3
 
 type Row = readonly [name: string, text: string]
 
@@ -27,6 +30,7 @@ export function networkRows({ network, connections, details }: NodeStatus): Row[
       `${formatBytes(traffic.receivedBytesPerSecond)}/s in, ${formatBytes(traffic.sentBytesPerSecond)}/s out; ${formatBytes(traffic.receivedBytes)} received, ${formatBytes(traffic.sentBytes)} sent`,
     ],
     ...(blocked > 0 ? [['blocked', `${blocked}, see \`skep peers blocks\``] as const] : []),
+    ...bannedRows(details.reputation),
   ]
 }
 
@@ -48,6 +52,17 @@ function routingRows(routing: unknown): Row[] {
     ['dht', printable(`${network}: ${mode}, ${peers} peers, ${records} records`)],
     ...(typeof state === 'string' ? [['announcing', printable(`${what}: ${state}${done}`)] as const] : []),
   ]
+}
+
+/** Of the reputation plugin: the latest of those it keeps out. `skep status --json` has more. */
+function bannedRows(reputation: unknown): Row[] {
+  const { bannedPeers, bans } = fieldsOf(reputation)
+  if (typeof bannedPeers !== 'number' || bannedPeers === 0 || !Array.isArray(bans)) return []
+  return bans.slice(0, MAX_BANNED_ROWS).map((ban, index): Row => {
+    const { peer, kind, endsInMs } = fieldsOf(ban)
+    const left = typeof endsInMs === 'number' ? ` for ${formatDuration(endsInMs)}` : ''
+    return [index === 0 ? `${bannedPeers} banned` : '', printable(`${peer}: ${kind}${left}`)]
+  })
 }
 
 /** What a plugin says of itself may have any shape. */
