@@ -46,11 +46,6 @@ export class BanList {
     return this.#failure
   }
 
-  /** Those that have ended count, too. */
-  get size(): number {
-    return this.#bans.size
-  }
-
   /** Reads what earlier runs left; returns the latest time in it. One that can't be read costs no start. */
   open(): number {
     let latestMs = 0

@@ -128,8 +128,8 @@ export class Judge implements Reputation {
     this.#reviewedMs = nowMs
     for (const peer of this.#credits.take(nowMs)) this.#value(peer)
     if (bans.review(nowMs)) this.#saveBans()
-    // Where there is nobody to judge nobody needs the time.
-    if (this.#standings.size > 0 || bans.size > 0) void this.#saveStandings()
+    // An idle node writes nothing: the time alone is worth a write while a ban is to end by it.
+    if (this.#standings.isChanged || bans.list(nowMs).length > 0) void this.#saveStandings()
   }
 
   scoreOf(peer: PeerId): number {

@@ -26,6 +26,11 @@ export class StandingTable {
     return this.#standings.size
   }
 
+  /** There is something for `takeChanged`. */
+  get isChanged(): boolean {
+    return this.#changed.size > 0
+  }
+
   get(peer: string): Standing {
     return this.#standings.get(peer) ?? NO_STANDING
   }

@@ -41,7 +41,11 @@ t.test(
       'plugins.monitoring.port': '0',
       'plugins.nat.upnp.enabled': 'false',
       'plugins.discovery.mdns.enabled': 'false',
+      'network.maxDialsPerSecond': '32',
       'plugins.discovery.dial.targetMembers': String(PEERS),
+      // On a machine that does other work, too, four at a time would take too long.
+      'plugins.discovery.dial.perSecond': '32',
+      'plugins.discovery.dial.maxParallel': '16',
       'plugins.discovery.bootstrap': addresses.join(','),
       'plugins.exchange.stallTimeoutMs': '5s',
     }

@@ -155,6 +155,24 @@ t.test('bans and evidence outlast a restart; time off takes no time', async t =>
   t.notOk(second.judge.isBanned(alice))
 })
 
+t.test('a node on which nothing happens writes nothing', async t => {
+  const court = await openCourt(t)
+  const clock = court.storage.bookkeeping.bucket('reputation/clock')
+  const uptime = (): number => Number(Buffer.from([...clock.entries()][0]?.[1] ?? []).toString())
+  court.pass(HOUR_MS)
+  t.equal(clock.size(), 0)
+  court.connect(bob)
+  court.deliver(bob, 1000)
+  court.pass(60_000)
+  const savedMs = uptime()
+  t.ok(savedMs > HOUR_MS)
+  court.pass(HOUR_MS)
+  t.equal(uptime(), savedMs)
+  for (let time = 0; time < 2; time++) court.peers.report(alice, 'invalid-block', 'wrong')
+  court.pass(HOUR_MS / 2)
+  t.ok(uptime() > savedMs + HOUR_MS, 'but while a ban is to end')
+})
+
 t.test('a ban outlasts a crash that loses the evidence and the uptime, and is not longer by it', async t => {
   const directory = t.testdir()
   const disk = await open(join(directory, 'first'))
