@@ -80,10 +80,10 @@ export class JoinDoor {
     const { membership, log } = this.#deps
     const joiner = peer.toString()
     const { invite, name, proof } = JoinRequest.decode(bytes)
-    const owner = membership.roster?.charter.owner ?? ''
+    const { owner } = membership.roster?.charter ?? {}
     const id = idOf(invite)
     try {
-      if (!isProved(id, { owner, host: membership.self, joiner }, proof))
+      if (!owner || !isProved(id, { owner, host: membership.self, joiner }, proof))
         throw fleetError('INVITE_REFUSED', `${joiner} does not have the invite that it names`)
       const { bytes: roster } = await membership.welcome(id, joiner, isName(name) ? name : shortName(joiner))
       log.info({ peer: joiner }, 'a board has joined the fleet')

@@ -1,8 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { PeerId } from '@libp2p/interface'
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Logger } from '../logger.ts'
 import { defineProtocol } from '../messages/define.ts'
+import { networkError } from '../network/errors.ts'
 import type { NetworkPort } from '../network/network-port.ts'
 import type { Peers } from '../state/peer-state.ts'
 import { idOf, keyOf } from './keys.ts'
@@ -12,6 +14,13 @@ import { MAX_ROSTER_BYTES, type SignedRoster } from './signed-roster.ts'
 import { FleetRequest, FleetResponse, type RosterHead } from './wire/fleet.js'
 
 const TIMEOUT_MS = 20_000
+/** Between two comparisons with one peer: what changes meanwhile goes over at once. */
+const GAP_MS = 250
+/** Between two rosters of peers that are no members here: checking one takes milliseconds, and some more on a small board. */
+const STRANGERS_GAP_MS = 500
+/** After a comparison that failed: doubled with each, as long as the peer is connected. */
+const FIRST_RETRY_MS = 1000
+const MAX_RETRY_MS = 5 * 60_000
 /** Heads and framing, beside a roster. */
 const MAX_HEAD_BYTES = 1024
 
@@ -26,8 +35,9 @@ const protocol = defineProtocol<FleetRequest, FleetResponse>({
   limits: {
     maxMessageBytes: MAX_ROSTER_BYTES + MAX_HEAD_BYTES,
     idleTimeoutMs: TIMEOUT_MS,
-    maxStreamsPerPeer: 2,
-    streamsPerSecond: 2,
+    maxStreamsPerPeer: 4,
+    // Twice what one that keeps to the gap opens.
+    streamsPerSecond: 16,
     trust: 'anyone',
     timeoutMs: TIMEOUT_MS,
   },
@@ -49,7 +59,10 @@ export class RosterExchange {
   readonly #stopped = new AbortController()
   /** Peers under way, by id, and whether the roster has changed since; no more than are connected. */
   readonly #meetings = new Map<string, { again: boolean }>()
-  #unsubscribe = (): void => {}
+  /** Members, by id, that said goodbye and are still connected. */
+  readonly #leaving = new Set<string>()
+  #lastStrangerMs = Number.NEGATIVE_INFINITY
+  #unsubscribe: (() => void)[] = []
 
   constructor(deps: RosterExchangeDependencies) {
     this.#deps = deps
@@ -58,11 +71,14 @@ export class RosterExchange {
   async start(): Promise<void> {
     const { network, events } = this.#deps
     await protocol.handle(network, (request, { peer }) => this.#answer(request, peer))
-    this.#unsubscribe = events.on('peer:connected', ({ peer }) => this.#meet(peer))
+    this.#unsubscribe = [
+      events.on('peer:connected', ({ peer }) => this.#meet(peer)),
+      events.on('peer:disconnected', ({ peer }) => this.#strike(peer)),
+    ]
   }
 
   stop(): void {
-    this.#unsubscribe()
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe()
     this.#stopped.abort()
   }
 
@@ -92,27 +108,52 @@ export class RosterExchange {
     return told.filter(({ status }) => status === 'fulfilled').length
   }
 
-  async #meet(peer: PeerId): Promise<void> {
+  /** Takes a peer off the roster that left. */
+  async #strike(peer: PeerId): Promise<void> {
     const { membership, log } = this.#deps
-    if (!membership.isMember(peer)) return
+    const id = peer.toString()
+    if (!this.#leaving.delete(id) || !membership.canEdit) return
+    log.info({ peer: id }, 'a member has left the fleet')
+    await membership
+      .edit({ kind: 'remove', peer: id })
+      .catch(err => log.warn({ err, peer: id }, 'who left stays on the roster'))
+  }
+
+  async #meet(peer: PeerId): Promise<void> {
+    const { log } = this.#deps
+    if (!this.#isMet(peer)) return
     const key = peer.toString()
     const underWay = this.#meetings.get(key)
     if (underWay) {
       underWay.again = true
       return
     }
-    const meeting = { again: false }
+    const meeting = { again: true }
     this.#meetings.set(key, meeting)
-    try {
-      do {
-        meeting.again = false
+    let retryMs = FIRST_RETRY_MS
+    while (meeting.again && this.#isMet(peer)) {
+      meeting.again = false
+      try {
         await this.#compare(peer)
-      } while (meeting.again && !this.#stopped.signal.aborted)
-    } catch (error) {
-      log.debug({ err: error, peer: key }, 'rosters were not compared')
-    } finally {
-      this.#meetings.delete(key)
+        retryMs = FIRST_RETRY_MS
+        await this.#rest(GAP_MS)
+      } catch (error) {
+        log.debug({ err: error, peer: key, retryMs }, 'rosters were not compared')
+        await this.#rest(retryMs)
+        retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)
+        meeting.again = true
+      }
     }
+    this.#meetings.delete(key)
+  }
+
+  #isMet(peer: PeerId): boolean {
+    const { network, membership } = this.#deps
+    return !this.#stopped.signal.aborted && membership.isMember(peer) && network.connections(peer).length > 0
+  }
+
+  async #rest(ms: number): Promise<void> {
+    await wait(ms, undefined, { signal: this.#stopped.signal, ref: false }).catch(() => {})
   }
 
   async #compare(peer: PeerId): Promise<void> {
@@ -135,7 +176,7 @@ export class RosterExchange {
   }
 
   async #answer({ head, roster, leaving }: FleetRequest, peer: PeerId): Promise<FleetResponse> {
-    const { membership, peers, log } = this.#deps
+    const { membership, peers } = this.#deps
     const nothing = { roster: NOTHING }
     const theirs = head && readHead(head)
     if (head && !theirs) {
@@ -143,19 +184,27 @@ export class RosterExchange {
       return nothing
     }
     if (!theirs || membership.signed?.head.owner !== theirs.owner) return nothing
-    if (roster.byteLength > 0) await this.#take(roster, peer)
-    if (!membership.isMember(peer)) return nothing
-    if (leaving && membership.canEdit) {
-      log.info({ peer: peer.toString() }, 'a member leaves the fleet')
-      await membership.edit({ kind: 'remove', peer: peer.toString() })
-      return nothing
+    if (roster.byteLength > 0) {
+      if (!membership.isMember(peer)) this.#spareStrangers()
+      await this.#take(roster, peer)
     }
+    if (!membership.isMember(peer)) return nothing
+    // It hangs up when it has the answer, which an edit now would cut off.
+    if (leaving) this.#leaving.add(peer.toString())
     const { signed } = membership
     if (!signed) return nothing
     return {
       head: toWire(signed.head),
       roster: compareHeads(signed.head, theirs) > 0 ? signed.bytes : NOTHING,
     }
+  }
+
+  /** A member that isn't known yet tries again; others shall not keep us busy. */
+  #spareStrangers(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#lastStrangerMs < STRANGERS_GAP_MS)
+      throw networkError('STREAM_CLOSED', `${protocol.protocol.id}: too many strangers have rosters`)
+    this.#lastStrangerMs = nowMs
   }
 
   async #take(roster: Uint8Array, peer: PeerId): Promise<void> {
