@@ -51,7 +51,11 @@ t.test('a distrusted peer is asked again when its time is over', async t => {
   await connect(requester, peer)
   await using session = requester.session()
   const other = requester.exchange.session(block.cid)
-  const first = session.fetch(block.cid, { signal: AbortSignal.timeout(150) })
+  const evidence = requester.next('peer:evidence')
+  const asking = new AbortController()
+  const first = session.fetch(block.cid, { signal: asking.signal })
+  await evidence
+  asking.abort()
   await t.rejects(first)
   t.same(await other.fetch(block.cid), block.bytes)
 })
