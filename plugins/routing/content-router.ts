@@ -2,6 +2,7 @@ import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { CID } from 'multiformats/cid'
 import {
+  type Clock,
   type FindProvidersOptions,
   type Logger,
   messageOf,
@@ -13,7 +14,6 @@ import {
   untilAborted,
   type WaitOptions,
 } from '../../core/api.ts'
-import type { Clock } from './clock.ts'
 import type { LookupConfig } from './config.ts'
 import type { RoutingMetrics } from './metrics.ts'
 import { dialable, parseAddress } from './search/addresses.ts'

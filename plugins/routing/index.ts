@@ -12,9 +12,9 @@ import {
   Reputation,
   Routing,
   Storage,
+  systemClock,
   use,
 } from '../../core/api.ts'
-import { systemClock } from './clock.ts'
 import { type RoutingConfig, schema, validate } from './config.ts'
 import { createMembersMetrics } from './members/metrics.ts'
 import { createRoutingMetrics } from './metrics.ts'

@@ -3,6 +3,7 @@ import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { decode } from 'multiformats/hashes/digest'
 import {
+  type Clock,
   type Discovery,
   type Events,
   HEALTHY,
@@ -15,7 +16,6 @@ import {
   type Reputation,
   type Storage,
 } from '../../core/api.ts'
-import type { Clock } from './clock.ts'
 import type { RoutingConfig } from './config.ts'
 import { ContentRouter } from './content-router.ts'
 import { DelegatedRouters } from './delegated/delegated-routers.ts'

@@ -9,9 +9,9 @@ import {
   NodeState,
   Pins,
   Storage,
+  systemClock,
   use,
 } from '../../core/api.ts'
-import { systemClock } from './clock.ts'
 import { schema, type VerificationConfig } from './config.ts'
 import { createVerificationMetrics, type VerificationMetrics } from './metrics.ts'
 import { createRoutes } from './routes.ts'

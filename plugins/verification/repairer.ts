@@ -1,7 +1,6 @@
 import { once } from 'node:events'
-import { type BlockStore, type Blocks, messageOf } from '../../core/api.ts'
+import { type BlockStore, type Blocks, type Clock, messageOf } from '../../core/api.ts'
 import { cidOfHash } from './block-hash.ts'
-import type { Clock } from './clock.ts'
 import type { Damage, DamageList } from './damage-list.ts'
 
 export interface RepairerDependencies {

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import {
   type BlockStore,
+  type Clock,
   diskBytesOf,
   fullBucket,
   isSkepError,
@@ -10,7 +11,6 @@ import {
   type TokenBucket,
 } from '../../core/api.ts'
 import { isIntact } from './block-hash.ts'
-import type { Clock } from './clock.ts'
 import { nextBlock, type Stop, shareOf } from './digest-walk.ts'
 import type { Load } from './load.ts'
 import type { VerificationMetrics } from './metrics.ts'

@@ -1,5 +1,6 @@
 import {
   type Blocks,
+  type Clock,
   type Events,
   formatBytes,
   HEALTHY,
@@ -10,7 +11,6 @@ import {
   type Storage,
 } from '../../core/api.ts'
 import { cidOfHash, isMultihash } from './block-hash.ts'
-import type { Clock } from './clock.ts'
 import type { VerificationConfig } from './config.ts'
 import { DagVerifier } from './dag-verifier.ts'
 import { DamageList } from './damage-list.ts'

@@ -1,6 +1,5 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { type Logger, messageOf, type NetworkPort } from '../../../core/api.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, type Logger, messageOf, type NetworkPort } from '../../../core/api.ts'
 
 /** https://github.com/ipfs/kubo/blob/master/config/bootstrap_peers.go */
 export const AMINO_BOOTSTRAP = [

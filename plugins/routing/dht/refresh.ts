@@ -1,6 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
-import { type Logger, messageOf } from '../../../core/api.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, type Logger, messageOf } from '../../../core/api.ts'
 import { placeOf, sharedBits } from './key-space.ts'
 
 /** Peers come one after another when a node starts: this long it waits for more before it looks around. */

@@ -1,6 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
-import { type KeyValueStore, type Logger, messageOf } from '../../../core/api.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, type KeyValueStore, type Logger, messageOf } from '../../../core/api.ts'
 import type { ProvideConfig } from '../config.ts'
 import { placeOf } from '../dht/key-space.ts'
 import type { RoutingMetrics } from '../metrics.ts'

@@ -1,7 +1,13 @@
 import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
-import { type Logger, messageOf, type Peers, type Provider, type Reputation } from '../../../core/api.ts'
-import type { Clock } from '../clock.ts'
+import {
+  type Clock,
+  type Logger,
+  messageOf,
+  type Peers,
+  type Provider,
+  type Reputation,
+} from '../../../core/api.ts'
 import type { LookupConfig } from '../config.ts'
 import type { RoutingMetrics } from '../metrics.ts'
 import { dialable } from './addresses.ts'

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 
+/** What a part that waits and keeps dates needs. Tests bring their own. */
 export interface Clock {
   /** Monotonic. */
   nowMs(): number
