@@ -12,10 +12,11 @@ import { nodeKey } from './pin-records.ts'
 import { type DagLink, linksOf, MAX_DAG_DEPTH, mayHaveLinks } from './walk.ts'
 
 /**
- * Blocks wanted at a time, some kilobytes each: the more there are, the likelier it is that a peer has one that is rare.
- * The bytes on their way are bounded by the memory budget.
+ * Blocks wanted or being stored at a time, some kilobytes each. While as many small ones wait for the disk, others are on
+ * their way; and the more there are, the likelier it is that a peer has one that is rare. The bytes are bounded by the
+ * memory budget.
  */
-const MAX_VISITS = 512
+const MAX_VISITS = 1_024
 
 /** Blocks without links that are asked for together. Where all are small they take no more memory than a large one. */
 const MAX_LEAVES_TOGETHER = 64
