@@ -1,8 +1,4 @@
-import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
+import { createBareNamespace, type Namespace } from './namespace.ts'
 
 const LINK = 'uplink'
 
@@ -29,72 +25,42 @@ export interface BridgedHost {
  * root and iproute2. Disposing it ends what still runs on the hosts.
  */
 export async function createBridge(count: number): Promise<Bridge> {
-  const namespaces: string[] = []
-  const createNamespace = async (): Promise<string> => {
-    const name = `skep-${randomBytes(4).toString('hex')}`
-    await run('ip', ['netns', 'add', name])
-    namespaces.push(name)
-    await inside(name, 'link', 'set', 'lo', 'up')
-    return name
-  }
-  const dispose = async (): Promise<void> => {
-    for (const name of namespaces.splice(0)) await remove(name)
-  }
-  try {
-    const hub = await createNamespace()
-    await inside(hub, 'link', 'add', 'bridge', 'type', 'bridge')
-    await inside(hub, 'link', 'set', 'bridge', 'up')
-    const hosts: BridgedHost[] = []
-    for (let at = 0; at < count; at++) hosts.push(await createHost(hub, at, await createNamespace()))
-    return { hosts, [Symbol.asyncDispose]: dispose }
-  } catch (error) {
-    await dispose()
-    throw error
-  }
+  await using made = new AsyncDisposableStack()
+  const create = async (): Promise<Namespace> => made.use(await createBareNamespace())
+  const hub = await create()
+  await hub.ip('link', 'add', 'bridge', 'type', 'bridge')
+  await hub.ip('link', 'set', 'bridge', 'up')
+  const hosts: BridgedHost[] = []
+  for (let at = 0; at < count; at++) hosts.push(await createHost(hub, at, await create()))
+  const owned = made.move()
+  return { hosts, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-async function createHost(hub: string, at: number, namespace: string): Promise<BridgedHost> {
+async function createHost(hub: Namespace, at: number, host: Namespace): Promise<BridgedHost> {
   const port = `port${at}`
   let address = `10.77.0.${at + 1}`
-  await inside(hub, 'link', 'add', port, 'type', 'veth', 'peer', 'name', LINK, 'netns', namespace)
-  await inside(hub, 'link', 'set', port, 'master', 'bridge', 'up')
-  await inside(namespace, 'address', 'add', `${address}/24`, 'dev', LINK)
-  await inside(namespace, 'link', 'set', LINK, 'up')
+  await hub.ip('link', 'add', port, 'type', 'veth', 'peer', 'name', LINK, 'netns', host.name)
+  await hub.ip('link', 'set', port, 'master', 'bridge', 'up')
+  await host.ip('address', 'add', `${address}/24`, 'dev', LINK)
+  await host.ip('link', 'set', LINK, 'up')
   return {
-    namespace,
+    namespace: host.name,
     get address() {
       return address
     },
     async move(next) {
       // The other way round the new one would go with the old one, as a second address of the same network.
-      await inside(namespace, 'address', 'delete', `${address}/24`, 'dev', LINK)
-      await inside(namespace, 'address', 'add', `${next}/24`, 'dev', LINK)
+      await host.ip('address', 'delete', `${address}/24`, 'dev', LINK)
+      await host.ip('address', 'add', `${next}/24`, 'dev', LINK)
       address = next
     },
     async setLink(state) {
       // The far end, as with a cable: the host keeps its address and loses the carrier.
-      await inside(hub, 'link', 'set', port, state)
+      await hub.ip('link', 'set', port, state)
     },
     async bytes() {
-      const { stdout } = await run('ip', ['-n', namespace, '-s', '-j', 'link', 'show', 'dev', LINK])
-      const [{ stats64 }] = JSON.parse(stdout)
+      const [{ stats64 }] = JSON.parse(await host.ip('-s', '-j', 'link', 'show', 'dev', LINK))
       return stats64.rx.bytes + stats64.tx.bytes
     },
   }
-}
-
-function inside(namespace: string, ...args: string[]): Promise<unknown> {
-  return run('ip', ['-n', namespace, ...args])
-}
-
-async function remove(namespace: string): Promise<void> {
-  const { stdout } = await run('ip', ['netns', 'pids', namespace])
-  for (const pid of stdout.split('\n').filter(Boolean)) {
-    try {
-      process.kill(Number(pid), 'SIGKILL')
-    } catch {
-      // It ended by itself.
-    }
-  }
-  await run('ip', ['netns', 'delete', namespace])
 }

@@ -4,18 +4,40 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A network namespace whose loopback carries multicast: nodes in it hear each other by mDNS, and nobody else. */
+/** A network namespace. Disposing it ends what still runs in it. */
 export interface Namespace extends AsyncDisposable {
   readonly name: string
+  /** The `ip` command within; resolves with what it printed. */
+  ip(...args: string[]): Promise<string>
 }
 
+/** Its loopback carries multicast: nodes in it hear each other by mDNS, and nobody else. */
 export async function createNamespace(): Promise<Namespace> {
+  const namespace = await createBareNamespace()
+  await namespace.ip('link', 'set', 'lo', 'multicast', 'on')
+  await namespace.ip('route', 'add', '224.0.0.0/4', 'dev', 'lo')
+  return namespace
+}
+
+/** It has a loopback, and nothing else. */
+export async function createBareNamespace(): Promise<Namespace> {
   const name = `skep-${randomBytes(4).toString('hex')}`
   await run('ip', ['netns', 'add', name])
-  const inside = (...args: string[]) => run('ip', ['-n', name, ...args])
-  await inside('link', 'set', 'lo', 'up', 'multicast', 'on')
-  await inside('route', 'add', '224.0.0.0/4', 'dev', 'lo')
-  return { name, [Symbol.asyncDispose]: async () => void (await run('ip', ['netns', 'delete', name])) }
+  const ip = async (...args: string[]): Promise<string> => (await run('ip', ['-n', name, ...args])).stdout
+  await ip('link', 'set', 'lo', 'up')
+  return { name, ip, [Symbol.asyncDispose]: () => remove(name) }
+}
+
+async function remove(name: string): Promise<void> {
+  const { stdout } = await run('ip', ['netns', 'pids', name])
+  for (const pid of stdout.split('\n').filter(Boolean)) {
+    try {
+      process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It ended by itself.
+    }
+  }
+  await run('ip', ['netns', 'delete', name])
 }
 
 /**
