@@ -34,16 +34,14 @@ export async function useInviteFile(
       const text = await readInvite(path)
       if (text === undefined) return
       await join(text, signal)
-      await erase(path)
-      log.info({ path }, 'joined the fleet by the invite in a file, and erased it')
-      return
+      log.info({ path }, 'joined the fleet by the invite in a file')
+      return await eraseOrTell(path, log)
     } catch (error) {
       if (signal.aborted) return
       if (isSkepError(error, 'INVITE_REFUSED')) {
+        log.error({ err: error, path }, 'the invite in a file was refused')
         // It opens nothing any more.
-        await erase(path).catch(err => log.error({ err, path }, 'the invite in a file cannot be erased'))
-        log.error({ err: error, path }, 'the invite in a file was refused, and is erased')
-        return
+        return await eraseOrTell(path, log)
       }
       if (!isSkepError(error, 'INVITER_UNREACHABLE')) {
         log.error({ err: error, path }, 'the invite in a file cannot be used')
@@ -66,6 +64,13 @@ async function readInvite(path: string): Promise<string | undefined> {
     if (isSkepError(error)) throw error
     throw fleetError('INVITE_INVALID', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
   }
+}
+
+/** A service may well be able to read a boot partition, and not to write it. */
+async function eraseOrTell(path: string, log: Logger): Promise<void> {
+  await erase(path).catch(err =>
+    log.error({ err, path }, 'the used invite in a file cannot be erased: delete it'),
+  )
 }
 
 /** Overwritten before it is deleted: on FAT a deleted file is there for whoever looks at the card. */

@@ -119,3 +119,61 @@ t.test('a closed fleet: create, invite, join, content, strangers, remove', async
   t.equal((await membersOf(attic)).length, 2)
   t.equal((await kitchen.run(['fleet', 'join', text])).code, 1, 'what it knows opens nothing')
 })
+
+t.test('what an owner does later: delegate, back up, restore, leave', async t => {
+  const OPEN: string[] = []
+  const [owner, kitchen] = [await start(t, OPEN), await start(t, OPEN)]
+  t.match((await owner.run(['fleet', 'members'])).stdout, 'the node is in no fleet')
+  const none = await owner.run(['fleet', 'invite', '--json'])
+  t.match([none.code, JSON.parse(none.stderr)], [1, { error: { code: 'NO_FLEET' } }])
+  await owner.json(['fleet', 'create', 'home', '--board', 'desk'])
+  t.equal((await kitchen.run(['fleet', 'join', await invite(owner), '--name', 'kitchen'])).code, 0)
+
+  const key = join(await temporaryDirectory(t), 'home.key')
+  t.strictSame(await owner.json(['fleet', 'backup-key', '-o', key]), { output: key })
+  t.equal((await stat(key)).mode & 0o777, 0o600)
+  t.match((await owner.run(['fleet', 'backup-key', '-o', key])).stderr, 'is there already')
+  t.match((await kitchen.run(['fleet', 'backup-key'])).stderr, 'no owner key')
+
+  t.match(await owner.json(['fleet', 'delegate', 'kitchen']), { name: 'kitchen', role: 'operator' })
+  t.match(await owner.json(['fleet', 'delegate', 'kitchen', '--revoke']), { role: 'member' })
+  t.match(await kitchen.json(['fleet', 'restore-key', key]), {
+    fleet: { role: 'operator', hasOwnerKey: true },
+  })
+  t.match((await kitchen.run(['fleet'])).stdout, /this board +operator, with the owner key/)
+  t.match(await owner.json(['fleet', 'invite', '--cancel-all']), { cancelled: 0 })
+
+  t.match((await owner.run(['fleet', 'leave'])).stderr, 'backup-key')
+  t.match(await owner.json(['fleet', 'leave', '--delete-key']), { name: 'home', told: 1 })
+  await eventually(
+    'the desk to be off the roster',
+    async () => (await membersOf(kitchen)).length === 1 || undefined,
+  )
+
+  // It is in its fleet, and closed, after a restart, too.
+  await kitchen.end()
+  const again = await start(t, CLOSED, kitchen.directory)
+  t.match(await again.json<FleetStatus>(['fleet', 'status']), {
+    mode: 'closed',
+    fleet: { name: 'home', hasOwnerKey: true, members: 1 },
+  })
+  t.match(await again.json<NodeStatus>(['status']), {
+    phase: 'ready',
+    details: { fleet: { mode: 'closed' } },
+  })
+})
+
+t.test('a card with an invite', async t => {
+  const owner = await start(t)
+  await owner.json(['fleet', 'create', 'home'])
+  const file = join(await temporaryDirectory(t), 'skep-invite.txt')
+  await writeFile(file, `${await invite(owner)}\n`)
+  const board = await start(t, [...CLOSED, '--set', `fleet.inviteFile=${file}`])
+  await eventually('the board to join', async () => (await membersOf(board)).length === 2 || undefined)
+  await eventually('the file to go', () =>
+    stat(file).then(
+      () => undefined,
+      () => true,
+    ),
+  )
+})

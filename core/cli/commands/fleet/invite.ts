@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { MadeInvite } from '../../../fleet/fleet.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { formatDuration } from '../../format.ts'
@@ -18,7 +18,11 @@ interface InviteOptions {
 export function defineInvite(command: Command): void {
   command
     .description('make an invite: one board can join with it, once, until it expires')
-    .option('--expires <duration>', 'such as 1h or 7d; at most 30d', duration, DEFAULT_EXPIRY_MS)
+    .addOption(
+      new Option('--expires <duration>', 'such as 1h or 7d; at most 30d')
+        .argParser(duration)
+        .default(DEFAULT_EXPIRY_MS, '24h'),
+    )
     .option('--name <name>', 'what the board that comes with it is called', notEmpty)
     .option('--no-qr', 'print no code to scan on a terminal')
     .option('--cancel-all', 'make none, and cancel those made on this board that nobody used')
