@@ -1,14 +1,4 @@
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { identify } from '@libp2p/identify'
-import type {
-  ConnectionEncrypter,
-  Libp2p,
-  MessageStream,
-  PeerId,
-  SecureConnectionOptions,
-} from '@libp2p/interface'
-import { memory } from '@libp2p/memory'
-import { ping } from '@libp2p/ping'
+import type { AbortOptions, PeerId } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
 import { silentLogger } from '../../core/logger.ts'
 import { Attachments, LateRouter } from '../../core/network/attachments.ts'
@@ -20,39 +10,28 @@ import { StreamPipe } from '../../core/network/stream-pipe.ts'
 import { createMemoryStorage } from '../../core/storage/memory.ts'
 import type { DhtConfig } from '../../plugins/routing/config.ts'
 import { Kademlia } from '../../plugins/routing/dht/kademlia.ts'
+import { addressOf, type Wire } from './dht-wire.ts'
 
 const MIB = 1024 * 1024
-/** Above what all nodes of the largest network together have. */
-const MAX_CONNECTIONS = 100_000
 
-/** One node of a Kademlia network, as the plugin makes it, over libp2p in this process: no sockets, no encryption. */
+/**
+ * One node of a Kademlia network as the plugin makes it, with libp2p's peer store, registrar and events. Its streams go over a
+ * wire in this process: no sockets, encryption, muxers or negotiation of protocols, and a ping says only who is there.
+ */
 export interface DhtNode {
   readonly self: PeerId
   readonly dht: Kademlia
   meet(other: DhtNode): Promise<void>
-  readonly libp2p: Libp2p
   stop(): Promise<void>
 }
 
-export async function startDhtNode(name: string, options: DhtConfig): Promise<DhtNode> {
+export async function startDhtNode(wire: Wire, options: DhtConfig): Promise<DhtNode> {
   const router = new LateRouter()
   let components: Components | undefined
   const libp2p = await createLibp2p({
     logger: libp2pLogger(silentLogger),
-    addresses: { listen: [`/memory/${name}`] },
-    transports: [memory()],
-    connectionEncrypters: [() => unencrypted],
-    streamMuxers: [yamux()],
-    connectionManager: {
-      maxConnections: MAX_CONNECTIONS,
-      inboundConnectionThreshold: MAX_CONNECTIONS,
-      maxIncomingPendingConnections: MAX_CONNECTIONS,
-    },
-    connectionMonitor: { enabled: false },
     peerRouters: [() => router],
     services: {
-      identify: identify(),
-      ping: ping(),
       parts: parts => {
         components = parts as unknown as Components
         return {}
@@ -61,10 +40,11 @@ export async function startDhtNode(name: string, options: DhtConfig): Promise<Dh
   })
   if (!components) throw new TypeError('libp2p made no services')
   const parts = components
+  wire.join(parts)
   const storage = createMemoryStorage({ maxBytes: 16 * MIB })
-  const attachments = new Attachments({ components: () => parts, router, log: silentLogger })
+  const attachments = new Attachments({ components: () => wired(parts, wire), router, log: silentLogger })
   const dht = new Kademlia(options, {
-    network: portOf(libp2p, attachments),
+    network: portOf(parts, wire, attachments),
     store: storage.bookkeeping,
     provides: () => false,
     onPeer: () => undefined,
@@ -77,11 +57,11 @@ export async function startDhtNode(name: string, options: DhtConfig): Promise<Dh
   return {
     self: libp2p.peerId,
     dht,
-    libp2p,
     async meet(other) {
-      await libp2p.dial(other.libp2p.getMultiaddrs())
+      await wire.meet(parts, other.self)
     },
     async stop() {
+      wire.leave(parts)
       await dht.stop()
       await libp2p.stop()
       await storage.close()
@@ -89,19 +69,40 @@ export async function startDhtNode(name: string, options: DhtConfig): Promise<Dh
   }
 }
 
+/** The parts of libp2p, whose streams and pings go over the wire. */
+function wired(parts: Components, wire: Wire): Components {
+  const connectionManager = {
+    isDialable: async () => true,
+    openStream: (peer: PeerId, protocol: string, wait: AbortOptions) =>
+      wire.open(parts, peer, protocol, wait),
+  }
+  const ping = { ping: async (peer: PeerId) => void (await wire.meet(parts, peer)) }
+  const { peerId, privateKey, registrar, addressManager, peerStore, events, logger } = parts
+  return {
+    peerId,
+    privateKey,
+    registrar,
+    addressManager,
+    peerStore,
+    events,
+    logger,
+    connectionManager,
+    ping,
+  } as unknown as Components
+}
+
 /** As much of the network as a DHT needs. */
-function portOf(libp2p: Libp2p, attachments: Attachments): NetworkPort {
+function portOf(parts: Components, wire: Wire, attachments: Attachments): NetworkPort {
   const port: Partial<NetworkPort> = {
-    self: libp2p.peerId,
-    addresses: () => libp2p.getMultiaddrs(),
-    connections: peer => libp2p.getConnections(peer),
-    connectedPeers: () => libp2p.getPeers(),
-    protocolsOf: async () => undefined,
+    self: parts.peerId,
+    addresses: () => [addressOf(parts.peerId)],
+    connections: () => [],
+    connectedPeers: () => [],
     value: () => undefined,
     attach: (name, factory, options) => attachments.attach('bench', name, factory, options),
     detach: name => attachments.detach(name),
     async open(peer, { id, maxMessageBytes }, wait) {
-      const stream = await libp2p.dialProtocol(peer, id, wait)
+      const stream = await wire.open(parts, peer, id, wait)
       return new PipeChannel(
         { protocol: id, maxMessageBytes },
         { peer, pipe: new StreamPipe(stream), report: () => undefined },
@@ -109,19 +110,4 @@ function portOf(libp2p: Libp2p, attachments: Attachments): NetworkPort {
     },
   }
   return port as NetworkPort
-}
-
-/** Within a process nobody listens in, and the transport says who is at the other end. */
-const unencrypted: ConnectionEncrypter = {
-  protocol: '/skep-bench/plaintext',
-  secureInbound: secured,
-  secureOutbound: secured,
-}
-
-async function secured<S extends MessageStream>(
-  connection: S,
-  { remotePeer }: SecureConnectionOptions = {},
-): ReturnType<ConnectionEncrypter['secureInbound']> {
-  if (!remotePeer) throw new TypeError('the address names no peer')
-  return { connection, remotePeer }
 }

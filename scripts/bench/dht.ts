@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import type { QueryEvent } from '@libp2p/kad-dht'
 import type { CID } from 'multiformats/cid'
 import { cidOf } from '../../core/content/hashes.ts'
@@ -7,6 +8,7 @@ import { type DhtConfig, schema } from '../../plugins/routing/config.ts'
 import { placeOf } from '../../plugins/routing/dht/key-space.ts'
 import { keyAtDepth, unknownDepths } from '../../plugins/routing/dht/refresh.ts'
 import { type DhtNode, startDhtNode } from './dht-node.ts'
+import { Wire } from './dht-wire.ts'
 import { type BenchRow, benchRow, median } from './row.ts'
 
 const RAW = 0x55
@@ -52,9 +54,11 @@ export async function dht(options: DhtBenchOptions): Promise<BenchRow[]> {
       const { cid, holder } = held[index % held.length] as Held
       const others = network.filter(node => node !== holder)
       outcomes.push(await lookUp(pick(others), cid, holder))
+      progress(`${outcomes.length} of ${lookups} look-ups`)
     }
     return rowsOf(options, network, outcomes)
   } finally {
+    progress('')
     clearInterval(alive)
     await Promise.all(network.map(node => node.stop()))
   }
@@ -68,16 +72,14 @@ interface Held {
 async function* startNodes({ nodes, bucketSize }: DhtBenchOptions): AsyncGenerator<DhtNode> {
   const options = { ...defaults(), bucketSize }
   const network: DhtNode[] = []
+  const wire = new Wire()
   while (network.length < nodes) {
     const count = network.length === 0 ? 1 : Math.min(JOINING, nodes - network.length)
-    const names = Array.from(
-      { length: count },
-      (_, index) => `bench-${process.pid}-${network.length + index}`,
-    )
-    const joining = await Promise.all(names.map(name => startDhtNode(name, options)))
+    const joining = await Promise.all(Array.from({ length: count }, () => startDhtNode(wire, options)))
     yield* joining
     if (network.length > 0) await Promise.all(joining.map(node => join(node, network)))
     network.push(...joining)
+    progress(`${network.length} of ${nodes} nodes have joined`)
   }
 }
 
@@ -91,7 +93,7 @@ async function join(node: DhtNode, network: readonly DhtNode[]): Promise<void> {
 
 /** As the plugin does after its start, and every half hour. */
 async function lookAround({ self, dht }: DhtNode): Promise<void> {
-  await eventually(() => dht.peers > 0)
+  await eventually(() => dht.peers > 0, limit())
   const own = self.toMultihash().bytes
   const near = await dht.closest(own, limit())
   for (let depth = 0; depth < unknownDepths(own, near, dht.bucketSize); depth++) {
@@ -199,6 +201,11 @@ function limit(): AbortSignal {
   return signal
 }
 
-async function eventually(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise(resolve => setTimeout(resolve, 5))
+async function eventually(isTrue: () => boolean, signal: AbortSignal): Promise<void> {
+  while (!isTrue()) await setTimeout(5, undefined, { signal })
+}
+
+/** On a terminal: how far it is, on one line. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
