@@ -12,7 +12,13 @@ import {
 import type { KadDHT, KadDHTComponents, KadDHTInit, QueryEvent } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { CID } from 'multiformats/cid'
-import { type KeyValueStore, type Logger, messageOf, type NetworkPort } from '../../../core/api.ts'
+import {
+  type KeyValueStore,
+  type Logger,
+  messageOf,
+  type NetworkPort,
+  untilAborted,
+} from '../../../core/api.ts'
 import type { DhtConfig } from '../config.ts'
 import { routingError } from '../errors.ts'
 import { dialable } from '../search/addresses.ts'
@@ -169,7 +175,7 @@ export class Kademlia {
     const dht = this.#running()
     const release = await this.#slots.take(signal)
     try {
-      for await (const event of dht.findProviders(cid, { signal })) {
+      for await (const event of bounded(dht.findProviders(cid, { signal }), signal)) {
         onEvent?.(event)
         if (event.name === 'PROVIDER') yield* event.providers.map(found)
       }
@@ -183,7 +189,7 @@ export class Kademlia {
     const dht = this.#running()
     const release = await this.#slots.take(signal)
     try {
-      for await (const event of dht.findPeer(peer, { signal, useCache: false })) {
+      for await (const event of bounded(dht.findPeer(peer, { signal, useCache: false }), signal)) {
         if (event.name === 'FINAL_PEER') return dialable(event.peer.multiaddrs)
       }
     } catch (error) {
@@ -201,7 +207,7 @@ export class Kademlia {
     const release = await this.#slots.take(signal)
     try {
       const peers: PeerId[] = []
-      for await (const event of dht.getClosestPeers(key, { signal })) {
+      for await (const event of bounded(dht.getClosestPeers(key, { signal }), signal)) {
         if (event.name === 'FINAL_PEER') peers.push(event.peer.id)
       }
       return peers
@@ -280,6 +286,24 @@ function serviceOf(dht: KadInternals, clock: { readonly nowMs: () => number }): 
     stop: () => stop(dht),
     [peerRoutingSymbol]: dht[peerRoutingSymbol],
     [peerDiscoverySymbol]: new Sightings(dht[peerDiscoverySymbol], clock),
+  }
+}
+
+/**
+ * A look-up that ends with its signal, whatever kad-dht waits for at the time: answers, room in a queue, a first look-up of its
+ * own that has no limit.
+ */
+async function* bounded<T>(lookup: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
+  const steps = lookup[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const step = await untilAborted(steps.next(), signal)
+      if (step.done) return
+      yield step.value
+    }
+  } finally {
+    // It ends when the step does that is under way, if ever.
+    steps.return?.()?.catch(() => undefined)
   }
 }
 

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { identify } from '@libp2p/identify'
+import { ping } from '@libp2p/ping'
 import type { CID } from 'multiformats/cid'
 import t from 'tap'
 import { cidOf } from '../../../core/content/hashes.ts'
 import { eventually } from '../../helpers/eventually.ts'
+import { startStockNode } from '../network/nodes.ts'
 import { announced, FLEET, type RoutedNode, startRouting } from './fixture.ts'
 
 const RAW = 0x55
@@ -93,4 +96,17 @@ t.test('networks of other names stay apart', async t => {
   await eventually('the DHT', () => (one.status().dht.peers > 0 ? true : undefined))
   t.equal(one.status().dht.peers, 1)
   t.equal(other.status().dht.peers, 0)
+})
+
+t.test('a look-up is over in its time, though a node of the DHT never answers', async t => {
+  const mute = await startStockNode(t, { services: { identify: identify(), ping: ping() } })
+  const asked = Promise.withResolvers<void>()
+  await mute.handle('/skep/kad/1.0.0', () => asked.resolve())
+  const seeker = await startRouting(t, { config: { ...FLEET, lookup: { timeoutMs: 1000 } } })
+  await seeker.port.dial(mute.getMultiaddrs())
+  await eventually('the DHT', () => (seeker.status().dht.peers > 0 ? true : undefined))
+  const startMs = performance.now()
+  t.same(await seeker.providersOf(someCid()), new Map())
+  t.ok(performance.now() - startMs < 4000, 'before kad-dht itself gives up')
+  await asked.promise
 })
