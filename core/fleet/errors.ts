@@ -15,6 +15,8 @@ export const fleetError = defineErrors({
   OWNER_KEY_INVALID: 'Give the whole text that `skep fleet backup-key` printed.',
   MEMBER_UNKNOWN: 'See `skep fleet members` for peer ids and names.',
   MEMBER_KEPT: 'Take its delegation away first, or remove it from another board.',
+  FLEET_UNREADABLE:
+    'Update skep, as a newer one may have written it; else restore the data directory from a backup.',
   ROSTER_INVALID:
     'Update the peer that sent it; a roster is signed by the owner or an operator of the fleet.',
   INVITE_INVALID: 'Copy the whole text that `skep fleet invite` printed, from `skep-invite-` on.',

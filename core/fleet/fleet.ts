@@ -11,6 +11,7 @@ import { portOf } from '../network/tcp-place.ts'
 import type { Fleet } from '../services/fleet.ts'
 import type { Peers } from '../state/peer-state.ts'
 import { fleetError } from './errors.ts'
+import { type FleetMember, type FleetStatus, fleetMembers, fleetStatus } from './fleet-status.ts'
 import { fleetRule } from './gate-rule.ts'
 import { formatInvite, MAX_INVITE_ADDRESSES, newSeed, parseInvite, signerOf } from './invite.ts'
 import { useInviteFile } from './invite-file.ts'
@@ -21,7 +22,7 @@ import type { Membership, RosterChange } from './membership.ts'
 import type { FleetMode } from './modes.ts'
 import { checkName, isName } from './names.ts'
 import { exportOwnerKey, importOwnerKey, newOwnerKey, type OwnerKeyFile } from './owner-key.ts'
-import type { Edit, Role } from './roster.ts'
+import type { Edit } from './roster.ts'
 import { RosterExchange } from './roster-exchange.ts'
 
 export interface FleetOptions {
@@ -40,37 +41,6 @@ export interface FleetDependencies {
   readonly log: Logger
   /** Wall clock. */
   readonly wallMs: () => number
-}
-
-/** Plain JSON. */
-export interface FleetStatus {
-  readonly mode: FleetMode
-  /** Absent where this node is in none. */
-  readonly fleet?: {
-    readonly name: string
-    /** The owner's public key: also the id of the fleet. */
-    readonly id: string
-    readonly term: number
-    readonly version: number
-    readonly role: Role | 'removed'
-    /** Whether the owner's key is on this board. */
-    readonly hasOwnerKey: boolean
-    readonly members: number
-    readonly connectedMembers: number
-    /** Made here and not used yet. */
-    readonly openInvites: number
-  }
-}
-
-/** Plain JSON. */
-export interface FleetMember {
-  readonly peer: string
-  readonly name: string
-  readonly role: Role
-  /** By the wall clock of the board that let it in. */
-  readonly joinedMs: number
-  readonly isSelf: boolean
-  readonly isConnected: boolean
 }
 
 export interface MadeInvite {
@@ -138,39 +108,12 @@ export class FleetNode implements Fleet {
   }
 
   status(): FleetStatus {
-    const { membership } = this.#deps
-    const { roster } = membership
-    const { mode } = this.#options
-    if (!roster) return { mode }
-    const { owner, name, term } = roster.charter
-    return {
-      mode,
-      fleet: {
-        name,
-        id: owner,
-        term,
-        version: roster.version,
-        role: membership.roleOf(membership.self) ?? 'removed',
-        hasOwnerKey: membership.isOwner,
-        members: roster.members.size,
-        connectedMembers: this.members().filter(({ isConnected }) => isConnected).length,
-        openInvites: membership.invites.filter(({ usedBy }) => usedBy === undefined).length,
-      },
-    }
+    return fleetStatus(this.#deps.membership, this.#options.mode, this.#connected)
   }
 
   /** Empty where this node is in no fleet. */
   members(): FleetMember[] {
-    const { membership, network } = this.#deps
-    const connected = new Set(network.connectedPeers().map(String))
-    return [...(membership.roster?.members ?? [])].map(([peer, { name, joinedMs }]) => ({
-      peer,
-      name,
-      role: membership.roleOf(peer) ?? 'member',
-      joinedMs,
-      isSelf: peer === membership.self,
-      isConnected: connected.has(peer),
-    }))
+    return fleetMembers(this.#deps.membership, this.#connected)
   }
 
   /**
@@ -310,6 +253,10 @@ export class FleetNode implements Fleet {
     membership.use(signer)
     await membership.edit({ kind: 'delegate', peer: membership.self })
     return this.status()
+  }
+
+  get #connected(): ReadonlySet<string> {
+    return new Set(this.#deps.network.connectedPeers().map(String))
   }
 
   #edit(edit: Edit): Promise<void> {

@@ -57,7 +57,7 @@ export class Membership {
   /** Told of each change once it is flushed. */
   onChange: (change: RosterChange) => void = () => {}
 
-  /** @throws SkepError ROSTER_INVALID where what was kept can't be read */
+  /** @throws SkepError FLEET_UNREADABLE where what was kept can't be read */
   constructor(deps: MembershipDependencies) {
     this.#deps = deps
     this.#signers = deps.signers
@@ -336,7 +336,7 @@ function readState(bytes: Uint8Array): State {
     const { roster, edits, invites } = decodeStored(bytes)
     return { signed: readRoster(roster), edits, invites }
   } catch (cause) {
-    throw fleetError('ROSTER_INVALID', `what was kept of the fleet cannot be read: ${messageOf(cause)}`, {
+    throw fleetError('FLEET_UNREADABLE', `what was kept of the fleet cannot be read: ${messageOf(cause)}`, {
       cause,
     })
   }

@@ -1,5 +1,7 @@
 import { createConnection } from 'node:net'
+import { noise } from '@chainsafe/libp2p-noise'
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import { tls } from '@libp2p/tls'
 import t, { type Test } from 'tap'
 import { MemoryStore } from '../../../core/storage/memory-store.ts'
 import { eventually } from '../../helpers/eventually.ts'
@@ -32,6 +34,27 @@ t.test('members meet, strangers do not', async t => {
   await desk.hasOnly(kitchen, attic)
   t.equal(desk.fleet.isMember(stranger.port.self), false)
   t.equal(stranger.fleet.isMember(desk.port.self), undefined, 'who is in no fleet cannot say')
+})
+
+t.test('a stranger of another make learns nothing, by TLS or Noise, dialing or dialed', async t => {
+  const [desk] = (await createFleet(t, 1)) as [FleetTestNode]
+  await invite(desk)
+  for (const encrypter of [tls(), noise()]) {
+    const stranger = await startStockNode(t, { connectionEncrypters: [encrypter] })
+    const identified: unknown[] = []
+    stranger.addEventListener('peer:identify', ({ detail }) => identified.push(detail))
+    const connection = await stranger.dial(desk.port.addresses()).catch(() => undefined)
+    await t.rejects(
+      Promise.resolve(connection?.newStream(['/ipfs/id/1.0.0']) ?? Promise.reject(new Error('none'))),
+    )
+    await eventually('its end', () => stranger.getConnections().length === 0 || undefined)
+    const known = await stranger.peerStore.get(desk.port.self).catch(() => undefined)
+    t.same(known?.protocols ?? [], [])
+    t.same(identified, [])
+    await t.rejects(desk.port.dial(stranger.getMultiaddrs()), { code: 'DIAL_FAILED' })
+    t.same(stranger.getConnections(), [])
+  }
+  t.same(desk.port.connections(), [])
 })
 
 t.test('a removed member is out everywhere as soon as members have met', async t => {
