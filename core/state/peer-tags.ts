@@ -23,6 +23,8 @@ export class PeerTags {
   readonly #bucket: Bucket | undefined
   /** By peer id as text. */
   readonly #tags = new Map<string, Tags>()
+  /** Changes go one after another, so that those that overlap don't lose each other. */
+  #last: Promise<unknown> = Promise.resolve()
   #listener: Listener = () => {}
 
   /** @param store default: what is said ends with the process */
@@ -63,40 +65,51 @@ export class PeerTags {
     if (!Number.isInteger(value) || value < 1 || value > MAX_VALUE) {
       throw stateError('TAG_INVALID', `a tag's value is a whole number from 1 to ${MAX_VALUE}, not ${value}`)
     }
-    const key = peer.toString()
-    const tags = { ...this.of(key), [name]: value }
-    if (Object.keys(tags).length > MAX_TAGS_PER_PEER) {
-      throw stateError('TAGS_FULL', `${key} has ${MAX_TAGS_PER_PEER} tags already`)
-    }
-    if (!this.#tags.has(key) && this.#tags.size >= MAX_TAGGED_PEERS) {
-      throw stateError('TAGS_FULL', `${MAX_TAGGED_PEERS} peers are tagged already`)
-    }
-    await this.#put(key, tags)
-    this.#listener(peer, name, value)
+    await this.#inTurn(async () => {
+      const key = peer.toString()
+      const tags = { ...this.of(key), [name]: value }
+      if (Object.keys(tags).length > MAX_TAGS_PER_PEER) {
+        throw stateError('TAGS_FULL', `${key} has ${MAX_TAGS_PER_PEER} tags already`)
+      }
+      if (!this.#tags.has(key) && this.#tags.size >= MAX_TAGGED_PEERS) {
+        throw stateError('TAGS_FULL', `${MAX_TAGGED_PEERS} peers are tagged already`)
+      }
+      await this.#put(key, tags)
+      this.#listener(peer, name, value)
+    })
   }
 
-  /** Without `name` all of them. False where there is none such. */
-  async remove(peer: PeerId, name?: string): Promise<boolean> {
-    const key = peer.toString()
-    const before = this.of(key)
-    const gone = Object.keys(before).filter(tag => name === undefined || tag === name)
-    if (gone.length === 0) return false
-    await this.#put(key, Object.fromEntries(Object.entries(before).filter(([tag]) => !gone.includes(tag))))
-    for (const tag of gone) this.#listener(peer, tag, 0)
-    return true
+  /** Without `name` all of them. False where there is none such. @throws those of the storage */
+  remove(peer: PeerId, name?: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const key = peer.toString()
+      const before = this.of(key)
+      const gone = Object.keys(before).filter(tag => name === undefined || tag === name)
+      if (gone.length === 0) return false
+      await this.#put(key, Object.fromEntries(Object.entries(before).filter(([tag]) => !gone.includes(tag))))
+      for (const tag of gone) this.#listener(peer, tag, 0)
+      return true
+    })
   }
 
-  /** In memory at once, so that changes of one peer that overlap don't lose each other. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(change)
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** On disk first: what could not be written is not so. */
   async #put(peer: string, tags: Tags): Promise<void> {
     const isEmpty = Object.keys(tags).length === 0
+    const bucket = this.#bucket
+    if (bucket) {
+      await this.#store?.write(batch => {
+        if (isEmpty) batch.delete(bucket, Buffer.from(peer))
+        else batch.put(bucket, Buffer.from(peer), encodeTags(tags))
+      })
+    }
     if (isEmpty) this.#tags.delete(peer)
     else this.#tags.set(peer, tags)
-    const bucket = this.#bucket
-    if (!bucket) return
-    await this.#store?.write(batch => {
-      if (isEmpty) batch.delete(bucket, Buffer.from(peer))
-      else batch.put(bucket, Buffer.from(peer), encodeTags(tags))
-    })
   }
 }
 

@@ -105,6 +105,18 @@ t.test('a tag is on disk when its promise resolves; its worth is told now and at
   ])
 })
 
+t.test('a tag that could not be written is none; changes that overlap do not lose each other', async t => {
+  const storage = await open(t.testdir())
+  const { peers } = await run(storage)
+  await Promise.all([peers.tag(alice, 'a', 1), peers.tag(alice, 'b', 2), peers.untag(alice, 'a')])
+  t.same(peers.get(alice)?.tags, { b: 2 })
+  t.same(new PeerTags(storage.index).of(alice.toString()), { b: 2 })
+  await storage.close()
+  await t.rejects(peers.tag(alice, 'c', 3), { code: 'STORAGE_CLOSED' })
+  await t.rejects(peers.untag(alice), { code: 'STORAGE_CLOSED' })
+  t.same(peers.get(alice)?.tags, { b: 2 })
+})
+
 t.test('who was never met is forgotten with the last tag', async t => {
   const directory = t.testdir()
   const storage = await open(directory)
