@@ -139,7 +139,7 @@ export class NodeBlocklist implements Blocklist {
   }
 
   async unblock(text: string): Promise<boolean> {
-    const target = targetOf(text)
+    const target = targetOf(text, 'unblocked')
     const entry = this.#entries.get(target.text)
     if (entry?.origin === 'config') throw configured(target.text)
     const counted = entry !== undefined && this.#counts(entry)
@@ -237,12 +237,12 @@ export class NodeBlocklist implements Blocklist {
   }
 }
 
-function targetOf(text: string): BlockTarget {
+function targetOf(text: string, wish = 'blocked'): BlockTarget {
   const target = readTarget(text)
   if (target) return target
   const expected =
     'an IP address, a network such as 192.0.2.0/24 or 2001:db8::/32, or a peer id like 12D3KooW…'
-  throw networkError('BLOCK_INVALID', `'${text}' can't be blocked; expected ${expected}`)
+  throw networkError('BLOCK_INVALID', `'${text}' can't be ${wish}; expected ${expected}`)
 }
 
 function configured(target: string): Error {

@@ -152,6 +152,7 @@ t.test('what a command can not do it says, with what to do', async t => {
     [['peers', 'tag', '12D3', 'x', '--value', '101'], 2, /from 1 to 100/],
     [['peers', 'tag', '12D3', 'x'.repeat(65)], 1, /1 to 64 printable characters/],
     [['peers', 'block', 'nonsense'], 1, /^error: 'nonsense' can't be blocked; expected .+\nfix: /],
+    [['peers', 'unblock', 'nonsense'], 1, /^error: 'nonsense' can't be unblocked; expected .+\nfix: /],
     [['peers', 'block', '192.0.2.1', '--for', 'ever'], 2, /duration such as/],
     [['peers', 'show'], 2, /peer/],
     [['peers', 'nonsense'], 2, /unknown command 'nonsense'/],
