@@ -4,6 +4,7 @@ export const stateError = defineErrors({
   TAG_INVALID: 'Name a tag with 1 to 64 printable characters, and give it a value from 1 to 100.',
   TAGS_FULL: 'Take tags away that are of no use any more with `skep peers untag`.',
   PEER_UNKNOWN: 'See the peers there are with `skep peers`.',
+  PEER_RETURNS: 'Keep it out with `skep peers block`, then try again.',
   PEER_AMBIGUOUS: 'Give more of the peer id; `skep peers` shows them whole.',
   EVENTS_MISSED:
     'Ask for the status again, then follow from there; read faster, or give `since` to fill a short gap.',

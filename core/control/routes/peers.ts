@@ -30,6 +30,9 @@ const BLOCK_SCHEMA = {
 }
 const UNBLOCK_SCHEMA = { querystring: objectOf({ target: TEXT }, ['target']) }
 
+/** Who calls back sooner than that can be forgotten does so every time. */
+const MAX_HANG_UPS = 5
+
 /** All there is to tell of one peer. Plain JSON. */
 export interface PeerDetails extends PeerSummary {
   readonly worth: {
@@ -59,6 +62,15 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
     const peer = peerNamed(name, known)
     if (!peer.equals(network.self)) return peer
     throw controlError('INPUT_INVALID', `${peer} is this node itself, expected another peer`)
+  }
+
+  /** One that comes back before it is forgotten is hung up on again. */
+  const forget = async (peer: PeerId, signal: AbortSignal): Promise<void> => {
+    for (let attempt = 0; attempt < MAX_HANG_UPS; attempt++) {
+      await network.forget(peer, { signal })
+      if (peers.forget(peer) || !peers.get(peer)) return
+    }
+    throw stateError('PEER_RETURNS', `${peer} is not forgotten: it connects again whenever it is hung up on`)
   }
 
   const detailsOf = (peer: PeerId, summary: PeerSummary): PeerDetails => {
@@ -99,8 +111,9 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const peer = named(request.query.peer)
-          await network.forget(peer, { signal: request.cancelled })
-          if (!peers.forget(peer)) throw unknown(peer)
+          const isKnown = peers.get(peer) !== undefined
+          await forget(peer, request.cancelled)
+          if (!isKnown) throw unknown(peer)
           return { peer: peer.toString() }
         }),
     )
