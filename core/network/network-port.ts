@@ -31,6 +31,11 @@ export interface NetworkPort {
    */
   value(peer: PeerId, reason: string, worth: number): void
   hangUp(peer: PeerId, options?: WaitOptions): Promise<void>
+  /**
+   * Asks all connected peers at once whether they are there; connections on which no answer comes within seconds are cut. For
+   * whoever has reason to doubt the way to many: TCP alone may sit out a minute after it is back.
+   */
+  check(): void
   /** Round trip time in milliseconds. @throws SkepError PEER_TIMEOUT, DIAL_FAILED */
   ping(peer: PeerId, options?: WaitOptions): Promise<number>
   /** Answers inbound streams of `protocol` within its limits; what exceeds them is reset and charged to the peer. */

@@ -222,6 +222,7 @@ export async function createNetwork(
     libp2p,
     connectionsTo: peer => keeper.to(peer),
     dialer,
+    check: () => probes.check(),
     lanes: () => lanes,
     handlers,
     gate,

@@ -21,6 +21,8 @@ export interface PortsDependencies {
   /** Those that are open, the one to use first. */
   connectionsTo(peer: PeerId): Connection[]
   readonly dialer: Dialer
+  /** Asks all peers whether they are there. */
+  check(): void
   /** They use a port themselves, so they come later. */
   lanes(): Lanes
   readonly handlers: Handlers
@@ -65,6 +67,7 @@ export class Ports {
         if (!released.aborted) worths.set(peer, owner, reason, worth)
       },
       hangUp: (peer, wait) => libp2p.hangUp(peer, wait),
+      check: () => this.#deps.check(),
       ping: (peer, wait) => dialer.ping(peer, wait),
       open: (peer, protocol, wait) => dialer.open(peer, protocol, wait),
       async openLane(peer, { id, maxMessageBytes }, wait) {

@@ -41,6 +41,8 @@ interface Moment<C> {
 export interface Verdict<C> {
   readonly theirs: readonly C[]
   readonly ours: readonly C[]
+  /** Many failed on one side, and hardly anybody was heard there: the way to all of them may be lost. */
+  readonly isLost: boolean
 }
 
 /**
@@ -93,13 +95,16 @@ export class FaultAttribution<C extends Held> {
     const isHeard = ([peer, { bytes }]: readonly [string, Sign]): boolean =>
       came.has(peer) || (!failed.has(peer) && bytes > (moment.before.get(peer)?.bytes ?? bytes))
     const heard = [...after].filter(isHeard)
+    let isLost = false
     const isOurs = (side: Side): boolean => {
       // Where it isn't known on which side a lost peer was, it may have been on either.
       const failures = [...failed].filter(peer => (sideOf(peer) ?? side) === side).length
       const witnesses = heard.filter(([, sign]) => sign.side === side).length
       const isDoubted = failures > witnesses
-      if (isDoubted && failures >= MANY_PEERS)
+      if (isDoubted && failures >= MANY_PEERS) {
+        isLost = true
         this.#oursUntilMs = { ...this.#oursUntilMs, [side]: nowMs + AFTERMATH_MS }
+      }
       return isDoubted || moment.openedMs < this.#oursUntilMs[side]
     }
     const ours: Readonly<Record<Side, boolean>> = { near: isOurs('near'), far: isOurs('far') }
@@ -108,7 +113,7 @@ export class FaultAttribution<C extends Held> {
       return side ? ours[side] : ours.near || ours.far
     }
     const { held } = moment
-    return { theirs: held.filter(charge => !isExcused(charge)), ours: held.filter(isExcused) }
+    return { theirs: held.filter(charge => !isExcused(charge)), ours: held.filter(isExcused), isLost }
   }
 
   #note(peer: string, failed: boolean, atMs: number): void {

@@ -29,7 +29,7 @@ import type { Uptime } from './uptime.ts'
 export interface JudgeDependencies {
   readonly peers: Peers
   readonly events: Events
-  readonly network: Pick<NetworkPort, 'self' | 'connections' | 'value'>
+  readonly network: Pick<NetworkPort, 'self' | 'connections' | 'value' | 'check'>
   readonly bans: BanList
   readonly shelf: StandingShelf
   readonly uptime: Uptime
@@ -119,11 +119,15 @@ export class Judge implements Reputation {
 
   /** Called every few seconds: settles what was held, credits bytes, ends bans. */
   review(): void {
-    const { bans, uptime } = this.#deps
+    const { bans, network, uptime, log } = this.#deps
     const nowMs = uptime.nowMs()
     const verdict = this.#faults.settle(nowMs, this.#signs)
     for (const charge of verdict?.theirs ?? []) this.#charge(charge)
     for (const charge of verdict?.ours ?? []) this.#excuse(charge)
+    if (verdict?.isLost) {
+      log.info('many peers failed at once: all are asked whether they are there, and nobody is charged')
+      network.check()
+    }
     if (nowMs - this.#reviewedMs < REVIEW_MS) return
     this.#reviewedMs = nowMs
     for (const peer of this.#credits.take(nowMs)) this.#value(peer)

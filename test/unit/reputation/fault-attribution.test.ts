@@ -90,6 +90,23 @@ t.test('what comes to light after trouble of its own is not charged', async t =>
   t.equal(trouble(AT_MS - 71_000), 1, 'many failed long ago')
 })
 
+t.test('that the way to many is lost is told, with or without anybody to charge', async t => {
+  const isLost = (lost: number, heard: number): boolean | undefined => {
+    const faults = new FaultAttribution<{ peer: string }>()
+    for (let at = 0; at < lost; at++) faults.failed(`lost ${at}`, AT_MS, () => new Map())
+    const after = Array.from(
+      { length: heard },
+      (_, at) => [`heard ${at}`, { side: 'far' as const, bytes: 1 }] as const,
+    )
+    for (const [peer] of after) faults.connected(peer, AT_MS)
+    return faults.settle(AT_MS + 10_000, () => new Map(after))?.isLost
+  }
+  t.equal(isLost(3, 0), true)
+  t.equal(isLost(2, 0), false, 'two are chance')
+  t.equal(isLost(0, 3), undefined)
+  t.equal(isLost(64, 63), true)
+})
+
 t.test('nothing is settled where nothing is held, and what is held is bounded', async t => {
   const faults = new FaultAttribution<{ peer: string }>()
   t.equal(
