@@ -28,8 +28,8 @@ export interface NodeEvents {
   'peer:liveness': { readonly peer: PeerId; readonly liveness: 'connected' | 'suspect' }
   /** Addresses that others can dial came or went. */
   'network:addresses': { readonly addresses: readonly string[] }
-  /** The machine's own networks changed, or it slept: what was known of the way to others may be stale. */
-  'network:changed': { readonly reason: 'interfaces' | 'resumed' }
+  /** The machine's own networks changed, it slept, or the way to many peers is back after a loss: what was known of the way to others may be stale. */
+  'network:changed': { readonly reason: 'interfaces' | 'resumed' | 'restored' }
   /** It became known whether strangers can connect to this node, or that changed; `reason` is what it rests on. */
   'network:reachability': {
     readonly reachability: 'public' | 'private' | 'unknown'

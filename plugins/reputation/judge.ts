@@ -76,6 +76,8 @@ export class Judge implements Reputation {
   readonly #signs = (): Signs => signsOf(this.#deps.peers.list())
   readonly #undo: (() => void)[] = []
   readonly #reports = { counted: 0, limited: 0, excused: 0 }
+  /** The way to many was lost, and nobody has connected since. */
+  #isLost = false
   #reviewedMs = 0
   #failure: string | undefined
 
@@ -125,6 +127,7 @@ export class Judge implements Reputation {
     for (const charge of verdict?.theirs ?? []) this.#charge(charge)
     for (const charge of verdict?.ours ?? []) this.#excuse(charge)
     if (verdict?.isLost) {
+      this.#isLost = true
       log.info('many peers failed at once: all are asked whether they are there, and nobody is charged')
       network.check()
     }
@@ -204,6 +207,9 @@ export class Judge implements Reputation {
   #connected(peer: PeerId): void {
     this.#faults.connected(peer.toString(), this.#deps.uptime.nowMs())
     this.#value(peer)
+    if (!this.#isLost) return
+    this.#isLost = false
+    this.#deps.events.emit('network:changed', { reason: 'restored' })
   }
 
   #charge({ peer, peerId, kind, detail }: Charge): void {
