@@ -84,7 +84,7 @@ export function createProgram(parts: Parts): Command {
           'skep get CID -o photo.jpg     # on another node',
         ),
         '',
-        '`skep help COMMAND` tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 node not running, 4 disk not mounted.',
+        '`skep help COMMAND` tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 node not running.',
       ].join('\n'),
     )
   for (const [name, { summary }] of Object.entries(COMMANDS)) program.command(name).description(summary)
