@@ -28,6 +28,7 @@ export class Telling {
   /** The last change that was sent; undefined: it waits for a snapshot. */
   #sent: number | undefined
   #isSending = false
+  #snapshots = 0
   /** Blocks of the snapshot so far. */
   #told = 0
 
@@ -47,9 +48,9 @@ export class Telling {
     return !this.#channel.signal.aborted
   }
 
-  /** A snapshot for it goes on. */
-  get takesParts(): boolean {
-    return this.isOpen && this.#sent !== undefined
+  /** The number of the snapshot that goes on; undefined: the stream is over, or it waits for another. */
+  get snapshot(): number | undefined {
+    return this.isOpen && this.#sent !== undefined ? this.#snapshots : undefined
   }
 
   /** Goes on behind what the reader knows, where the log reaches so far; else it needs a snapshot. */
@@ -67,6 +68,7 @@ export class Telling {
 
   /** Begins a snapshot of so many blocks, about. Resolves when the reader takes more, or is gone. */
   begin(blocks: number): Promise<void> {
+    this.#snapshots += 1
     this.#told = 0
     this.#sent = this.#log.sequence
     return this.#send(this.#start({ sequence: this.#sent, snapshot: true, blocks }))

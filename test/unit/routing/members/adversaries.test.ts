@@ -130,15 +130,28 @@ t.test('a reader that takes nothing costs no memory: it is told all anew', async
     changes += (message as { added: Uint8Array }).added.length / 6
   }
   t.ok(changes < blocks, `${changes} changes got through`)
-  const held = new Set<string>()
-  for (;;) {
-    const message = await next(channel)
-    if (message.kind !== 'part') continue
-    for (let at = 0; at < message.added.length; at += 6)
-      held.add(Buffer.from(message.added.subarray(at, at + 6)).toString('hex'))
-    if (message.complete) break
-  }
-  t.equal(held.size, 3000, 'and that is all there is')
+  t.equal((await restOfSnapshot(channel)).size, 3000, 'and that is all there is')
+})
+
+t.test('a member that stalls holds up nobody, and goes on where it was', async t => {
+  const blocks = 250_000
+  const store = new HashStore()
+  for (let number = 0; number < blocks; number++) store.put(hashOf(number))
+  const holder = await createMembersNode(t, { blocks: store })
+  await holder.run()
+  const [stalled, other] = await Promise.all([startNode(t), startNode(t)])
+  const channels = await Promise.all([open(stalled, holder), open(other, holder)])
+  for (const channel of channels) await channel.write(encodeSubscribe({ maxBlocks: blocks }))
+  const begun = { kind: 'start', snapshot: true }
+  for (const channel of channels) t.match(await next(channel), begun)
+  const [late, swift] = channels
+  if (!late || !swift) throw new Error('two channels')
+  t.equal((await restOfSnapshot(swift)).size, blocks)
+  const third = await open(await startNode(t), holder)
+  await third.write(encodeSubscribe({ maxBlocks: 1000 }))
+  t.match(await next(third), begun)
+  t.equal((await restOfSnapshot(third)).size, 1000, 'who comes later waits for nobody either')
+  t.equal((await restOfSnapshot(late)).size, blocks)
 })
 
 t.test('a block that comes and goes is told of once a second', async t => {
@@ -166,4 +179,17 @@ async function next(channel: Channel): Promise<UpdateMessage> {
   const message = await channel.read()
   if (!message) throw new Error('the stream ended')
   return decodeUpdate(message)
+}
+
+/** The fingerprints that are told up to the part that says so. Throws where it begins anew. */
+async function restOfSnapshot(channel: Channel): Promise<ReadonlySet<string>> {
+  const held = new Set<string>()
+  for (;;) {
+    const message = await next(channel)
+    if (message.kind === 'start') throw new Error('it begins anew')
+    if (message.kind !== 'part') continue
+    for (let at = 0; at < message.added.length; at += 6)
+      held.add(Buffer.from(message.added.subarray(at, at + 6)).toString('hex'))
+    if (message.complete) return held
+  }
 }
