@@ -1,6 +1,6 @@
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { silentLogger } from '../../core/logger.ts'
+import { type Logger, silentLogger } from '../../core/logger.ts'
 import { createMetrics } from '../../core/metrics.ts'
 import type { NetworkOptions } from '../../core/network/network.ts'
 import type { BlockStore, Storage } from '../../core/storage/storage.ts'
@@ -40,13 +40,20 @@ interface MembersNodeOptions {
   readonly blocks: MembersIndexDependencies['blocks']
   isMember?: MembersIndexDependencies['isMember']
   now?(): number
+  readonly log?: Logger
   readonly network?: Partial<NetworkOptions>
 }
 
 /** A node on 127.0.0.1 to whom everybody is a member unless told otherwise. Its index starts with `run`. */
 export async function createMembersNode(
   t: { teardown(end: () => unknown): void },
-  { blocks, isMember = () => true, now = () => performance.now(), network = {} }: MembersNodeOptions,
+  {
+    blocks,
+    isMember = () => true,
+    now = () => performance.now(),
+    log = silentLogger,
+    network = {},
+  }: MembersNodeOptions,
 ): Promise<MembersNode> {
   const node = await startNode(t, network)
   let stop = async (): Promise<void> => undefined
@@ -67,7 +74,7 @@ export async function createMembersNode(
           events: node.events,
           peers: node.peers,
           metrics: createMembersMetrics(metrics.factory('routing')),
-          log: silentLogger,
+          log,
           isMember,
           now,
         },

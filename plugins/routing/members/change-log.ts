@@ -32,6 +32,13 @@ export class ChangeLog {
     }
   }
 
+  /** Forgets all, and that something changed: nobody can go on from what was told so far. */
+  skip(): void {
+    this.#sequence += 1
+    this.#messages.clear()
+    this.#bytes = 0
+  }
+
   /** Undefined where it is forgotten, or was never there. */
   message(sequence: number): Uint8Array | undefined {
     return this.#messages.get(sequence)

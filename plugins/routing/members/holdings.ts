@@ -45,6 +45,8 @@ export class Holdings {
   readonly #deps: HoldingsDependencies
   /** Multihashes, one character a byte. */
   readonly #changed = new Set<string>()
+  /** The store could not be read, and somebody was told so. */
+  #isUnreadable = false
   #lastMs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #stop: (() => void)[] | undefined
@@ -113,9 +115,10 @@ export class Holdings {
         else removed.push(fingerprint)
       }
     } catch (err) {
-      this.#deps.log.warn({ err }, 'what changed could not be read, and is told with what changes next')
+      this.#postpone(err)
       return
     }
+    this.#isUnreadable = false
     this.#changed.clear()
     this.changes.append(sequence =>
       encodeUpdate({
@@ -126,5 +129,16 @@ export class Holdings {
       }),
     )
     this.#deps.logged(added.length + removed.length)
+  }
+
+  /** Asks again in a while. Of too many changes one is kept to ask about: then all that is held is told anew. */
+  #postpone(err: unknown): void {
+    if (!this.#isUnreadable) this.#deps.log.warn({ err }, 'what changed could not be read, and is told later')
+    this.#isUnreadable = true
+    if (this.#changed.size >= MAX_CHANGED) {
+      this.changes.skip()
+      for (const text of this.#changed) if (this.#changed.size > 1) this.#changed.delete(text)
+    }
+    this.#timer = setTimeout(() => this.#tell(), PERIOD_MS).unref()
   }
 }

@@ -24,3 +24,15 @@ t.test('one change larger than the bound is not kept', async t => {
   t.notOk(log.reaches(1))
   t.ok(log.reaches(2))
 })
+
+t.test('nobody can go on from before what was skipped', async t => {
+  const log = new ChangeLog({ maxBytes: 30 })
+  log.append(() => new Uint8Array(10))
+  log.skip()
+  t.same(
+    [0, 1, 2].map(sequence => log.reaches(sequence)),
+    [false, false, true],
+  )
+  log.append(() => new Uint8Array(30))
+  t.ok(log.message(3), 'what was forgotten takes no room')
+})
