@@ -9,7 +9,13 @@ import type { NatMetrics } from './metrics.ts'
 import { ObservedHost } from './observed-host.ts'
 import { liveParts, type Parts } from './parts.ts'
 import { PortMapper, type PortMapperStatus } from './port-mapper.ts'
-import { type AddressEvidence, judge, type Reachability, type Verdict } from './reachability.ts'
+import {
+  type AddressEvidence,
+  hostCheckWaitMs,
+  judge,
+  type Reachability,
+  type Verdict,
+} from './reachability.ts'
 import { RelayClient } from './relay-client.ts'
 import { RelayServer } from './relay-server.ts'
 
@@ -67,6 +73,8 @@ export class Nat {
   #checkedAtMs = 0
   /** Resolves where there is a reason for another check. */
   #reason = Promise.withResolvers<void>()
+  /** There is a reason, but not at once. */
+  #later: NodeJS.Timeout | undefined
 
   constructor(config: NatConfig, deps: NatDependencies) {
     this.#config = config
@@ -129,6 +137,7 @@ export class Nat {
   /** Idempotent; also after half a start. */
   async stop(): Promise<void> {
     for (const close of this.#closed.splice(0)) close()
+    clearTimeout(this.#later)
     await this.#mapper?.stop()
     await this.#puncher?.stop()
     await this.#relayServer?.stop()
@@ -152,6 +161,7 @@ export class Nat {
       await wait(SETTLE_MS, undefined, { signal, ref: false }).catch(() => undefined)
       // What changes from here on is for the next round.
       this.#reason = Promise.withResolvers()
+      clearTimeout(this.#later)
       const isDoubtful = await this.#round(check, signal)
       if (signal.aborted) return
       await this.#rest(isDoubtful ? SECOND_CHANCE_MS : this.#config.autonat.checkPeriodMs, signal)
@@ -237,8 +247,15 @@ export class Nat {
     const host = observedAddr && isPublic(observedAddr) ? ipv4Of(observedAddr) : undefined
     const before = this.#observed.value
     if (host !== undefined) this.#observed.heard(peerId.toString(), host)
-    const isNewHost = this.#observed.value !== before
-    if (isNewHost || (protocols.some(isAsked) && this.#wantsWitnesses)) this.#wake()
+    if (this.#observed.value !== before) this.#hostChanged()
+    if (protocols.some(isAsked) && this.#wantsWitnesses) this.#wake()
+  }
+
+  #hostChanged(): void {
+    const sinceCheckMs = this.#deps.nowMs() - this.#checkedAtMs
+    const waitMs = hostCheckWaitMs(this.#verdict.reachability, sinceCheckMs)
+    clearTimeout(this.#later)
+    this.#later = setTimeout(() => this.#wake(), waitMs).unref()
   }
 
   /** Whether one more peer to ask may change the verdict. */

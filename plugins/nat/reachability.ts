@@ -40,3 +40,11 @@ export function judge(evidence: readonly AddressEvidence[]): Verdict {
   const why = evidence.length === 0 ? 'no public address is known' : 'no peer outside could be asked'
   return { reachability: 'unknown', reason: why }
 }
+
+/** Peers outside choose what they say they see, and each check costs some of them a dial. */
+const MIN_HOST_CHECK_PERIOD_MS = 60_000
+
+/** How long another host that others see may wait for its check, so long after the last one. */
+export function hostCheckWaitMs(reachability: Reachability, sinceCheckMs: number): number {
+  return reachability === 'unknown' ? 0 : Math.max(0, MIN_HOST_CHECK_PERIOD_MS - sinceCheckMs)
+}

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type AddressEvidence, judge } from '../../../plugins/nat/reachability.ts'
+import { type AddressEvidence, hostCheckWaitMs, judge } from '../../../plugins/nat/reachability.ts'
 
 const evidence = (fields: Partial<AddressEvidence> = {}): AddressEvidence => ({
   address: '/ip4/5.1.1.2/tcp/4001',
@@ -33,3 +33,15 @@ t.test('without anybody to ask, or an address to try, nothing is known', async t
   t.same(judge([]), { reachability: 'unknown', reason: 'no public address is known' })
   t.same(judge([evidence()]), { reachability: 'unknown', reason: 'no peer outside could be asked' })
 })
+
+t.test(
+  'another host that others see is checked once a minute, or at once where nothing is known',
+  async t => {
+    t.same(
+      [0, 17_000, 60_000, 6e6].map(sinceCheckMs => hostCheckWaitMs('private', sinceCheckMs)),
+      [60_000, 43_000, 0, 0],
+    )
+    t.equal(hostCheckWaitMs('public', 1000), 59_000)
+    t.equal(hostCheckWaitMs('unknown', 0), 0)
+  },
+)
