@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { SecuredConnection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createCertificate } from '../../../core/network/tls-certificate.ts'
 import { rawSocketOf } from '../../../core/network/traffic.ts'
 import { startRelay } from '../../helpers/relay.ts'
@@ -86,9 +86,10 @@ t.test('what is said to a connection that has just been closed is lost, and noth
   t.equal(arrived.bytes().toString(), 'in time')
 })
 
-t.test('a peer that ends its side first is sent what is queued, and then the end', async t => {
+/** A peer that has Node's TLS and nothing of ours, and our end of its connection. */
+async function connectPlain(t: Test, options: { readonly allowHalfOpen?: boolean } = {}) {
   const listener = await rawListener(t)
-  const socket = connectTcp({ host: '127.0.0.1', port: listener.port, allowHalfOpen: true })
+  const socket = connectTcp({ host: '127.0.0.1', port: listener.port, ...options })
   t.teardown(() => socket.destroy())
   const inbound = listener.accepted.then(async accepted =>
     (await encrypter('native')).secureInbound(accepted),
@@ -100,6 +101,11 @@ t.test('a peer that ends its side first is sent what is queued, and then the end
     ALPNProtocols: ['libp2p'],
   })
   await once(peer, 'secureConnect')
+  return { socket, peer, inbound }
+}
+
+t.test('a peer that ends its side first is sent what is queued, and then the end', async t => {
+  const { peer, inbound } = await connectPlain(t, { allowHalfOpen: true })
   const server = await inbound
   const heard = collect(server.connection)
   const much = pattern(MUCH)
@@ -116,19 +122,7 @@ t.test('a peer that ends its side first is sent what is queued, and then the end
 })
 
 t.test('a peer that is gone as soon as it is connected is not waited for', async t => {
-  const listener = await rawListener(t)
-  const socket = connectTcp({ host: '127.0.0.1', port: listener.port })
-  t.teardown(() => socket.destroy())
-  const inbound = listener.accepted.then(async accepted =>
-    (await encrypter('native')).secureInbound(accepted),
-  )
-  const peer = connectTls({
-    socket,
-    ...(await createCertificate(await generateKeyPair('Ed25519'))),
-    rejectUnauthorized: false,
-    ALPNProtocols: ['libp2p'],
-  })
-  await once(peer, 'secureConnect')
+  const { peer, socket, inbound } = await connectPlain(t)
   // It says its end and then resets, as a connection that is aborted does.
   peer.write('hello')
   Object.assign(socket, { resetAndClosing: true })

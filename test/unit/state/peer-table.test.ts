@@ -198,7 +198,8 @@ t.test('remembered are those that were met and have an address, the last one fir
   t.equal(peers.get(bob), undefined)
 })
 
-t.test('a peer that goes silent is told once, and so is its coming back', async t => {
+/** Alice is connected and was asked something, at 0. */
+function createAsked() {
   let nowMs = 0
   const told: string[] = []
   const events = createEvents(() => {})
@@ -206,8 +207,16 @@ t.test('a peer that goes silent is told once, and so is its coming back', async 
   const peers = createPeers({ maxPeers: 3 }, { events, nowMs: () => nowMs })
   peers.connected(alice, facts)
   peers.asked(alice)
+  const at = (ms: number): void => {
+    nowMs = ms
+  }
+  return { peers, told, at }
+}
+
+t.test('a peer that goes silent is told once, and so is its coming back', async t => {
+  const { peers, told, at } = createAsked()
   peers.review()
-  nowMs = 20_000
+  at(20_000)
   peers.review()
   peers.review()
   t.match(peers.get(alice), { liveness: 'suspect' })
@@ -216,20 +225,14 @@ t.test('a peer that goes silent is told once, and so is its coming back', async 
   peers.review()
   t.same(told, ['suspect', 'connected'])
   peers.asked(alice)
-  nowMs = 60_000
+  at(60_000)
   peers.disconnected(alice)
   t.match(peers.get(alice), { liveness: 'suspect' }, 'it ended in silence')
 })
 
 t.test('a suspect that comes anew answers: that is told, too', async t => {
-  let nowMs = 0
-  const told: string[] = []
-  const events = createEvents(() => {})
-  events.on('peer:liveness', ({ liveness }) => void told.push(liveness))
-  const peers = createPeers({ maxPeers: 3 }, { events, nowMs: () => nowMs })
-  peers.connected(alice, facts)
-  peers.asked(alice)
-  nowMs = 20_000
+  const { peers, told, at } = createAsked()
+  at(20_000)
   peers.review()
   peers.connected(alice, { ...facts, direction: 'outbound' })
   peers.review()
