@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { CID } from 'multiformats/cid'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { cidOf } from '../../../../core/content/hashes.ts'
 import { createMemoryStorage } from '../../../../core/storage/memory.ts'
+import type { MembersConfig } from '../../../../plugins/routing/members/config.ts'
 import {
   cidOfHash,
   connect,
@@ -30,6 +31,17 @@ function sees({ index }: Run, holder: MembersNode, hash: Uint8Array): boolean {
 
 function stateOf({ index }: Run, holder: MembersNode): string | undefined {
   return index.describe().members.find(({ peer }) => peer === holder.id)?.state
+}
+
+/** A reader that has just been told all that is in `store`. */
+async function createInformed(t: Test, store: HashStore, config: Partial<MembersConfig> = {}) {
+  const holder = await createMembersNode(t, { blocks: store })
+  const reader = await createMembersNode(t, { blocks: new HashStore() })
+  await holder.run()
+  const run = await reader.run(config)
+  await connect(reader, holder)
+  await when(run.index, () => stateOf(run, holder) === 'current')
+  return { holder, reader, run }
 }
 
 t.test('members know what each other holds, from a store on disk, until it is gone', async t => {
@@ -76,12 +88,7 @@ t.test('members know what each other holds, from a store on disk, until it is go
 t.test('who comes back tells only what it missed', async t => {
   const store = new HashStore()
   for (let number = 0; number < 1000; number++) store.put(hashOf(number))
-  const holder = await createMembersNode(t, { blocks: store })
-  const reader = await createMembersNode(t, { blocks: new HashStore() })
-  await holder.run()
-  const run = await reader.run()
-  await connect(reader, holder)
-  await when(run.index, () => stateOf(run, holder) === 'current')
+  const { holder, reader, run } = await createInformed(t, store)
   t.equal(await snapshots(run), 1)
 
   await part(reader, holder)
@@ -102,12 +109,7 @@ t.test('after a restart, and after too many changes, all is told anew', async t 
   const store = new HashStore()
   store.put(hashOf(1))
   store.put(hashOf(2))
-  const holder = await createMembersNode(t, { blocks: store })
-  const reader = await createMembersNode(t, { blocks: new HashStore() })
-  await holder.run()
-  const run = await reader.run()
-  await connect(reader, holder)
-  await when(run.index, () => stateOf(run, holder) === 'current')
+  const { holder, reader, run } = await createInformed(t, store)
   const before = await snapshots(run)
   await part(reader, holder)
   await holder.run()
@@ -166,12 +168,7 @@ async function nextTurnOf(read: () => Promise<number>, expected: number): Promis
 t.test('who has too many blocks is known in part', async t => {
   const store = new HashStore()
   for (let number = 0; number < 25; number++) store.put(hashOf(number))
-  const holder = await createMembersNode(t, { blocks: store })
-  const reader = await createMembersNode(t, { blocks: new HashStore() })
-  await holder.run()
-  const run = await reader.run({ maxBlocksPerPeer: 10 })
-  await connect(reader, holder)
-  await when(run.index, () => stateOf(run, holder) === 'current')
+  const { holder, run } = await createInformed(t, store, { maxBlocksPerPeer: 10 })
   const [member] = run.index.describe().members
   t.match(member, { blocks: 10, partial: true })
   const known = Array.from({ length: 25 }, (_, number) => run.index.mayHave(holder.port.self, hashOf(number)))
