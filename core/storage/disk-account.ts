@@ -2,7 +2,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { DiskUse } from './block-store.ts'
 import { DISK_RESERVE_BYTES } from './disk-reserve.ts'
-import { diskBytesOfFile } from './size-classes.ts'
+import { diskBytesOfFile, INDEX_GROWTH_PER_DELETE_BYTES } from './size-classes.ts'
 
 export interface DiskAccountOptions {
   /** Bound of all that the data directory takes. */
@@ -80,6 +80,11 @@ export class DiskAccount {
     const { usedBytes } = this.use
     if (usedBytes <= this.maxBytes) this.#limitBytes = this.maxBytes
     return (this.#limitBytes ?? this.maxBytes) - this.commitBytes - usedBytes
+  }
+
+  /** Blocks that one commit may delete: many, unless the index has hardly any room to grow. */
+  get deletesPerCommit(): number {
+    return Math.floor(Math.max(this.commitBytes, this.growthRoomBytes()) / INDEX_GROWTH_PER_DELETE_BYTES)
   }
 
   get use(): DiskUse {

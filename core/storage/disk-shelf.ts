@@ -254,6 +254,16 @@ export class DiskShelf implements BlockShelf {
   }
 
   async #remove(hashes: readonly Uint8Array[]): Promise<number> {
+    let freedBytes = 0
+    for (let left = hashes; left.length > 0; ) {
+      const count = this.#dependencies.account.deletesPerCommit
+      freedBytes += await this.#removeSlice(left.slice(0, count))
+      left = left.slice(count)
+    }
+    return freedBytes
+  }
+
+  async #removeSlice(hashes: readonly Uint8Array[]): Promise<number> {
     const { index } = this.#dependencies
     let slots: Slot[] = []
     let emptied: Segment[] = []

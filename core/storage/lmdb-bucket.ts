@@ -1,4 +1,4 @@
-import type { TreePages } from './commit-growth.ts'
+import { pagesOf, type TreePages } from './commit-growth.ts'
 import type { Bucket, KeyRange } from './storage.ts'
 
 /** Entries read at a time: no read transaction, which would keep LMDB from reusing pages, outlives a step of an iterator. */
@@ -21,6 +21,7 @@ interface RangeOf<T> {
 
 interface TableStats {
   readonly entryCount: number
+  readonly treeDepth: number
   readonly treeBranchPageCount: number
   readonly treeLeafPageCount: number
   readonly overflowPages: number
@@ -74,12 +75,16 @@ export class LmdbBucket implements Bucket {
 
   tree(): TreePages {
     const stats = this.#stats()
-    return { leaves: stats.treeLeafPageCount, branches: stats.treeBranchPageCount }
+    return {
+      depth: stats.treeDepth,
+      leaves: stats.treeLeafPageCount,
+      branches: stats.treeBranchPageCount,
+      overflow: stats.overflowPages,
+    }
   }
 
   pages(): number {
-    const stats = this.#stats()
-    return stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages
+    return pagesOf(this.tree())
   }
 
   #try<T>(read: () => T): T {

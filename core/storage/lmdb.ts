@@ -5,9 +5,10 @@ import { isSkepError, messageOf } from '../errors.ts'
 import { checkKey, type Environment, MAX_BUCKETS, tableOf } from './buckets.ts'
 import { CommitGrowth } from './commit-growth.ts'
 import { storageError } from './errors.ts'
-import { LmdbBucket, type LmdbTable } from './lmdb-bucket.ts'
+import { LmdbBucket } from './lmdb-bucket.ts'
 import { causeOfFailedCommit, codeOf, explained, isForWantOfRoom } from './lmdb-error.ts'
 import { LMDB_DATA_FILE, LMDB_PAGE_BYTES, prepareEnvironment } from './lmdb-file.ts'
+import { Snapshots } from './snapshots.ts'
 import type { Bucket, KeyValueStore, WriteBatch } from './storage.ts'
 
 export interface LmdbOptions {
@@ -22,7 +23,7 @@ export interface LmdbDependencies {
   onFatal(error: Error): void
   /** Called after each commit that had something to write: all of it has flushed, or some of it could not be written. */
   onCommit?(outcome: 'flushed' | 'failed'): void
-  /** Bytes by which the file may get longer. A change that could need more is refused, unless it frees pages. Default: any. */
+  /** Bytes by which the file may get longer. A change that could need more is refused, unless it frees some. Default: any. */
   growthRoomBytes?(): number
 }
 
@@ -73,6 +74,7 @@ export class LmdbStore implements KeyValueStore {
   /** What puts may still take before the pages in use have to be counted again. */
   #roomBytes = -1
   #fileBytes = 0
+  readonly #snapshots = new Snapshots()
   /** Of each table, as committed. Undefined where they have to be counted again. */
   #pages: Map<LmdbBucket, number> | undefined
 
@@ -160,23 +162,20 @@ export class LmdbStore implements KeyValueStore {
   /** Writes a compact copy of what is committed to `directory`, which exists and is empty. */
   async copyTo(directory: string): Promise<void> {
     this.#checkOpen()
-    await this.#root.backup(directory, true)
+    await this.#snapshots.hold(() => this.#root.backup(directory, true))
   }
 
   /**
    * Runs a check of the file while it is in use. No page of what is committed now is written to meanwhile; only what the
    * first pages say of the last commit changes under the eyes of `problem`, which is why it has to find a problem twice.
+   * Where deletes need the pages that this keeps from them, the check is over, and has found nothing.
    */
   async checkLive(problem: () => Promise<string | undefined>): Promise<string | undefined> {
     for (const isLast of [false, true]) {
       this.#checkOpen()
-      const snapshot = this.#root.useReadTransaction()
-      try {
-        const found = await problem()
-        if (found === undefined || isLast) return found
-      } finally {
-        snapshot.done()
-      }
+      const transaction = this.#root.useReadTransaction()
+      const found = await this.#snapshots.hold(problem, () => transaction.done())
+      if (found === undefined || isLast) return found
     }
     return undefined
   }
@@ -206,8 +205,9 @@ export class LmdbStore implements KeyValueStore {
 
   async #commit(changes: readonly Change[]): Promise<void> {
     const failures = new Map<Change, unknown>()
-    const growth = new CommitGrowth<LmdbBucket>()
     const liveBytes = this.liveBytes
+    const freePages = (this.#fileBytes - liveBytes) / LMDB_PAGE_BYTES
+    const growth = new CommitGrowth<LmdbBucket>(table => table.tree(), freePages)
     const pages = new Map(this.#pages)
     let applied = 0
     let hasPuts = false
@@ -250,13 +250,14 @@ export class LmdbStore implements KeyValueStore {
     const usedBytes = this.#roomBytes < 0 ? this.#usedBytes() : 0
     let putBytes = 0
     let open = true
-    const table = (bucket: Bucket, valueBytes = 0): LmdbTable => {
+    const own = (bucket: Bucket): LmdbBucket => {
       if (!open) throw new Error('the transaction of this batch is over')
-      if (bucket instanceof LmdbBucket && this.#buckets.get(bucket.name) === bucket) {
-        growth.add(bucket, valueBytes)
-        return bucket.table
-      }
+      if (bucket instanceof LmdbBucket && this.#buckets.get(bucket.name) === bucket) return bucket
       throw new Error(`the bucket is of another store than the ${this.#options.environment}`)
+    }
+    const put = (bucket: Bucket, key: Uint8Array, value: Uint8Array): void => {
+      growth.put(own(bucket), value.length)
+      own(bucket).table.put(key, value)
     }
     try {
       this.#root.childTransaction(() => {
@@ -264,18 +265,17 @@ export class LmdbStore implements KeyValueStore {
           put(bucket, key, value) {
             checkKey(key)
             putBytes += value.length + PAGES_PER_PUT * LMDB_PAGE_BYTES
-            table(bucket, value.length).put(key, value)
+            put(bucket, key, value)
           },
-          overwrite(bucket, key, value) {
-            table(bucket).put(key, value)
-          },
+          overwrite: put,
           delete(bucket, key) {
             checkKey(key)
-            table(bucket).remove(key)
+            growth.delete(own(bucket))
+            own(bucket).table.remove(key)
           },
         })
         this.#checkRoom(putBytes, usedBytes)
-        if (putBytes > 0) this.#checkGrowth(growth, liveBytes)
+        this.#checkGrowth(growth, putBytes, liveBytes)
       })
       return putBytes
     } finally {
@@ -296,20 +296,26 @@ export class LmdbStore implements KeyValueStore {
     )
   }
 
-  /** Refuses what could make the file longer than it may be, unless it leaves more pages free than it found. */
-  #checkGrowth(growth: CommitGrowth<LmdbBucket>, liveBytes: number | undefined): void {
+  /**
+   * Refuses what could make the file longer than it may be, unless it puts nothing or leaves more pages free than it found:
+   * that goes on, alone in its commit.
+   */
+  #checkGrowth(growth: CommitGrowth<LmdbBucket>, putBytes: number, liveBytes: number | undefined): void {
     const roomBytes = this.#dependencies.growthRoomBytes?.() ?? Number.POSITIVE_INFINITY
     if (roomBytes === Number.POSITIVE_INFINITY) return
-    const neededBytes = growth.bytes(table => table.tree())
+    const neededBytes = growth.bytes
     if (neededBytes <= roomBytes) return
     const freeBytes = this.#fileBytes - this.#usedBytes()
-    if (freeBytes >= AMPLE_FREE_PAGES * neededBytes) return
+    if (!this.#snapshots.areHeld && freeBytes >= AMPLE_FREE_PAGES * neededBytes) return
     if (liveBytes === undefined) throw LATER
-    if (this.#usedBytes() <= liveBytes) return
-    throw storageError(
-      'STORAGE_FULL',
-      `the ${this.#options.environment} is full: the store has no room for it to grow`,
-    )
+    if (putBytes > 0 && this.#usedBytes() > liveBytes) {
+      throw storageError(
+        'STORAGE_FULL',
+        `the ${this.#options.environment} is full: the store has no room for it to grow`,
+      )
+    }
+    // What comes next finds the pages that it frees.
+    this.#snapshots.giveUp()
   }
 
   #measureFile(bytes = 0): void {

@@ -92,6 +92,9 @@ export function indexGrowthOf(payloadBytes: number): number {
   return (2 * PAGES_PER_ENTRY + Math.ceil(payloadBytes / PAGE_BYTES) + 1) * PAGE_BYTES
 }
 
+/** The same for a block that is deleted, from both tables of blocks. */
+export const INDEX_GROWTH_PER_DELETE_BYTES = 2 * PAGES_PER_ENTRY * PAGE_BYTES
+
 /** Disk bytes that a block of `payloadBytes` takes, as the quota counts them. Never less than what it really takes. */
 export function diskBytesOf(payloadBytes: number): number {
   if (!isInline(payloadBytes)) return slotBytesOf(sizeClassOf(payloadBytes))
