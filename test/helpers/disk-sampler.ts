@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 export interface DiskSamples {
-  /** The most that was allocated at a time. */
+  /** The most that was allocated at a time, as two walks in a row agree. */
   readonly maxBytes: number
   /** In the end. */
   readonly lastBytes: number

@@ -8,16 +8,16 @@ const STAT_BLOCK_BYTES = 512
 
 const [directory = ''] = process.argv.slice(2)
 
-/** Allocated bytes, as `du` counts them; what goes while it is looked at counts as gone. */
-function allocatedBytes(path: string): number {
+/** Notes the allocated bytes of each file and directory, as `du` counts them; what goes meanwhile counts as gone. */
+function look(path: string, allocatedBytes = new Map<string, number>()): Map<string, number> {
   try {
     const stats = lstatSync(path)
-    const own = stats.blocks * STAT_BLOCK_BYTES
-    if (!stats.isDirectory()) return own
-    return readdirSync(path).reduce((sum, name) => sum + allocatedBytes(join(path, name)), own)
+    allocatedBytes.set(path, stats.blocks * STAT_BLOCK_BYTES)
+    if (stats.isDirectory()) for (const name of readdirSync(path)) look(join(path, name), allocatedBytes)
   } catch {
-    return 0
+    allocatedBytes.delete(path)
   }
+  return allocatedBytes
 }
 
 const seen = { maxBytes: 0, lastBytes: 0, samples: 0 }
@@ -25,9 +25,19 @@ let isOver = false
 process.stdin.resume().on('end', () => {
   isOver = true
 })
+let before = look(directory)
 do {
-  seen.lastBytes = allocatedBytes(directory)
-  seen.maxBytes = Math.max(seen.maxBytes, seen.lastBytes)
+  const now = look(directory)
+  // A walk takes time: room that one file gives to another meanwhile is seen twice. What was there in both walks was there
+  // at the moment between them.
+  let bothBytes = 0
+  seen.lastBytes = 0
+  for (const [path, bytes] of now) {
+    seen.lastBytes += bytes
+    bothBytes += Math.min(bytes, before.get(path) ?? 0)
+  }
+  before = now
+  seen.maxBytes = Math.max(seen.maxBytes, bothBytes)
   if (seen.samples++ === 0) process.stdout.write('\n')
   await setImmediate()
 } while (!isOver)

@@ -17,6 +17,7 @@ async function churn(
   evictor: FifoEvictor,
   { bytes, sizeOf, keepBytes = 0 }: { bytes: number; sizeOf: () => number; keepBytes?: number },
 ): Promise<Held[]> {
+  const { maxBytes } = blocks.stats()
   const kept: Held[] = []
   let storedBytes = 0
   let keptBytes = 0
@@ -31,6 +32,8 @@ async function churn(
         kept.push(next)
       }
       await blocks.put(next.cid, next.bytes)
+      const { usedBytes } = blocks.stats()
+      if (usedBytes > maxBytes) throw new Error(`${usedBytes} of ${maxBytes} bytes are counted`)
     }
   }
   await Promise.all(Array.from({ length: 12 }, write))
