@@ -3,6 +3,7 @@ import t from 'tap'
 import { CommitGrowth, type TreePages } from '../../../core/storage/commit-growth.ts'
 import { LmdbStore } from '../../../core/storage/lmdb.ts'
 import { LMDB_PAGE_BYTES } from '../../../core/storage/lmdb-file.ts'
+import type { Bucket } from '../../../core/storage/storage.ts'
 
 t.test('no commit makes the file longer than it was said to', async t => {
   const rooms: number[] = []
@@ -68,6 +69,35 @@ t.test('no commit makes the file longer than it was said to', async t => {
   )
   roomBytes = Number.POSITIVE_INFINITY
   await big()
+})
+
+t.test('a delete of nearly all copies the tree that was there, not the one that is left', async t => {
+  const store = new LmdbStore(
+    { directory: t.testdir(), environment: 'index', mapBytes: 2 ** 30 },
+    { onFatal: error => t.error(error) },
+  )
+  t.teardown(() => store.close())
+  const things = store.bucket('demo/things') as Bucket & { tree(): TreePages }
+  const keys = Array.from({ length: 2000 }, () => randomBytes(34))
+  await store.write(batch => {
+    for (const key of keys) batch.put(things, key, randomBytes(1000))
+  })
+  const { leaves } = things.tree()
+  const { fileBytes } = store
+  const growth = new CommitGrowth<string>(
+    () => things.tree(),
+    (fileBytes - store.liveBytes) / LMDB_PAGE_BYTES,
+  )
+  await store.write(batch => {
+    for (const key of keys.slice(1)) {
+      growth.delete('things')
+      batch.delete(things, key)
+    }
+  })
+  const grownBytes = store.fileBytes - fileBytes
+  t.equal(things.tree().leaves, 1)
+  t.ok(grownBytes > (leaves / 2) * LMDB_PAGE_BYTES, `${grownBytes} for ${leaves} leaves`)
+  t.ok(grownBytes <= growth.bytes, `it grew by ${grownBytes}, not by ${growth.bytes} at most`)
 })
 
 t.test('a check that keeps pages from deletes is over where these have no other room', async t => {
