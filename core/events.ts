@@ -41,6 +41,8 @@ export interface NodeEvents {
     readonly term?: number
     readonly version?: number
     readonly members?: number
+    /** Where this node is on it no more. */
+    readonly reason?: string
   }
   'peer:evidence': { readonly peer: PeerId; readonly kind: EvidenceKind; readonly detail: string }
   /** The reputation plugin keeps a peer out from now on, for what it did last and before. */

@@ -1,6 +1,6 @@
 import type { Membership } from './membership.ts'
 import type { FleetMode } from './modes.ts'
-import type { Role } from './roster.ts'
+import type { Role, Roster } from './roster.ts'
 
 /** Plain JSON. */
 export interface FleetStatus {
@@ -58,8 +58,14 @@ export function fleetStatus(
   }
 }
 
-/** Empty where the node is in no fleet. */
+/** As people read it. An operator may have done it, too. */
+export function removedFrom({ charter }: Pick<Roster, 'charter'>): string {
+  return `removed from fleet '${charter.name}' by its owner or an operator`
+}
+
+/** Empty where the node is in no fleet, or was removed from it. */
 export function fleetMembers(membership: Membership, connected: ReadonlySet<string>): FleetMember[] {
+  if (membership.isRemoved) return []
   return [...(membership.roster?.members ?? [])].map(([peer, { name, joinedMs }]) => ({
     peer,
     name,

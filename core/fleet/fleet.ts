@@ -11,7 +11,7 @@ import { portOf } from '../network/tcp-place.ts'
 import type { Fleet } from '../services/fleet.ts'
 import type { Peers } from '../state/peer-state.ts'
 import { fleetError } from './errors.ts'
-import { type FleetMember, type FleetStatus, fleetMembers, fleetStatus } from './fleet-status.ts'
+import { type FleetMember, type FleetStatus, fleetMembers, fleetStatus, removedFrom } from './fleet-status.ts'
 import { fleetRule } from './gate-rule.ts'
 import { formatInvite, MAX_INVITE_ADDRESSES, newSeed, parseInvite, signerOf } from './invite.ts'
 import { useInviteFile } from './invite-file.ts'
@@ -100,7 +100,7 @@ export class FleetNode implements Fleet {
 
   isMember(peer: PeerId): boolean | undefined {
     const { membership } = this.#deps
-    return membership.roster && membership.isMember(peer)
+    return membership.roster && !membership.isRemoved ? membership.isMember(peer) : undefined
   }
 
   admits(peer: PeerId): boolean {
@@ -111,7 +111,7 @@ export class FleetNode implements Fleet {
     return fleetStatus(this.#deps.membership, this.#options.mode, this.#connected)
   }
 
-  /** Empty where this node is in no fleet. */
+  /** Empty where this node is in no fleet, or was removed. */
   members(): FleetMember[] {
     return fleetMembers(this.#deps.membership, this.#connected)
   }
@@ -124,8 +124,7 @@ export class FleetNode implements Fleet {
     const { membership, ownerKey } = this.#deps
     checkName(name)
     const founder = boardName(board)
-    if (membership.roster)
-      throw fleetError('FLEET_ALREADY', `this node is in fleet '${membership.roster.charter.name}' already`)
+    membership.expectNone()
     // One is here where what was kept of its fleet is lost: members bring the rest back.
     const kept = await ownerKey.read()
     const key = kept ?? (await newOwnerKey())
@@ -169,8 +168,7 @@ export class FleetNode implements Fleet {
   async join(text: string, { name, signal }: { name?: string; signal: AbortSignal }): Promise<FleetStatus> {
     const { membership, doors, peers, network, log } = this.#deps
     const invite = parseInvite(text)
-    const { roster } = membership
-    if (roster) throw fleetError('FLEET_ALREADY', `this node is in fleet '${roster.charter.name}' already`)
+    membership.expectNone()
     const bytes = await askToJoin(invite, { self: membership.self, name: boardName(name), signal }, { doors })
     await membership.enter(bytes, invite.owner)
     const host = peerIdFromString(invite.host)
@@ -264,7 +262,9 @@ export class FleetNode implements Fleet {
   }
 
   #named(who: string): FleetMember {
-    if (!this.#deps.membership.roster) throw fleetError('NO_FLEET', 'this node is in no fleet')
+    const { roster, isRemoved } = this.#deps.membership
+    if (!roster) throw fleetError('NO_FLEET', 'this node is in no fleet')
+    if (isRemoved) throw fleetError('NO_FLEET', `this node was ${removedFrom(roster)}`)
     return findMember(this.members(), who)
   }
 
@@ -274,15 +274,17 @@ export class FleetNode implements Fleet {
   }
 
   #changed({ before, after }: RosterChange): void {
-    const { network, events, log } = this.#deps
+    const { network, events, log, membership } = this.#deps
+    const isOut = membership.isRemoved
+    if (after && isOut) log.warn({ fleet: after.charter.name }, removedFrom(after))
     if (after) {
       const { charter, version, members } = after
       log.info({ fleet: charter.name, term: charter.term, version, members: members.size }, 'new roster')
     }
     for (const peer of network.connectedPeers()) {
       const id = peer.toString()
-      const isOut = Boolean(before?.members.has(id)) && !after?.members.has(id)
-      if (!isOut && this.admits(peer)) continue
+      const hasLeft = Boolean(before?.members.has(id)) && !after?.members.has(id)
+      if (!hasLeft && this.admits(peer)) continue
       network.hangUp(peer).catch(err => log.debug({ err, peer: id }, 'a connection did not close'))
     }
     events.emit('fleet:changed', {
@@ -291,6 +293,7 @@ export class FleetNode implements Fleet {
         term: after.charter.term,
         version: after.version,
         members: after.members.size,
+        ...(isOut && { reason: removedFrom(after) }),
       }),
     })
     this.#exchange.spread()

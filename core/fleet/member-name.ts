@@ -1,5 +1,8 @@
 import { fleetError } from './errors.ts'
 
+/** More would be a list, which `skep fleet members` shows. */
+const MAX_LISTED = 5
+
 /**
  * The member that `who` means: by its peer id, by its name, or by how its peer id begins or ends.
  * @throws SkepError MEMBER_UNKNOWN where it is none, or several
@@ -16,7 +19,15 @@ export function findMember<M extends { readonly peer: string; readonly name: str
   for (const way of ways) {
     const found = members.filter(way)
     if (found[0] && found.length === 1) return found[0]
-    if (found.length > 1) throw fleetError('MEMBER_UNKNOWN', `'${who}' may be any of ${found.length} members`)
+    if (found.length > 1)
+      throw fleetError(
+        'MEMBER_UNKNOWN',
+        `'${who}' may be any of ${found.length} members: ${listed(found.map(({ peer }) => peer))}`,
+      )
   }
   throw fleetError('MEMBER_UNKNOWN', `no member is '${who}'`)
+}
+
+function listed(peers: readonly string[]): string {
+  return `${peers.slice(0, MAX_LISTED).join(', ')}${peers.length > MAX_LISTED ? ', …' : ''}`
 }

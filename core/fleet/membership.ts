@@ -2,6 +2,7 @@ import type { PeerId } from '@libp2p/interface'
 import { messageOf } from '../errors.ts'
 import type { KeyValueStore } from '../storage/storage.ts'
 import { fleetError } from './errors.ts'
+import { distinctName } from './names.ts'
 import { judge, MAX_INVITES, type OpenInvite, remainingMs } from './open-invites.ts'
 import {
   type Edit,
@@ -84,6 +85,11 @@ export class Membership {
     return owner !== undefined && owner.id === this.roster?.charter.owner
   }
 
+  /** True where the roster doesn't name this node any more. With the owner's key it still has a say, and isn't out. */
+  get isRemoved(): boolean {
+    return this.roster !== undefined && !this.isOwner && this.roleOf(this.self) === undefined
+  }
+
   get canEdit(): boolean {
     return this.isOwner || this.roleOf(this.self) === 'operator'
   }
@@ -102,6 +108,13 @@ export class Membership {
     return this.roster && roleOf(this.roster, peer)
   }
 
+  /** A fleet that took this node out is in nobody's way. @throws SkepError FLEET_ALREADY */
+  expectNone(): void {
+    const { roster } = this
+    if (roster && !this.isRemoved)
+      throw fleetError('FLEET_ALREADY', `this node is in fleet '${roster.charter.name}' already`)
+  }
+
   /** What this node signs with from now on. */
   use(owner: Signers['owner']): void {
     this.#signers = { ...this.#signers, owner }
@@ -110,7 +123,7 @@ export class Membership {
   /** @throws SkepError FLEET_ALREADY, NOT_OWNER */
   found(name: string, founder: Omit<Member, 'joinedMs'>): Promise<void> {
     return this.#inTurn(async () => {
-      this.#expectNone()
+      this.expectNone()
       const { owner } = this.#signers
       if (!owner) throw fleetError('NOT_OWNER', 'there is no owner key here')
       const member = { ...founder, peer: this.self, joinedMs: this.#deps.wallMs() }
@@ -133,7 +146,7 @@ export class Membership {
         )
       if (!signed.roster.members.has(this.self))
         throw fleetError('ROSTER_INVALID', `the roster does not name this node, ${this.self}`)
-      this.#expectNone()
+      this.expectNone()
       await this.#save({ ...NO_FLEET, signed })
     })
   }
@@ -201,7 +214,7 @@ export class Membership {
         const add: Edit = {
           kind: 'add',
           peer: joiner,
-          name: invite.name || name,
+          name: distinctName(invite.name || name, roster),
           joinedMs: this.#deps.wallMs(),
         }
         // Invited anew, say by another name: the invite is used all the same.
@@ -297,11 +310,6 @@ export class Membership {
   #expect(): SignedRoster {
     if (!this.#state.signed) throw fleetError('NO_FLEET', 'this node is in no fleet')
     return this.#state.signed
-  }
-
-  #expectNone(): void {
-    const { roster } = this
-    if (roster) throw fleetError('FLEET_ALREADY', `this node is in fleet '${roster.charter.name}' already`)
   }
 
   #expectOperator(): void {

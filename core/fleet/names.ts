@@ -1,5 +1,5 @@
 import { fleetError } from './errors.ts'
-import { MAX_NAME_BYTES } from './roster.ts'
+import { MAX_NAME_BYTES, type Roster } from './roster.ts'
 
 /** Control characters, and what turns the direction of a line, would change how lists look. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
@@ -12,5 +12,24 @@ export function isName(text: string): boolean {
 /** @throws SkepError FLEET_NAME_INVALID */
 export function checkName(text: string): string {
   if (isName(text)) return text
-  throw fleetError('FLEET_NAME_INVALID', `${JSON.stringify(text)} is no name`)
+  const bytes = Buffer.byteLength(text)
+  const why =
+    bytes > MAX_NAME_BYTES
+      ? `it has ${bytes} bytes, and a name at most ${MAX_NAME_BYTES}`
+      : 'it is empty, or has a character that is not printable'
+  throw fleetError('FLEET_NAME_INVALID', `${JSON.stringify(text)} is no name: ${why}`)
+}
+
+/** `name`, or where a member has it, the first of `name-2`, `name-3`, … that nobody has. At most as long as a name may be. */
+export function distinctName(name: string, { members }: Pick<Roster, 'members'>): string {
+  const taken = new Set([...members.values()].map(member => member.name))
+  let distinct = name
+  for (let number = 2; taken.has(distinct); number++) {
+    const suffix = `-${number}`
+    let base = name
+    // By whole characters, however many bytes each has.
+    while (Buffer.byteLength(base + suffix) > MAX_NAME_BYTES) base = [...base].slice(0, -1).join('')
+    distinct = base + suffix
+  }
+  return distinct
 }

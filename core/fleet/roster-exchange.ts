@@ -26,7 +26,7 @@ const MAX_HEAD_BYTES = 1024
 
 /**
  * Open to anyone: a roster proves itself, and who has just joined is a stranger to members that haven't heard of it. But only
- * members are told anything.
+ * members are told anything, and who was removed.
  */
 const protocol = defineProtocol<FleetRequest, FleetResponse>({
   id: '/skep/fleet/1.0.0',
@@ -188,11 +188,13 @@ export class RosterExchange {
       if (!membership.isMember(peer)) this.#spareStrangers()
       await this.#take(roster, peer)
     }
-    if (!membership.isMember(peer)) return nothing
-    // It hangs up when it has the answer, which an edit now would cut off.
-    if (leaving) this.#leaving.add(peer.toString())
     const { signed } = membership
-    if (!signed) return nothing
+    const id = peer.toString()
+    const isMember = membership.isMember(peer)
+    // Who was removed knows the fleet, and shall know that it is out.
+    if (!signed || !(isMember || signed.roster.removed.includes(id))) return nothing
+    // It hangs up when it has the answer, which an edit now would cut off.
+    if (isMember && leaving) this.#leaving.add(id)
     return {
       head: toWire(signed.head),
       roster: compareHeads(signed.head, theirs) > 0 ? signed.bytes : NOTHING,

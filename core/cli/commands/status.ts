@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
+import type { FleetStatus } from '../../fleet/fleet-status.ts'
 import type { NodeStatus } from '../../state/node-state.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { formatBytes, formatDuration, table } from '../format.ts'
 import { nodeClient } from '../node-client.ts'
+import { fleetRow } from './fleet/status.ts'
 import { networkRows } from './status/network-rows.ts'
 
 export function define(command: Command): void {
@@ -14,6 +16,13 @@ export function define(command: Command): void {
       const status = await client.get<NodeStatus>('status')
       print(context, status, () => describe(status))
     })
+}
+
+/** The node is there before its fleet is. */
+function fleetRows(fleet: unknown): string[][] {
+  return typeof fleet === 'object' && fleet !== null && 'mode' in fleet
+    ? [fleetRow(fleet as FleetStatus)]
+    : []
 }
 
 function describe(status: NodeStatus): string {
@@ -40,6 +49,7 @@ function describe(status: NodeStatus): string {
       'peers',
       `${connected.length} connected${silent > 0 ? ` (${silent} of them silent)` : ''}, ${peers.length} known`,
     ],
+    ...fleetRows(status.details.fleet),
     ...networkRows(status),
     ['plugins', `${running} of ${plugins.length} running`],
   ])

@@ -82,6 +82,49 @@ t.test('a removed member of an open fleet may come back, as a stranger', async t
   t.equal(desk.fleet.isMember(kitchen.port.self), false)
 })
 
+t.test('a removed board hears of it when it meets a member, and may join anew', async t => {
+  const [desk, kitchen, attic] = (await createFleet(t, 3, { mode: 'open' })) as [
+    FleetTestNode,
+    FleetTestNode,
+    FleetTestNode,
+  ]
+  const reasons: (string | undefined)[] = []
+  kitchen.events.on('fleet:changed', ({ reason }) => void reasons.push(reason))
+  await desk.fleet.remove(kitchen.id)
+  await kitchen.hasOnly()
+  t.match(kitchen.fleet.members(), { length: 3 }, 'nobody has told yet')
+  await attic.knows(desk, attic)
+  await kitchen.connect(attic)
+  await kitchen.knows(desk, attic)
+  t.match(reasons, [/^removed from fleet 'home'/])
+  t.match(kitchen.fleet.status(), { fleet: { name: 'home', role: 'removed' } })
+  t.same(kitchen.fleet.members(), [])
+  t.equal(kitchen.fleet.isMember(desk.port.self), undefined, 'it is in no fleet')
+  await t.rejects(kitchen.fleet.remove('desk'), { code: 'NO_FLEET', message: /removed from fleet 'home'/ })
+  await kitchen.join(await invite(desk))
+  t.match(kitchen.fleet.status(), { fleet: { role: 'member' } })
+  await Promise.all([desk, attic, kitchen].map(node => node.knows(desk, kitchen, attic)))
+})
+
+t.test('a removed board may join another fleet', async t => {
+  const [desk, kitchen] = (await createFleet(t, 2, { mode: 'open' })) as [FleetTestNode, FleetTestNode]
+  await desk.fleet.remove(kitchen.id)
+  await kitchen.connect(desk)
+  await kitchen.knows(desk)
+  await kitchen.fleet.create('mine')
+  t.match(kitchen.fleet.status(), { fleet: { name: 'mine', role: 'operator' } })
+})
+
+t.test('two boards of one name are told apart', async t => {
+  const [desk] = (await createFleet(t, 1, { mode: 'open' })) as [FleetTestNode]
+  const name = 'ü'.repeat(32)
+  for (const expected of [name, `${'ü'.repeat(31)}-2`, `${'ü'.repeat(31)}-3`]) {
+    const board = await startFleetNode(t, { mode: 'open' })
+    await board.fleet.join(await invite(desk), { name, signal: AbortSignal.timeout(20_000) })
+    t.equal(board.fleet.members().find(({ isSelf }) => isSelf)?.name, expected)
+  }
+})
+
 t.test('in an open fleet a new member is made known by itself', async t => {
   const [desk, kitchen] = (await createFleet(t, 2, { mode: 'open' })) as [FleetTestNode, FleetTestNode]
   await desk.port.hangUp(kitchen.port.self)
@@ -196,12 +239,20 @@ t.test('a board leaves: operators take it off', async t => {
 t.test('names of members', async t => {
   const [desk, kitchen] = (await createFleet(t, 2)) as [FleetTestNode, FleetTestNode]
   await t.rejects(desk.fleet.remove('nobody'), { code: 'MEMBER_UNKNOWN' })
-  await t.rejects(desk.fleet.remove('12D3KooW'), { code: 'MEMBER_UNKNOWN' }, 'two begin so')
+  await t.rejects(desk.fleet.remove('12D3KooW'), {
+    code: 'MEMBER_UNKNOWN',
+    message: `'12D3KooW' may be any of 2 members: ${[...(desk.membership.roster?.members.keys() ?? [])].join(', ')}`,
+  })
   await t.rejects(desk.fleet.remove('desk'), { code: 'MEMBER_KEPT' })
   await t.rejects(desk.fleet.revoke('desk'), { code: 'MEMBER_KEPT' })
   t.equal((await desk.fleet.remove(kitchen.id.slice(-8))).peer, kitchen.id)
   await t.rejects(desk.fleet.create('second'), { code: 'FLEET_ALREADY' })
   await t.rejects(kitchen.fleet.invite({ expiresInMs: 1000, name: 'a\nb' }), { code: 'FLEET_NAME_INVALID' })
+  const long = { expiresInMs: 1000, name: '0'.repeat(80) }
+  await t.rejects(desk.fleet.invite(long), {
+    code: 'FLEET_NAME_INVALID',
+    message: /it has 80 bytes, and a name at most 64/,
+  })
 })
 
 t.test(

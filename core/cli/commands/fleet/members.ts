@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { printable } from '../../../control/printable.ts'
-import type { FleetMember } from '../../../fleet/fleet-status.ts'
+import type { FleetMember, FleetStatus } from '../../../fleet/fleet-status.ts'
 import { contextOf, examples, print, printAll } from '../../context.ts'
 import { table } from '../../format.ts'
 import { interruption } from '../../interrupt.ts'
 import { nodeClient } from '../../node-client.ts'
 import { notEmpty } from '../../options.ts'
+import { describeNone } from './status.ts'
 
-const MEMBER = 'name, peer id, or how the peer id begins or ends'
+const MEMBER = 'name, peer id, or the last few characters of one'
 
 export function defineMembers(command: Command): void {
   command
@@ -17,7 +18,10 @@ export function defineMembers(command: Command): void {
       const context = contextOf(command)
       const client = await nodeClient(context)
       const members = await client.get<readonly FleetMember[]>('fleet/members')
-      printAll(context, members, () => describe(members))
+      // Who is in none may have been in one: the status tells.
+      const none =
+        context.json || members.length > 0 ? '' : describeNone(await client.get<FleetStatus>('fleet'))
+      printAll(context, members, () => none || describe(members))
     })
 }
 
@@ -65,7 +69,6 @@ function nameOf({ name, peer }: FleetMember): string {
 }
 
 function describe(members: readonly FleetMember[]): string {
-  if (members.length === 0) return 'the node is in no fleet'
   return table([
     ['PEER', 'NAME', 'ROLE', 'STATE'],
     ...members.map(({ peer, name, role, isSelf, isConnected }) => [

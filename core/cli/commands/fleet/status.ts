@@ -23,6 +23,7 @@ export function describeStatus({ mode, fleet }: FleetStatus): string {
   const who = mode === 'closed' ? 'members alone may connect' : 'anybody may connect'
   const modeRow = ['mode', `${mode}: ${who}`]
   if (!fleet) return table([['fleet', 'none'], modeRow])
+  if (isRemoved(fleet)) return table([['fleet', describeNone({ fleet })], ['id', fleet.id], modeRow])
   const { name, id, role, hasOwnerKey, term, version, members, connectedMembers, openInvites } = fleet
   return table([
     ['fleet', printable(name)],
@@ -33,4 +34,26 @@ export function describeStatus({ mode, fleet }: FleetStatus): string {
     ['roster', `${term}.${version}`],
     ...(openInvites > 0 ? [['invites', `${openInvites} made here and not used`]] : []),
   ])
+}
+
+/** Of a node that is in no fleet, or not any more. */
+export function describeNone({ fleet }: Pick<FleetStatus, 'fleet'>): string {
+  if (!fleet) return 'the node is in no fleet'
+  return `removed from fleet '${printable(fleet.name)}' by its owner or an operator; a new invite brings it back`
+}
+
+/** With the owner's key it still has a say. */
+function isRemoved({ role, hasOwnerKey }: NonNullable<FleetStatus['fleet']>): boolean {
+  return role === 'removed' && !hasOwnerKey
+}
+
+/** For the status of the whole node: `home: operator, 2 of 3 members connected, closed`. */
+export function fleetRow({ mode, fleet }: FleetStatus): [string, string] {
+  if (!fleet) return ['fleet', `none, ${mode}`]
+  if (isRemoved(fleet)) return ['fleet', describeNone({ fleet })]
+  const { name, role, members, connectedMembers } = fleet
+  return [
+    'fleet',
+    `${printable(name)}: ${role}, ${connectedMembers} of ${members - 1} other members connected, ${mode}`,
+  ]
 }
