@@ -3,8 +3,9 @@ import type { Stats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { printable } from '../control/printable.ts'
-import { isSkepError, messageOf } from '../errors.ts'
+import { isSkepError } from '../errors.ts'
 import { cliError } from './errors.ts'
+import { systemReason } from './system-reason.ts'
 
 /** Keeps the temporary name of a long one within the 255 bytes of a name: four bytes a character at most. */
 const KEPT_CHARACTERS = 50
@@ -122,6 +123,8 @@ async function syncDirectory(path: string): Promise<void> {
 export async function writable<T>(path: string, write: () => Promise<T>): Promise<T> {
   return write().catch(error => {
     if (isSkepError(error)) throw error
-    throw cliError('OUTPUT_FAILED', `can't write ${printable(path)}: ${messageOf(error)}`, { cause: error })
+    throw cliError('OUTPUT_FAILED', `can't write ${printable(path)}: ${systemReason(error)}`, {
+      cause: error,
+    })
   })
 }

@@ -1,7 +1,7 @@
 import { access, constants, mkdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { messageOf } from '../errors.ts'
 import { cliError } from './errors.ts'
+import { systemReason } from './system-reason.ts'
 
 /** Identity and pins are the owner's business. */
 const OWNER_ONLY = 0o700
@@ -61,7 +61,7 @@ async function usable(directory: string, act: () => Promise<void>): Promise<void
 function invalid(directory: string, cause: unknown): Error {
   return cliError(
     'DATA_DIRECTORY_INVALID',
-    `can't use the data directory ${directory}: ${messageOf(cause)}`,
+    `can't use the data directory ${directory}: ${systemReason(cause)}`,
     {
       cause,
     },

@@ -12,14 +12,15 @@ export const cliError = defineErrors({
   VOLUME_MISSING:
     'Mount the disk; prepare a new one with `skep init --volume`, as the user that runs the node.',
   INPUT_UNREADABLE: 'Check the path and its permissions.',
-  INPUT_UNSUPPORTED: 'Add files, directories and symlinks whose names are valid UTF-8.',
+  INPUT_UNSUPPORTED:
+    'Add files, directories, symlinks and pipes whose names are valid UTF-8; pipe in what a device gives: `cat DEVICE | skep add -`.',
   INPUT_CHANGED: 'Repeat the command when nothing writes to the file.',
   OUTPUT_EXISTS: 'Choose another name with -o, or replace what is there with --force.',
   OUTPUT_TYPE_DIFFERS: 'Choose another name with -o, or remove what is there yourself.',
   OUTPUT_FAILED: 'Check the directory, its permissions and the free space.',
   OUTPUT_REFUSED: 'Take single files of the tree with `skep cat`.',
   CONTENT_DAMAGED:
-    'Connect to a peer that has a good copy (`skep connect`): the node then repairs what is pinned by itself.',
+    'Connect to a peer that has a good copy (`skep peers connect`): the node then repairs what is pinned by itself.',
   VERIFICATION_OFF: 'Add `verification:` to the plugins of its configuration, and start it again.',
   ROUTING_OFF: 'Add `routing:` to the plugins of its configuration, and start it again.',
   REPUTATION_OFF: 'Add `reputation:` to the plugins of its configuration, and start it again.',

@@ -4,6 +4,7 @@ import { catalogue } from '../../plugins/catalogue.ts'
 import { isSkepError, messageOf, type SkepError } from '../errors.ts'
 import { cliError } from './errors.ts'
 import { createProgram } from './program.ts'
+import { usageFix } from './usage-fix.ts'
 
 /** Stable: scripts branch on them. */
 const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3 } as const
@@ -19,7 +20,12 @@ async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
     const known = toSkepError(error)
-    if (known) printError(known, argv.includes('--json'))
+    if (known)
+      printError(
+        known,
+        fixOf(known, () => usageFix(program, argv)),
+        argv.includes('--json'),
+      )
     if (process.env.SKEP_DEBUG) console.error(error)
     if (known?.code === 'NODE_NOT_RUNNING') return EXIT.notRunning
     return known === undefined || known.code === 'USAGE' ? EXIT.usage : EXIT.failed
@@ -49,7 +55,11 @@ function toSkepError(error: unknown): SkepError | undefined {
   return cliError('USAGE', error.message.replace(/^error: /, ''))
 }
 
-function printError({ code, message: text, fix }: SkepError, json: boolean): void {
+function fixOf({ code, fix }: SkepError, usage: () => string): string {
+  return code === 'USAGE' ? usage() : fix
+}
+
+function printError({ code, message: text }: SkepError, fix: string, json: boolean): void {
   // Some errors of the system have no text.
   const message = text || code
   const line = json ? JSON.stringify({ error: { code, message, fix } }) : `error: ${message}\nfix: ${fix}`

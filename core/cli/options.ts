@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { parseDuration } from '../config/quantities.ts'
+import { formatDuration, parseDuration } from '../config/quantities.ts'
 
 /** A whole number of bytes, from 0. */
 export function byteCount(text: string): number {
@@ -25,4 +25,16 @@ export function duration(text: string): number {
   const durationMs = parseDuration(text)
   if (!durationMs) throw new InvalidArgumentError('Expected a duration such as 90s, 30m, 24h or 7d.')
   return durationMs
+}
+
+/** As {@link duration}, of at least `minMs` and at most `maxMs`. */
+export function durationBetween(minMs: number, maxMs: number): (text: string) => number {
+  return text => {
+    const durationMs = parseDuration(text)
+    if (durationMs === undefined || durationMs < minMs || durationMs > maxMs)
+      throw new InvalidArgumentError(
+        `Expected a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 24h.`,
+      )
+    return durationMs
+  }
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { EntryAttributes } from '../content/content.ts'
 import { printable } from '../control/printable.ts'
 import type { TreeEntry } from '../control/tar.ts'
-import { messageOf } from '../errors.ts'
 import { cliError } from './errors.ts'
+import { systemReason } from './system-reason.ts'
 
 /** Large enough that system calls don't count, small enough for a Pi Zero. */
 const READ_BYTES = 256 * 1024
@@ -142,6 +142,8 @@ async function sortedNames(directory: string): Promise<string[]> {
 
 export async function readable<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {
   return read(path).catch(error => {
-    throw cliError('INPUT_UNREADABLE', `can't read ${printable(path)}: ${messageOf(error)}`, { cause: error })
+    throw cliError('INPUT_UNREADABLE', `can't read ${printable(path)}: ${systemReason(error)}`, {
+      cause: error,
+    })
   })
 }

@@ -25,7 +25,7 @@ export const contentError = defineErrors<ContentErrorCode>({
   NOT_A_DIRECTORY: 'Read it with `skep cat` or `skep get`.',
   NAME_UNSAFE: 'Get the entries of the directory one by one: this name must not become a file name here.',
   RANGE_INVALID: 'Give an offset and a length that are whole numbers of bytes, 0 or more.',
-  CONTENT_UNAVAILABLE: 'Connect to a peer that has the content (`skep connect`) and try again.',
+  CONTENT_UNAVAILABLE: 'Connect to a peer that has the content (`skep peers connect`) and try again.',
   CONTENT_CORRUPT: 'Check the disk, and connect to a peer that has a good copy.',
   DAG_INVALID: 'Ask whoever made the content: one of its blocks is malformed or passes the limits of a DAG.',
   ENTRY_INVALID: 'Give entries with relative paths of plain names, each once, parents before what they hold.',

@@ -49,6 +49,14 @@ export interface MadeInvite {
   readonly expiresMs: number
 }
 
+export interface LeftFleet {
+  readonly name: string
+  /** Operators that have heard of it. */
+  readonly told: number
+  /** Other members that are in it; 0 where this node was removed before. */
+  readonly others: number
+}
+
 /** How long a leaving node waits for operators to hear of it. */
 const GOODBYE_TIMEOUT_MS = 5000
 
@@ -209,14 +217,18 @@ export class FleetNode implements Fleet {
   }
 
   /**
-   * Forgets the fleet, after connected operators have heard that this node leaves.
+   * Forgets the fleet, after connected operators have heard that this node leaves. Resolves with how many have, of how many
+   * other members.
    * @throws SkepError NO_FLEET, OWNER_KEY_HERE
    */
-  async leave({ deleteKey }: { deleteKey: boolean }): Promise<{ name: string; told: number }> {
+  async leave({ deleteKey }: { deleteKey: boolean }): Promise<LeftFleet> {
     const { membership, ownerKey } = this.#deps
     const { roster } = membership
     if (!roster) throw fleetError('NO_FLEET', 'this node is in no fleet')
     const { name } = roster.charter
+    const others = membership.isRemoved
+      ? 0
+      : [...roster.members.keys()].filter(peer => peer !== membership.self).length
     if (membership.isOwner && !deleteKey)
       throw fleetError('OWNER_KEY_HERE', `the key that owns fleet '${name}' is on this board`)
     const told = await this.#exchange.sayGoodbye(AbortSignal.timeout(GOODBYE_TIMEOUT_MS))
@@ -225,7 +237,7 @@ export class FleetNode implements Fleet {
       await ownerKey.remove()
       membership.use(undefined)
     }
-    return { name, told }
+    return { name, told, others }
   }
 
   /** @throws SkepError NOT_OWNER, OWNER_KEY_UNREADABLE */

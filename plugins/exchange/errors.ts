@@ -1,7 +1,7 @@
 import { defineErrors } from '../../core/api.ts'
 
 export const exchangeError = defineErrors({
-  BLOCK_UNAVAILABLE: 'Connect to a peer that holds the content (`skep connect ADDRESS`) and try again.',
+  BLOCK_UNAVAILABLE: 'Connect to a peer that holds the content (`skep peers connect ADDRESS`) and try again.',
   BLOCK_OVER_HINT: 'Fetch the block again without a size hint.',
   HASH_NOT_ALLOWED: 'Import the content again with sha2-256, sha2-512, blake2b-256 or blake3.',
   SESSION_CLOSED: 'Fetch before the session is disposed of.',

@@ -54,7 +54,7 @@ t.test('a card forgets bits: found, told, never served, repaired', async t => {
   const alone = await board.run(['verify', cid, '--json'])
   t.equal(alone.code, 1)
   t.match(JSON.parse(alone.stdout), { cid, blocks: 6, damaged: 1, repaired: 0, unrepaired: 1 })
-  t.match(JSON.parse(alone.stderr), { error: { code: 'CONTENT_DAMAGED', fix: /skep connect/ } })
+  t.match(JSON.parse(alone.stderr), { error: { code: 'CONTENT_DAMAGED', fix: /skep peers connect/ } })
   const listed = JSON.parse((await board.run(['verify', '--list', '--json'])).stdout)
   t.match(listed, { cid: /^bafk/, foundMs: Number })
   t.match(await board.run(['verify', '--list']), { code: 0, stdout: new RegExp(`^BLOCK.*\\n${listed.cid} `) })

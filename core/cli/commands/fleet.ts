@@ -9,7 +9,12 @@ import { defineStatus, showStatus } from './fleet/status.ts'
 export function define(command: Command): void {
   // Without a subcommand, it tells how things are.
   command
-    .action(() => showStatus(command))
+    .allowExcessArguments()
+    .action(async () => {
+      const [unknown] = command.args
+      if (unknown !== undefined) command.error(`error: unknown command '${unknown}'`)
+      await showStatus(command)
+    })
     .addHelpText(
       'after',
       examples(

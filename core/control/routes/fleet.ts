@@ -1,12 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import { MAX_INVITE_MS, MIN_INVITE_MS } from '../../fleet/invite-limits.ts'
 import { answerWithEvents } from '../answers.ts'
 import type { CoreServices } from './core.ts'
 
 const NAME = { type: 'string', minLength: 1, maxLength: 256 } as const
 const TEXT = { type: 'string', minLength: 1, maxLength: 4096 } as const
-const DAY_MS = 24 * 60 * 60_000
-/** Whoever finds an old invite can use it. */
-const MAX_INVITE_MS = 30 * DAY_MS
 
 function objectOf(properties: object, required: readonly string[] = []) {
   return { type: 'object', additionalProperties: false, required, properties } as const
@@ -14,9 +12,10 @@ function objectOf(properties: object, required: readonly string[] = []) {
 
 const CREATE_SCHEMA = { body: objectOf({ name: NAME, board: NAME }, ['name']) }
 const INVITE_SCHEMA = {
-  body: objectOf({ expiresInMs: { type: 'integer', minimum: 1000, maximum: MAX_INVITE_MS }, name: NAME }, [
-    'expiresInMs',
-  ]),
+  body: objectOf(
+    { expiresInMs: { type: 'integer', minimum: MIN_INVITE_MS, maximum: MAX_INVITE_MS }, name: NAME },
+    ['expiresInMs'],
+  ),
 }
 const JOIN_SCHEMA = { body: objectOf({ invite: TEXT, name: NAME }, ['invite']) }
 const MEMBER_BODY_SCHEMA = { body: objectOf({ member: NAME }, ['member']) }

@@ -226,12 +226,13 @@ t.test('a board is replaced by one with a new identity', async t => {
 
 t.test('a board leaves: operators take it off', async t => {
   const [desk, kitchen, attic] = (await createFleet(t, 3)) as [FleetTestNode, FleetTestNode, FleetTestNode]
-  t.same(await kitchen.fleet.leave({ deleteKey: false }), { name: 'home', told: 1 })
+  t.same(await kitchen.fleet.leave({ deleteKey: false }), { name: 'home', told: 1, others: 2 })
   await attic.knows(desk, attic)
   t.same(kitchen.fleet.status(), { mode: 'closed' })
   await kitchen.hasOnly()
   await t.rejects(desk.fleet.leave({ deleteKey: false }), { code: 'OWNER_KEY_HERE' })
-  await desk.fleet.leave({ deleteKey: true })
+  await desk.fleet.remove(attic.id)
+  t.same(await desk.fleet.leave({ deleteKey: true }), { name: 'home', told: 0, others: 0 })
   await t.rejects(desk.fleet.backupKey(), { code: 'NOT_OWNER' })
   await desk.fleet.create('new')
 })

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { printable } from '../../../control/printable.ts'
+import { fleetError } from '../../../fleet/errors.ts'
+import type { LeftFleet } from '../../../fleet/fleet.ts'
 import type { FleetStatus } from '../../../fleet/fleet-status.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { interruption } from '../../interrupt.ts'
@@ -45,7 +47,7 @@ export function defineJoin(command: Command): void {
       const status = await client.operate<FleetStatus>({
         method: 'POST',
         path: 'fleet/join',
-        body: { invite: given === '-' ? await readSecret(process.stdin) : given, name },
+        body: { invite: given === '-' ? await readSecret(process.stdin, noInvite) : given, name },
         signal: interruption(),
       })
       print(context, status, () => describeStatus(status))
@@ -60,14 +62,22 @@ export function defineLeave(command: Command): void {
     .action(async ({ deleteKey = false }: { deleteKey?: boolean }) => {
       const context = contextOf(command)
       const client = await nodeClient(context)
-      const left = await client.operate<{ name: string; told: number }>({
+      const left = await client.operate<LeftFleet>({
         method: 'DELETE',
         path: 'fleet',
         query: { deleteKey },
         signal: interruption(),
       })
-      print(context, left, () => `left ${printable(left.name)}${left.told > 0 ? '' : UNHEARD}`)
+      print(
+        context,
+        left,
+        () => `left ${printable(left.name)}${left.told > 0 || left.others === 0 ? '' : UNHEARD}`,
+      )
     })
+}
+
+function noInvite(why: string): Error {
+  return fleetError('INVITE_INVALID', `stdin has no invite: ${why}`)
 }
 
 const UNHEARD = '; no operator was connected to hear it: have one run `skep fleet remove` for this board'

@@ -1,12 +1,11 @@
 import { type Command, Option } from 'commander'
 import type { MadeInvite } from '../../../fleet/fleet.ts'
+import { DEFAULT_INVITE_MS, MAX_INVITE_MS, MIN_INVITE_MS } from '../../../fleet/invite-limits.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { formatDuration } from '../../format.ts'
 import { interruption } from '../../interrupt.ts'
 import { nodeClient } from '../../node-client.ts'
-import { duration, notEmpty } from '../../options.ts'
-
-const DEFAULT_EXPIRY_MS = 24 * 60 * 60_000
+import { durationBetween, notEmpty } from '../../options.ts'
 
 interface InviteOptions {
   readonly expires: number
@@ -19,9 +18,9 @@ export function defineInvite(command: Command): void {
   command
     .description('make an invite: one board can join with it, once, until it expires')
     .addOption(
-      new Option('--expires <duration>', 'such as 1h or 7d; at most 30d')
-        .argParser(duration)
-        .default(DEFAULT_EXPIRY_MS, '24h'),
+      new Option('--expires <duration>', 'such as 1h or 7d; from 1s to 30d')
+        .argParser(durationBetween(MIN_INVITE_MS, MAX_INVITE_MS))
+        .default(DEFAULT_INVITE_MS, '24h'),
     )
     .option('--name <name>', 'what the board that comes with it is called', notEmpty)
     .option('--no-qr', 'print no code to scan on a terminal')

@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { printable } from '../../../control/printable.ts'
+import { fleetError } from '../../../fleet/errors.ts'
 import type { FleetStatus } from '../../../fleet/fleet-status.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { interruption } from '../../interrupt.ts'
@@ -34,7 +36,12 @@ export function defineRestoreKey(command: Command): void {
     .action(async (file: string) => {
       const context = contextOf(command)
       const client = await nodeClient(context)
-      const key = file === '-' ? await readSecret(process.stdin) : await readSecretFile(file)
+      const noKey = (why: string): Error =>
+        fleetError(
+          'OWNER_KEY_INVALID',
+          `${file === '-' ? 'stdin' : printable(file)} has no owner key: ${why}`,
+        )
+      const key = await (file === '-' ? readSecret(process.stdin, noKey) : readSecretFile(file, noKey))
       const status = await client.operate<FleetStatus>({
         method: 'POST',
         path: 'fleet/key',
