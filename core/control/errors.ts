@@ -2,6 +2,9 @@ import { defineErrors, isSkepError, messageOf } from '../errors.ts'
 
 export const controlError = defineErrors({
   INPUT_INVALID: 'Correct the named part of the request.',
+  ADDRESS_INVALID:
+    'Give an address as `skep status` of the other node shows it, or the id of a peer; `skep peers` lists those known.',
+  PEER_IS_SELF: 'Name another peer; `skep peers` lists those known, `skep status` tells of this node.',
   ROUTE_NOT_FOUND: 'Check the method and the path; command and node may be of different versions.',
   TREE_INVALID: 'Send a whole, uncompressed tar archive.',
   TREE_ENTRY_REFUSED:
@@ -35,6 +38,14 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   BLOCK_INVALID: 400,
   PEER_AMBIGUOUS: 400,
   ENTRY_INVALID: 400,
+  ADDRESS_INVALID: 400,
+  PATH_REFUSED: 400,
+  PEER_IS_SELF: 400,
+  POSITION_INVALID: 400,
+  PEER_BLOCKED: 403,
+  PEER_BANNED: 403,
+  NOT_HELD: 404,
+  PEER_RETURNS: 409,
   ROUTE_NOT_FOUND: 404,
   PATH_NOT_FOUND: 404,
   NOT_PINNED: 404,

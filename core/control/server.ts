@@ -7,6 +7,7 @@ import {
   fastify,
   LogController,
 } from 'fastify'
+import { messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { ControlAccess } from './access.ts'
 import type { Control } from './control.ts'
@@ -102,7 +103,10 @@ export function createControl(
     const status = statusOf(known)
     // What breaks because the client left is no fault of the node.
     const isOurs = status === 500 && !request.cancelled?.aborted
-    log[isOurs ? 'error' : 'debug']({ err: error, route: request.routeOptions.url }, 'request failed')
+    const { url: route } = request.routeOptions
+    // Of a user's mistake it says nothing where in the code it was noticed.
+    if (status < 500) log.debug({ status, reason: messageOf(error), route }, 'request refused')
+    else log[isOurs ? 'error' : 'debug']({ err: error, route }, 'request failed')
     const answer = JSON.stringify({ error: errorBody(known) })
     reply.hijack()
     reply.raw.writeHead(status, {

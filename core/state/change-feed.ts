@@ -147,6 +147,26 @@ function startOf(since: FeedPosition | undefined, run: string, sequence: number)
   return isOfThisRun ? since.sequence : 0
 }
 
+/**
+ * Where `text`, as of {@link parsePosition}, is in `feed`. One of another run is taken: its reader gets all there is.
+ *
+ * @throws SkepError POSITION_INVALID where it is no position, or one that this run hasn't come to
+ */
+export function positionIn(
+  text: string,
+  { run, sequence }: Pick<ChangeFeed, 'run' | 'sequence'>,
+): FeedPosition {
+  const position = parsePosition(text)
+  const shown = `since is '${clipped(text)}'`
+  if (!position) {
+    throw stateError('POSITION_INVALID', `${shown}, expected the number of an event, such as 17`)
+  }
+  if ((position.run ?? run) === run && position.sequence > sequence) {
+    throw stateError('POSITION_INVALID', `${shown}, but the newest event of this run is ${sequence}`)
+  }
+  return position
+}
+
 /** `17`, or `RUN-17` as an event stream names it. Undefined for what is neither. */
 export function parsePosition(text: string): FeedPosition | undefined {
   const [, run, digits = ''] = /^(?:([\w.]{1,64})-)?(\d{1,15})$/.exec(text) ?? []

@@ -8,5 +8,7 @@ export const stateError = defineErrors({
   PEER_AMBIGUOUS: 'Give more of the peer id; `skep peers` shows them whole.',
   EVENTS_MISSED:
     'Ask for the status again, then follow from there; read faster, or give `since` to fill a short gap.',
+  POSITION_INVALID:
+    'Give the number of an event as `skep events` shows it; they begin anew with each start of the node.',
   EVENTS_BUSY: 'End some of the programs that follow the events of this node.',
 })

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { type Change, type ChangeFeed, parsePosition } from '../../state/change-feed.ts'
+import { type Change, type ChangeFeed, positionIn } from '../../state/change-feed.ts'
 import { answerWithEvents } from '../answers.ts'
-import { controlError } from '../errors.ts'
 
 const EVENTS_SCHEMA = {
   querystring: {
@@ -20,13 +19,7 @@ export function eventRoutes({ changes }: { readonly changes: ChangeFeed }) {
       async (request, reply) =>
         answerWithEvents<never, Change>(request, reply, async ({ item }) => {
           const { since } = request.query
-          const position = since === undefined ? undefined : parsePosition(since)
-          if (since !== undefined && !position) {
-            throw controlError(
-              'INPUT_INVALID',
-              `since is '${since}', expected the number of an event, such as 17`,
-            )
-          }
+          const position = since === undefined ? undefined : positionIn(since, changes)
           const feed = changes.read(position, { signal: request.cancelled })
           for await (const change of feed) await item(change)
           throw new TypeError('a feed has no end')

@@ -60,8 +60,15 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
   const named = (name: string): PeerId => {
     const known = peers.list().map(({ peer }) => peer)
     const peer = peerNamed(name, known)
-    if (!peer.equals(network.self)) return peer
-    throw controlError('INPUT_INVALID', `${peer} is this node itself, expected another peer`)
+    if (peer.equals(network.self)) throw isSelf(peer)
+    return peer
+  }
+
+  /** A multiaddr, or the id of a peer whose addresses are known. */
+  const target = (text: string): PeerId | Multiaddr => {
+    const where = text.startsWith('/') ? addressOf(text) : peerToDial(text, named)
+    if (network.self.equals(peerAt(where))) throw isSelf(network.self)
+    return where
   }
 
   /** One that comes back before it is forgotten is hung up on again. */
@@ -96,12 +103,15 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
     app.post<{ Body: { address: string } }>('/peers', { schema: CONNECT_SCHEMA }, async (request, reply) =>
       answerWithEvents(request, reply, async () => {
         const options = { signal: request.cancelled }
-        const where = target(request.body.address, named)
-        const { remotePeer, remoteAddr } = await network.dial(where, options)
-        peers.found(remotePeer, 'manual', 'toMultihash' in where ? [] : [where])
+        const where = target(request.body.address)
+        const open = new Set(network.connections().map(({ id }) => id))
+        const { id, remotePeer, remoteAddr } = await network.dial(where, options)
+        const wasConnected = open.has(id)
+        // Then nothing was dialed: nobody knows who is there.
+        peers.found(remotePeer, 'manual', wasConnected || 'toMultihash' in where ? [] : [where])
         // Connected is connected: a peer that doesn't answer to pings is no failure of this.
         const latencyMs = await network.ping(remotePeer, options).catch(() => undefined)
-        return { peer: remotePeer.toString(), address: remoteAddr.toString(), latencyMs }
+        return { peer: remotePeer.toString(), address: remoteAddr.toString(), latencyMs, wasConnected }
       }),
     )
 
@@ -205,9 +215,18 @@ function blockTarget(text: string, named: (name: string) => PeerId): string {
   }
 }
 
-/** A multiaddr, or the id of a peer whose addresses are known. */
-function target(address: string, named: (name: string) => PeerId): PeerId | Multiaddr {
-  if (!address.startsWith('/')) return peerToDial(address, named)
+function isSelf(peer: PeerId): Error {
+  return controlError('PEER_IS_SELF', `${peer} is this node itself, expected another peer`)
+}
+
+/** Whom a dial is for, where it says so. */
+function peerAt(where: PeerId | Multiaddr): string | undefined {
+  if ('toMultihash' in where) return where.toString()
+  const { name, value } = where.getComponents().at(-1) ?? {}
+  return name === 'p2p' ? value : undefined
+}
+
+function addressOf(address: string): Multiaddr {
   try {
     return multiaddr(address)
   } catch (error) {
@@ -230,7 +249,7 @@ function peerToDial(address: string, named: (name: string) => PeerId): PeerId {
 
 function noAddress(address: string, reason: string, cause: unknown): Error {
   return controlError(
-    'INPUT_INVALID',
+    'ADDRESS_INVALID',
     `${address} is no address${reason}; expected one like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…, or a peer id like 12D3KooW…`,
     { cause },
   )

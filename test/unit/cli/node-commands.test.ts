@@ -137,7 +137,7 @@ t.test('connect', async t => {
   t.match(await one.run(['connect', address]), { code: 1, stderr: /^error: .+\nfix: / })
   t.match(await one.run(['connect', 'nonsense', '--json']), {
     code: 1,
-    stderr: /INPUT_INVALID.*nonsense is no address; expected/,
+    stderr: /ADDRESS_INVALID.*nonsense is no address; expected/,
   })
 })
 

@@ -130,6 +130,17 @@ t.test('who is blocked is hung up on, and kept out until it is let in', async t 
   t.match(await one.json(['peers', 'block', '192.0.2.77/24']), { target: '192.0.2.0/24', kind: 'network' })
 })
 
+t.test('an address that was not dialed is not taken for one of the peer that was asked for', async t => {
+  const [one, two] = await pair(t)
+  const { peerId } = two.ready
+  const elsewhere = '/ip4/127.0.0.1/tcp/9'
+  t.match(await one.run(['peers', 'connect', `${elsewhere}/p2p/${peerId}`]), {
+    code: 0,
+    stdout: `already connected to ${peerId} at ${two.ready.addresses[0]}`,
+  })
+  t.notMatch((await one.json<PeerSummary>(['peers'])).addresses, [elsewhere])
+})
+
 t.test('a peer whose process stands still is suspect, then gone', async t => {
   const [one, two] = await pair(t)
   const liveness = async (): Promise<string> => (await one.json<PeerSummary>(['peers'])).liveness
@@ -157,7 +168,12 @@ t.test('what a command can not do it says, with what to do', async t => {
     [['peers', 'show'], 2, /peer/],
     [['peers', 'nonsense'], 2, /unknown command 'nonsense'/],
     [['peers', 'tag', one.ready.peerId, 'me'], 1, /is this node itself/],
-    [['peers', 'block', one.ready.peerId], 1, /is this node itself/],
+    [['peers', 'block', one.ready.peerId], 1, /is this node itself.*\nfix: Name another peer/],
+    [['peers', 'show', one.ready.peerId], 1, /is this node itself.*\nfix: Name another peer/],
+    [['peers', 'connect', one.ready.peerId], 1, /is this node itself.*\nfix: Name another peer/],
+    [['peers', 'connect', one.ready.addresses[0] ?? ''], 1, /is this node itself.*\nfix: Name another peer/],
+    [['peers', 'connect', 'nonsense'], 1, /nonsense is no address.*\nfix: Give an address/],
+    [['events', '--since', '99999'], 1, /since is '99999', but the newest event of this run is \d+\nfix: /],
     [['events', '--since', 'yesterday'], 2, /number of an event/],
   ] as const) {
     t.match(await one.run(args), { code, stderr: error }, args.join(' '))

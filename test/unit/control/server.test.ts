@@ -378,6 +378,23 @@ t.test('an answer that no skep gives still becomes an error with code and fix', 
   }
 })
 
+t.test("a user's mistake is no error of the node, and is logged without where it was noticed", async t => {
+  const lines: Record<string, unknown>[] = []
+  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line)) })
+  const socketPath = join(await temporaryDirectory(t), 'skep.sock')
+  const control = createControl({ socketPath }, { log })
+  control.routes(app => {
+    app.get('/mistake', async () => {
+      throw new SkepError('NOT_HELD', 'bafy is not here', 'Fetch it.')
+    })
+  })
+  await control.listen()
+  t.teardown(() => control.close())
+  await t.rejects(createClient(socketPath).get('mistake'), { code: 'NOT_HELD' })
+  t.match(lines, [{ level: pino.levels.values.debug, reason: 'bafy is not here', err: undefined }])
+  t.equal(lines.length, 1)
+})
+
 t.test('a client that leaves in the middle of its upload is nothing to be alarmed about', async t => {
   const lines: { level: number; route?: string }[] = []
   const failed = Promise.withResolvers<void>()

@@ -2,7 +2,12 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import t from 'tap'
 import { createEvents } from '../../../core/events.ts'
-import { type ChangeFeed, createChangeFeed, parsePosition } from '../../../core/state/change-feed.ts'
+import {
+  type ChangeFeed,
+  createChangeFeed,
+  parsePosition,
+  positionIn,
+} from '../../../core/state/change-feed.ts'
 
 const peer = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
 
@@ -89,6 +94,18 @@ t.test('waiting ends with the signal', async t => {
   const reason = new Error('enough')
   controller.abort(reason)
   await t.rejects(next, reason)
+})
+
+t.test('a position that this run has not come to is refused', async t => {
+  const { feed, happen } = create()
+  happen(3)
+  t.same(positionIn('3', feed), { sequence: 3 })
+  t.same(positionIn('another-9', feed), { run: 'another', sequence: 9 })
+  for (const text of ['4', 'r1-4']) {
+    const message = `since is '${text}', but the newest event of this run is 3`
+    t.throws(() => positionIn(text, feed), { code: 'POSITION_INVALID', message })
+  }
+  t.throws(() => positionIn('abc', feed), { code: 'POSITION_INVALID', message: /since is 'abc', expected/ })
 })
 
 t.test('positions', async t => {

@@ -11,6 +11,8 @@ interface Connected {
   readonly address: string
   /** Absent where the peer didn't answer to a ping. */
   readonly latencyMs?: number
+  /** Then nothing was dialed. */
+  readonly wasConnected: boolean
 }
 
 export function defineConnect(command: Command): void {
@@ -26,9 +28,10 @@ export function defineConnect(command: Command): void {
         body: { address },
         signal: interruption(),
       })
-      const { peer, latencyMs } = connected
+      const { peer, latencyMs, wasConnected } = connected
+      const already = wasConnected ? 'already ' : ''
       const latency = latencyMs === undefined ? '' : ` (${formatLatency(latencyMs)})`
-      print(context, connected, () => `connected to ${peer} at ${connected.address}${latency}`)
+      print(context, connected, () => `${already}connected to ${peer} at ${connected.address}${latency}`)
     })
 }
 
