@@ -13,6 +13,7 @@ export {
   type ImportEntry,
   type ListEntry,
 } from './content/content.ts'
+export { parseContentPath } from './content/content-path.ts'
 export {
   isHashAllowed,
   MAX_BLOCK_BYTES,
@@ -64,7 +65,7 @@ export {
   type ReputationReport,
 } from './services/reputation.ts'
 export { type FindProvidersOptions, type Provider, type ProviderSource, Routing } from './services/routing.ts'
-export { type Change, ChangeFeed, parsePosition } from './state/change-feed.ts'
+export { type Change, ChangeFeed, type FeedPosition, positionIn } from './state/change-feed.ts'
 export type { Liveness } from './state/liveness.ts'
 export { NodeState, type NodeStatus } from './state/node-state.ts'
 export { peerNamed } from './state/peer-name.ts'

@@ -8,6 +8,7 @@ export const monitoringError = defineErrors({
   LISTENERS_FULL: 'End other listeners, or raise plugins.monitoring.maxEventListeners.',
   HOST_REFUSED: 'Ask by 127.0.0.1, [::1] or localhost.',
   ORIGIN_REFUSED: 'Follow the events from a page of the node itself, or from a program.',
+  QUERY_INVALID: 'Ask for /events with nothing but `since`, once, such as /events?since=17.',
   REQUEST_REFUSED: 'Send a plain GET or HEAD request without a body.',
   STREAM_ENDED: 'Connect again when the node runs again.',
   ANSWER_FAILED: 'See the log of the node.',

@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Change, type ChangeFeed, isSkepError, messageOf, parsePosition } from '../../core/api.ts'
+import {
+  type Change,
+  type ChangeFeed,
+  type FeedPosition,
+  isSkepError,
+  messageOf,
+  positionIn,
+} from '../../core/api.ts'
 import { clip } from './clip.ts'
 import { monitoringError } from './errors.ts'
 
@@ -25,6 +32,14 @@ const MAX_IDLE_BEATS = 4
 /** How long whoever is cut off has to read why. */
 const CUT_GRACE_MS = 2000
 
+/** Where a listener begins. */
+interface Start {
+  /** Default: now. */
+  readonly since?: FeedPosition
+  /** It came back, and nobody can tell from where: what happened so far is missed. */
+  readonly isLost?: boolean
+}
+
 /** What happens in the node, as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export class EventStreams {
   readonly #options: EventStreamsOptions
@@ -40,9 +55,14 @@ export class EventStreams {
     return this.#listeners
   }
 
-  /** Streams until the client leaves, or is too slow. @throws SkepError LISTENERS_FULL, ORIGIN_REFUSED */
+  /**
+   * Streams until the client leaves, or is too slow.
+   *
+   * @throws SkepError LISTENERS_FULL, ORIGIN_REFUSED, QUERY_INVALID, POSITION_INVALID
+   */
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     refuseOtherPages(request)
+    const start = startOf(request, this.#dependencies.changes)
     reply.type('text/event-stream; charset=utf-8')
     if (request.method === 'HEAD') return reply.send()
     const { maxListeners } = this.#options
@@ -51,7 +71,7 @@ export class EventStreams {
     }
     this.#count(1)
     try {
-      await this.#stream(request, reply)
+      await this.#stream(start, reply)
     } finally {
       this.#count(-1)
     }
@@ -62,13 +82,11 @@ export class EventStreams {
     this.#dependencies.onListeners(this.#listeners)
   }
 
-  async #stream(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async #stream({ since, isLost = false }: Start, reply: FastifyReply): Promise<void> {
     const { raw } = reply
     const left = new AbortController()
     raw.once('close', () => left.abort())
     const signal = AbortSignal.any([left.signal, this.#dependencies.signal])
-    const lastId = request.headers['last-event-id']
-    const since = typeof lastId === 'string' ? parsePosition(lastId) : undefined
     const { changes } = this.#dependencies
     reply.hijack()
     raw.writeHead(200, reply.getHeaders() as Record<string, string>)
@@ -83,7 +101,8 @@ export class EventStreams {
     }, this.#options.heartbeatMs).unref()
     try {
       for await (const change of changes.read(since, { signal })) {
-        await write(raw, eventText(changes.run, change), signal)
+        const told = isLost && change.event === 'feed:opened' ? withAllMissed(change) : change
+        await write(raw, eventText(changes.run, told), signal)
       }
     } catch (error) {
       if (!left.signal.aborted) end(raw, error)
@@ -97,6 +116,28 @@ export class EventStreams {
 function refuseOtherPages({ headers: { origin, host } }: FastifyRequest): void {
   if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return
   throw monitoringError('ORIGIN_REFUSED', `a page of ${clip(origin)} asked`)
+}
+
+/** What a browser says as it comes back goes before what its page asked for at first. */
+function startOf({ headers, query }: FastifyRequest, changes: ChangeFeed): Start {
+  const { since, ...rest } = query as Record<string, unknown>
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw monitoringError('QUERY_INVALID', `'${clip(unknown)}' is no part of it`)
+  if (since !== undefined && typeof since !== 'string') {
+    throw monitoringError('QUERY_INVALID', 'since is given more than once')
+  }
+  const lastId = headers['last-event-id']
+  if (typeof lastId !== 'string') return since === undefined ? {} : { since: positionIn(since, changes) }
+  try {
+    return { since: positionIn(lastId, changes) }
+  } catch (error) {
+    if (!isSkepError(error, 'POSITION_INVALID')) throw error
+    return { isLost: true }
+  }
+}
+
+function withAllMissed(opened: Change): Change {
+  return { ...opened, data: { ...opened.data, missed: opened.sequence } }
 }
 
 function eventText(run: string, { sequence, timeMs, event, data }: Change): string {

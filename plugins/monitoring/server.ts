@@ -127,6 +127,8 @@ export class MonitoringServer {
 }
 
 const STATUS: Readonly<Record<string, number>> = {
+  QUERY_INVALID: 400,
+  POSITION_INVALID: 400,
   ROUTE_NOT_FOUND: 404,
   HOST_REFUSED: 403,
   ORIGIN_REFUSED: 403,

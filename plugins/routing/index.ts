@@ -42,12 +42,13 @@ export default definePlugin<RoutingConfig, Metrics>({
   metrics: createMetrics,
   register(container, { config, metrics, log, network, supervise }) {
     const state = use(container, NodeState)
+    const peers = use(container, Peers)
     const node = new RoutingNode(config, {
       network,
       storage: use(container, Storage),
       pins: use(container, Pins),
       events: use(container, Events),
-      peers: use(container, Peers),
+      peers,
       discovery: () => find(container, Discovery),
       reputation: () => find(container, Reputation),
       metrics: metrics.routing,
@@ -59,7 +60,7 @@ export default definePlugin<RoutingConfig, Metrics>({
     })
     provide(container, Routing, node.router)
     const status = () => node.describe()
-    use(container, Control).routes(createRoutes({ routing: node.router, status }))
+    use(container, Control).routes(createRoutes({ routing: node.router, peers, status }))
     let undescribe = (): void => {}
     return {
       async start() {

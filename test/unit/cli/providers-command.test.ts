@@ -34,9 +34,18 @@ t.test('who has a block, and who told', async t => {
   t.match(await two.json(['providers', cid]), { peer: one.ready.peerId })
   const { stdout } = await two.run(['providers', cid])
   t.match(stdout, /^PEER +TOLD BY +ADDRESS\n/)
-  t.match(stdout, one.ready.peerId)
+  t.match(stdout, new RegExp(`^${one.ready.peerId} +\\w+ +/ip4/127\\.0\\.0\\.1/tcp/\\d+`, 'm'))
   t.match((await two.run(['status'])).stdout, /dht +fleet, server, 1 peers\nannouncing +roots: /)
-  t.match(await two.run(['providers', 'nonsense']), { code: 1, stderr: /is not a CID\nfix: / })
+  t.match(await two.run(['providers', 'nonsense']), {
+    code: 1,
+    stderr: /'nonsense' is not a CID; expected one like bafybei… or Qm…\nfix: /,
+  })
+  t.match(await two.run(['providers', `${cid}/sub`]), {
+    code: 1,
+    stderr: new RegExp(
+      `'${cid}/sub' is a path; expected the CID of one block, such as ${cid}\nfix: .*skep ls`,
+    ),
+  })
 })
 
 t.test('a node without the plugin says so', async t => {

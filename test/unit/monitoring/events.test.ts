@@ -30,8 +30,8 @@ interface Message {
 }
 
 /** An event stream as a browser reads it, a message a time. */
-async function listen(t: Test, url: string, headers: Record<string, string> = {}) {
-  const sent = request(`${url}/events`, { agent: false, headers })
+async function listen(t: Test, url: string, headers: Record<string, string> = {}, query = '') {
+  const sent = request(`${url}/events${query}`, { agent: false, headers })
   sent.on('error', () => {})
   sent.end()
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
@@ -75,7 +75,35 @@ t.test('a listener hears what happens, and where it left off what it missed', as
   t.match(await second.next(), { event: 'feed:opened', data: { data: { missed: 0 } } })
   t.match((await second.next()).data, { sequence: before + 2 })
   const stranger = await listen(t, url, { 'last-event-id': 'what; is\tthis' })
-  t.match(await stranger.next(), { event: 'feed:opened' }, 'what is no position begins now')
+  const opened = (await stranger.next()).data
+  const { sequence } = state.status()
+  t.match(opened, { sequence, data: { missed: sequence } }, 'what is no position begins now')
+})
+
+t.test('a listener may say where it begins, but nothing else', async t => {
+  const { url, happen, state } = await start(t)
+  happen()
+  happen()
+  const { sequence, run } = state.status()
+  for (const since of [sequence - 1, `${run}-${sequence - 1}`]) {
+    const { next } = await listen(t, url, {}, `?since=${since}`)
+    t.match(await next(), { event: 'feed:opened', data: { data: { missed: 0 } } })
+    t.match((await next()).data, { sequence })
+  }
+  const back = await listen(t, url, { 'last-event-id': `${run}-${sequence - 1}` }, '?since=0')
+  await back.next()
+  t.match((await back.next()).data, { sequence }, 'what it says as it comes back counts')
+  for (const [query, code, message] of [
+    ['since=abc', 'POSITION_INVALID', /since is 'abc', expected/],
+    ['since=99999', 'POSITION_INVALID', /'99999', but the newest event of this run is \d+/],
+    ['since=', 'POSITION_INVALID', /since is ''/],
+    ['since=1&since=2', 'QUERY_INVALID', /since is given more than once/],
+    ['bogus=1', 'QUERY_INVALID', /'bogus'/],
+  ] as const) {
+    const refused = await ask(`${url}/events?${query}`)
+    t.equal(refused.status, 400, query)
+    t.match(refused.json(), { error: { code, message } })
+  }
 })
 
 t.test('a silent stream is kept alive', async t => {
