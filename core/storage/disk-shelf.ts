@@ -9,6 +9,7 @@ import { diskError, systemCodeOf } from './disk-error.ts'
 import { DISK_RESERVE_BYTES, type DiskReserve } from './disk-reserve.ts'
 import type { DiskRoom } from './disk-room.ts'
 import { EntryMender } from './entry-mender.ts'
+import { EntryReader, hex } from './entry-reader.ts'
 import { storageError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { IndexEntry } from './index-entry.ts'
@@ -17,7 +18,7 @@ import type { SegmentFiles } from './segment-files.ts'
 import { SegmentSet } from './segment-set.ts'
 import { SegmentShrinker } from './segment-shrinker.ts'
 import { indexGrowthOf, isInline, sizeClassOf } from './size-classes.ts'
-import { decodeSlotHeader, encodeSlotHeader } from './slot-header.ts'
+import { encodeSlotHeader } from './slot-header.ts'
 import type { Segment, Slot } from './slots.ts'
 import type { BlockEntry } from './storage.ts'
 import { Turnstile } from './turnstile.ts'
@@ -69,6 +70,7 @@ export class DiskShelf implements BlockShelf {
   readonly #shrinking = new Turnstile(1)
   readonly #writers = new Turnstile(MAX_WRITES_IN_FLIGHT)
   readonly #mender: EntryMender
+  readonly #reader: EntryReader
   #counters: Counters
   /** Given back at a time, so that those behind need not pay for flushes of their own. */
   readonly #shrinkBytes: number
@@ -92,7 +94,9 @@ export class DiskShelf implements BlockShelf {
       fill: (segment, slot, header, payload) =>
         this.#writers.pass(() => this.#fill(segment, slot, header, payload)),
     })
-    this.#mender = new EntryMender({ index, files, segment: id => this.#segments.get(id) })
+    const segment = (id: number): Segment | undefined => this.#segments.get(id)
+    this.#mender = new EntryMender({ index, files, segment })
+    this.#reader = new EntryReader({ index, files, segment })
     this.#counters = index.counters()
     this.#group = new GroupCommit(
       {
@@ -154,9 +158,9 @@ export class DiskShelf implements BlockShelf {
         isMended = (await this.#mend(hash, value, isMended, options)) || isMended
         continue
       }
-      const { bytes, cause } = await this.#load(hash, entry, options)
+      const { bytes, cause } = await this.#reader.load(hash, entry, options)
       const isWhole = bytes?.length === entry.length && crc32(bytes) === entry.crc
-      const isIt = !options.isUncached || (await this.#isNamed(hash, entry))
+      const isIt = !options.isUncached || (await this.#reader.isNamed(hash, entry))
       if (isWhole && isIt && (await (options.isGood?.(hash, bytes) ?? true))) return bytes
       const now = index.entry(hash)
       // Deleted while it was read, and the slot is another block's by now: look again.
@@ -290,38 +294,6 @@ export class DiskShelf implements BlockShelf {
     await this.#dependencies.files.close()
   }
 
-  /** False where the slot names another block: of one whose hash function isn't known nothing else would tell. */
-  async #isNamed(hash: Uint8Array, { slot }: IndexEntry): Promise<boolean> {
-    const segment = slot && this.#segments.get(slot.segment)
-    if (!segment) return true
-    const header = await this.#dependencies.files
-      .readHeader(segment, slot.position)
-      .catch(() => new Uint8Array())
-    const named = decodeSlotHeader(header)?.hash
-    return !named || Buffer.compare(named, hash) === 0
-  }
-
-  async #load(
-    hash: Uint8Array,
-    { slot, length }: IndexEntry,
-    { isUncached }: ShelfReadOptions,
-  ): Promise<{ bytes?: Uint8Array; cause?: unknown }> {
-    const { index, files } = this.#dependencies
-    if (!slot) return { bytes: index.inlineBytes(hash) }
-    const segment = this.#segments.get(slot.segment)
-    if (!segment) return { cause: new Error(`segment ${slot.segment} has no record`) }
-    try {
-      const read = isUncached
-        ? files.readPayloadUncached(segment, slot.position, length)
-        : files.readPayload(segment, slot.position, length)
-      return { bytes: await read }
-    } catch (cause) {
-      // A sector that can't be read or a file that is gone is this block's damage; anything else says nothing of it.
-      if (['EIO', 'ENOENT'].includes(systemCodeOf(cause))) return { cause }
-      throw storageError('STORAGE_FAILED', `could not read block ${hex(hash)}`, { cause })
-    }
-  }
-
   /**
    * Looks whether the index is damaged, and not the block. True: read again.
    * @throws SkepError BLOCK_CORRUPT where the index names a block that isn't there
@@ -404,8 +376,4 @@ export class DiskShelf implements BlockShelf {
 
 function inline({ hash, bytes }: ShelfBlock, { onPlaced }: ShelfWriteOptions): ArrivingBlock {
   return { hash, length: bytes.length, crc: crc32(bytes), slot: undefined, inlineBytes: bytes, onPlaced }
-}
-
-function hex(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('hex')
 }
