@@ -1,16 +1,21 @@
 /** Writes the parts of README.md and of plugins' READMEs that follow from the code. `npm run generate` calls it; a test holds the README fresh. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cliError } from '../core/cli/errors.ts'
 import { configDocs } from '../core/config/docs.ts'
 import { configError } from '../core/config/errors.ts'
+import { loadConfig } from '../core/config/load.ts'
 import { createPluginLoader } from '../core/config/load-plugin.ts'
 import { contentError } from '../core/content/errors.ts'
 import { controlError } from '../core/control/errors.ts'
+import { isSkepError, type SkepError } from '../core/errors.ts'
 import { executableError } from '../core/executable/errors.ts'
 import { fleetError } from '../core/fleet/errors.ts'
 import { hostError } from '../core/host/errors.ts'
 import { networkError } from '../core/network/errors.ts'
+import { probeMachine } from '../core/resources/probe.ts'
 import { stateError } from '../core/state/errors.ts'
 import { storageError } from '../core/storage/errors.ts'
 import { catalogue } from '../plugins/catalogue.ts'
@@ -31,6 +36,21 @@ const ERRORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Storage: storageError.fixes,
 }
 
+/** Two mistakes, each in a name. */
+const MISTAKEN_CONFIG = 'storage:\n  maxByte: 20GB\nplugins:\n  cach: {}\n'
+
+async function mistakeIn(userFile: string): Promise<SkepError> {
+  const options = { userFile, env: {}, set: [], machine: await probeMachine() }
+  const plugins = { loadPlugin: createPluginLoader(catalogue), builtIn: Object.keys(catalogue) }
+  try {
+    await loadConfig({ ...options, ...plugins })
+  } catch (error) {
+    if (isSkepError(error)) return error
+    throw error
+  }
+  throw new Error('the configuration with mistakes was taken')
+}
+
 type Blocks = Readonly<Record<string, () => Promise<string>>>
 
 const GENERATED: Blocks = {
@@ -38,6 +58,19 @@ const GENERATED: Blocks = {
     const load = createPluginLoader(catalogue)
     const plugins = await Promise.all(Object.keys(catalogue).map(name => load(name, undefined, '.')))
     return configDocs(plugins)
+  },
+  async check() {
+    const directory = await mkdtemp(join(tmpdir(), 'skep-readme-'))
+    try {
+      const userFile = join(directory, 'config.yaml')
+      await writeFile(userFile, MISTAKEN_CONFIG)
+      const error = await mistakeIn(userFile)
+      const shown = '/etc/skep/config.yaml'
+      const said = `error: ${error.message.replaceAll(userFile, shown)}\nfix: ${error.fix}`
+      return `\`\`\`\n$ cat ${shown}\n${MISTAKEN_CONFIG}$ skep config check ${shown}\n${said}\n\`\`\`\n`
+    } finally {
+      await rm(directory, { recursive: true })
+    }
   },
   async plugin() {
     const code = await readFile(new URL('test/fixtures/plugins/nameplate.ts', ROOT), 'utf8')

@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { fleetRow } from '../../../core/cli/commands/fleet/status.ts'
+import type { MadeInvite } from '../../../core/fleet/fleet.ts'
+import { eventually } from '../../helpers/eventually.ts'
 import { QUIET } from '../../helpers/quiet-node.ts'
 import { SkepProcess, skep } from '../../helpers/skep-process.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
@@ -41,6 +43,27 @@ t.test('a fleet of one, from its making to its end', async t => {
     stdout: /^fleet +home: operator, 0 of 0 other members connected, open$/m,
   })
   t.match(await node.run(['fleet', 'leave', '--delete-key']), { code: 0, stdout: 'left home\n' })
+})
+
+t.test('a removed board tells so once it has met a member, and comes back by a new invite', async t => {
+  const [desk, kitchen] = await Promise.all([start(t), start(t)])
+  await desk.json(['fleet', 'create', 'home', '--board', 'desk'])
+  const join = async (): Promise<void> => {
+    const { invite } = await desk.json<MadeInvite>(['fleet', 'invite'])
+    await kitchen.json(['fleet', 'join', invite, '--name', 'kitchen'])
+  }
+  await join()
+  await desk.json(['fleet', 'remove', 'kitchen'])
+  const removed = /^removed from fleet 'home' by its owner or an operator/
+  await eventually('word of it', async () => {
+    await kitchen.run(['peers', 'connect', desk.ready.addresses[0] ?? ''])
+    const { stdout } = await kitchen.run(['fleet', 'members'])
+    return removed.test(stdout) || undefined
+  })
+  t.match(await kitchen.run(['status']), { stdout: /^fleet +removed from fleet 'home'/m })
+  t.match(await kitchen.run(['fleet']), { stdout: /^fleet +removed from fleet 'home'/m })
+  await join()
+  t.match(await kitchen.run(['fleet', 'members']), { stdout: /kitchen +member +this board/ })
 })
 
 t.test('what is no key says so, and what a key is', async t => {
