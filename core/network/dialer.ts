@@ -1,7 +1,7 @@
 import type { Address, Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Ping } from '@libp2p/ping'
-import type { Multiaddr } from '@multiformats/multiaddr'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../errors.ts'
 import { SharedTask } from '../shared-task.ts'
 import type { PeerTable } from '../state/peer-state.ts'
@@ -66,8 +66,11 @@ export class Dialer {
       metrics.dials.inc({ result })
       options.signal?.throwIfAborted()
       if (peer) peers.unreachable(peer)
-      const why = late ?? reasons(error, tried)
-      throw networkError('DIAL_FAILED', `cannot reach ${nameOf(target)}: ${why}`, { cause: error })
+      const blocked = peer ? this.#blockedWays(peer) : []
+      const isKeptOut = blocked.length > 0 && tried.length === 0 && !late
+      const why = [...(isKeptOut ? [] : [late ?? reasons(error, tried)]), ...blocked].join(', ')
+      const code = isKeptOut ? 'PEER_BLOCKED' : 'DIAL_FAILED'
+      throw networkError(code, `cannot reach ${nameOf(target)}: ${why}`, { cause: error })
     }
   }
 
@@ -78,6 +81,17 @@ export class Dialer {
     const [block] = blocks
     if (block && blocks.every(Boolean))
       throw networkError('PEER_BLOCKED', `cannot reach ${nameOf(target)}: ${block.target} is blocked`)
+  }
+
+  /** Addresses of `peer` that are known, and not dialed as somebody blocked them. */
+  #blockedWays(peer: PeerId): string[] {
+    const { blocklist, peers } = this.#deps
+    const known = peers.get(peer)?.addresses ?? []
+    return known.flatMap(text => {
+      const address = addressOf(text)
+      const block = address && blocklist.isBlocked({ address })
+      return block ? [`${text} (${block.target} is blocked)`] : []
+    })
   }
 
   async open(peer: PeerId, protocol: Protocol, options: WaitOptions = {}): Promise<Channel> {
@@ -209,4 +223,13 @@ function peerOf(target: PeerId | Multiaddr | Multiaddr[]): PeerId | undefined {
 
 function nameOf(target: PeerId | Multiaddr | Multiaddr[]): string {
   return Array.isArray(target) ? target.map(String).join(', ') : target.toString()
+}
+
+/** Undefined for what is no address: peers choose what they tell. */
+function addressOf(text: string): Multiaddr | undefined {
+  try {
+    return multiaddr(text)
+  } catch {
+    return undefined
+  }
 }

@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts'
  * Says no to connections: any method may be left out, and `true` denies. The remote's key is known, and proved, from
  * `denyInboundEncryptedConnection` and `denyOutboundEncryptedConnection` on; before that an address is all there is. A rule
  * that throws denies. Asked for each connection, so it has to answer at once.
+ * `filterMultiaddrForPeer` is about what is kept of a peer, and there `false` drops the address.
  */
 export type GateRule = ConnectionGater
 
@@ -54,6 +55,8 @@ export function createGate({ log }: { readonly log: Logger }): Gate {
         denied(rule => rule.denyInboundUpgradedConnection?.(peer, raw)),
       denyOutboundUpgradedConnection: (peer, raw) =>
         denied(rule => rule.denyOutboundUpgradedConnection?.(peer, raw)),
+      filterMultiaddrForPeer: async (peer, address) =>
+        !(await denied(async rule => (await rule.filterMultiaddrForPeer?.(peer, address)) === false)),
     },
   }
 }

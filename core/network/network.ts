@@ -22,6 +22,7 @@ import { InboundRate } from './inbound-rate.ts'
 import { Lanes } from './lanes.ts'
 import { buildLibp2p } from './libp2p.ts'
 import { listenError } from './listen-error.ts'
+import { loopbackRule } from './loopback.ts'
 import { networkMetrics } from './metrics.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { PeerProbes } from './peer-probes.ts'
@@ -144,6 +145,7 @@ export async function createNetwork(
     clock: () => performance.now(),
   })
   const attachments = new Attachments({ components: () => components, router, log })
+  gate.add(loopbackRule(peer => libp2p.getConnections(peer)))
   const isConnected = (peer: PeerId): boolean => libp2p.getConnections(peer).length > 0
   const worths = new PeerWorth(options, { connected: () => new Set(libp2p.getPeers().map(String)) })
   const keeper = new ConnectionKeeper(trimMarks(options), {

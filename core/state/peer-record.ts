@@ -1,4 +1,5 @@
 import type { EvidenceKind } from '../events.ts'
+import { isLoopback } from '../network/loopback.ts'
 import type { DiscoverySource } from '../services/discovery.ts'
 import type { Pulse } from './liveness.ts'
 import type { ConnectionFacts } from './peer-state.ts'
@@ -26,6 +27,8 @@ export interface KeptPeer {
 export interface PeerRecord extends KeptPeer {
   connection: ConnectionFacts | undefined
   connectedMs: number | undefined
+  /** The other end of the last connection of this run. */
+  usedAddress: string | undefined
   pulse: Pulse
   /** While connected: what was told of it last. */
   isSuspect: boolean
@@ -58,14 +61,30 @@ export function standingOf({ foundBy, lastSeenMs }: Pick<KeptPeer, 'foundBy' | '
   return foundBy !== undefined && MEMBER_SOURCES.has(foundBy) ? 2 : 1
 }
 
-/** `addresses` without the peer's own id at their end, each once, the first ones kept. */
-export function boundedAddresses(peer: string, addresses: readonly string[]): string[] {
+/**
+ * `addresses` without the peer's own id at their end, each once, the first ones kept: the one that was used, others of that
+ * host, and loopback last. A peer that was reached from elsewhere has no loopback address that leads to it.
+ */
+export function boundedAddresses(peer: string, addresses: readonly string[], used?: string): string[] {
   const suffix = `/p2p/${peer}`
   const bare = addresses.map(address =>
     address.endsWith(suffix) ? address.slice(0, -suffix.length) : address,
   )
   // A cut address leads elsewhere.
-  return [...new Set(bare)].filter(fits).slice(0, MAX_ADDRESSES)
+  const isElsewhere = used !== undefined && !isLoopback(used)
+  const usable = [...new Set(bare)].filter(address => fits(address) && !(isElsewhere && isLoopback(address)))
+  const place = used?.endsWith(suffix) ? used.slice(0, -suffix.length) : used
+  const rankOf = (address: string): number => {
+    if (address === place) return 0
+    if (place !== undefined && hostPart(address) === hostPart(place)) return 1
+    return isLoopback(address) ? 3 : 2
+  }
+  return usable.sort((one, other) => rankOf(one) - rankOf(other)).slice(0, MAX_ADDRESSES)
+}
+
+/** `/ip4/192.0.2.1` of whatever begins so. */
+function hostPart(address: string): string {
+  return address.split('/', 3).join('/')
 }
 
 function fits(address: string): boolean {

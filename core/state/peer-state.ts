@@ -17,7 +17,7 @@ export interface PeerSummary {
   readonly isRelayed?: boolean
   /** The other end of the connection. */
   readonly remoteAddress?: string
-  /** Where it may be dialed, without `/p2p`; the last found first. */
+  /** Where it may be dialed, without `/p2p`: where it was reached last, then the last found first, loopback last. */
   readonly addresses: readonly string[]
   readonly agent?: string
   readonly protocols: readonly string[]

@@ -112,7 +112,11 @@ class BoundedPeerTable implements PeerTable {
     const record = known ?? this.#add(key)
     const { foundBy: foundBefore, addresses: addressesBefore } = record
     record.foundBy = foundBy(foundBefore, source)
-    record.addresses = boundedAddresses(key, [...addresses.map(String), ...addressesBefore])
+    record.addresses = boundedAddresses(
+      key,
+      [...addresses.map(String), ...addressesBefore],
+      record.usedAddress,
+    )
     // What an earlier run left is no news of the peer.
     if (source !== 'remembered' && !record.connection) {
       record.isOfThisRun = true
@@ -161,11 +165,12 @@ class BoundedPeerTable implements PeerTable {
     const record = this.#seen(peer)
     const isNew = record.connection === undefined
     record.connection = facts
+    record.usedAddress = facts.address
     record.failedDials = 0
     record.pulse = heard(record.pulse, this.#nowMs())
     if (facts.direction === 'inbound') record.foundBy ??= 'inbound'
     // Who calls does so from a port that nobody listens on.
-    else record.addresses = boundedAddresses(record.peer, [facts.address, ...record.addresses])
+    else record.addresses = boundedAddresses(record.peer, [facts.address, ...record.addresses], facts.address)
     if (!isNew) return
     // One that comes anew while the old connection looks open was told to be suspect: `review` tells otherwise.
     record.isSuspect = false
@@ -177,7 +182,9 @@ class BoundedPeerTable implements PeerTable {
 
   rerouted(...[peer, facts]: Parameters<PeerTable['rerouted']>): void {
     const record = this.#records.get(peer.toString())
-    if (record?.connection) record.connection = facts
+    if (!record?.connection) return
+    record.connection = facts
+    record.usedAddress = facts.address
   }
 
   disconnected(peer: PeerId): void {
@@ -202,7 +209,7 @@ class BoundedPeerTable implements PeerTable {
     if (addresses.length > 0) {
       // What it says replaces all but the way that was shown to work.
       const proven = connection?.direction === 'outbound' ? [connection.address] : []
-      record.addresses = boundedAddresses(record.peer, [...proven, ...addresses])
+      record.addresses = boundedAddresses(record.peer, [...proven, ...addresses], record.usedAddress)
     }
     this.#changed(record)
   }
@@ -321,6 +328,7 @@ class BoundedPeerTable implements PeerTable {
       evidence: {},
       connection: undefined,
       connectedMs: undefined,
+      usedAddress: undefined,
       pulse: { heardMs: this.#nowMs() },
       isSuspect: false,
       isOfThisRun: true,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { NodeStatus } from '../../core/state/node-state.ts'
+import type { PeerSummary } from '../../core/state/peer-state.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { createNamespace, type Namespace, namespacesMissing } from '../helpers/namespace.ts'
 import { SkepProcess } from '../helpers/skep-process.ts'
@@ -92,3 +93,47 @@ t.test('a cap for the world holds up nobody at home', { skip: await namespacesMi
   await stranger.end()
   await crawling
 })
+
+t.test(
+  "another machine's loopback is none of its addresses",
+  { skip: await namespacesMissing() },
+  async t => {
+    await using home = await createNamespace()
+    await using away = await createNamespace()
+    await cable(home, away)
+    const directory = await temporaryDirectory(t)
+    const settings = [
+      ...SETTINGS,
+      'plugins.discovery.dial.targetPeers=0',
+      'plugins.discovery.dial.targetMembers=0',
+    ]
+    const args = settings.flatMap(setting => ['--set', setting])
+    const [one, two] = await Promise.all(
+      [home, away].map(async ({ name: namespace }, at) => {
+        const node = await SkepProcess.start(join(directory, String(at)), args, { namespace })
+        t.teardown(() => node.end())
+        return node
+      }),
+    )
+    if (!one || !two) throw new Error('both nodes')
+    const { peerId, addresses } = two.ready
+    const address = addresses.find(text => text.includes(AWAY)) ?? ''
+    t.ok(
+      addresses.some(text => text.includes('/127.0.0.1/')),
+      'it tells of its loopback',
+    )
+    await one.json(['peers', 'connect', address])
+    const bare = address.slice(0, address.lastIndexOf('/p2p/'))
+    await eventually('identify', async () =>
+      (await one.json<PeerSummary>(['peers'])).protocols.length > 0 ? true : undefined,
+    )
+    await one.run(['peers', 'disconnect', peerId])
+    t.same((await one.json<PeerSummary>(['peers'])).addresses, [bare])
+    t.match((await one.run(['peers'])).stdout, new RegExp(`${bare}$`, 'm'))
+    await one.run(['peers', 'block', AWAY])
+    t.match(await one.run(['peers', 'connect', peerId]), {
+      code: 1,
+      stderr: new RegExp(`^error: cannot reach ${peerId}: ${bare} \\(${AWAY} is blocked\\)\\nfix: .*unblock`),
+    })
+  },
+)

@@ -4,6 +4,7 @@ import t from 'tap'
 import { silentLogger } from '../../../core/logger.ts'
 import { MAX_BLOCKS, NodeBlocklist } from '../../../core/network/blocklist.ts'
 import { MemoryStore } from '../../../core/storage/memory-store.ts'
+import { eventually } from '../../helpers/eventually.ts'
 import { Beats } from './beats.ts'
 import { gone, nextEvent, portOf, startNode } from './nodes.ts'
 
@@ -163,6 +164,29 @@ t.test('an address that is blocked is hung up on, also where it was dialed by it
   await t.rejects(node.port.dial(named), { code: 'DIAL_FAILED' })
   await t.rejects(node.port.dial(other.port.addresses()), { code: 'PEER_BLOCKED' })
   await t.rejects(other.port.dial(node.port.addresses()), { code: 'DIAL_FAILED' })
+})
+
+t.test('a dial of a peer names the addresses of it that are blocked', async t => {
+  const listen = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.2/tcp/0']
+  const [node, other] = [await startNode(t), await startNode(t, { listen })]
+  const connection = await node.port.dial(other.port.addresses())
+  await eventually('both addresses', async () =>
+    node.peers.get(other.port.self)?.addresses.length === 2 ? true : undefined,
+  )
+  const ended = gone(connection)
+  await node.network.blocklist.block('127.0.0.1')
+  await ended
+  await other.network.stop()
+  await t.rejects(node.port.dial(other.port.self), {
+    code: 'DIAL_FAILED',
+    message:
+      /: \/ip4\/127.0.0.2\/tcp\/\S+ \(.*ECONNREFUSED.*\), \/ip4\/127.0.0.1\/tcp\/\d+ \(127.0.0.1 is blocked\)/,
+  })
+  await node.network.blocklist.block('127.0.0.2')
+  await t.rejects(node.port.dial(other.port.self), {
+    code: 'PEER_BLOCKED',
+    message: /127.0.0.1 is blocked.*127.0.0.2 is blocked|127.0.0.2 is blocked.*127.0.0.1 is blocked/,
+  })
 })
 
 t.test('configured blocks count from the start', async t => {

@@ -176,6 +176,33 @@ t.test('how a peer was found', async t => {
   t.match(peers.get(carol), { addresses: ['/ip4/192.0.2.9/tcp/1', '/ip4/10.0.0.1/tcp/1'] })
 })
 
+t.test('addresses of a peer begin with where it was reached, and loopback leads nowhere else', async t => {
+  const { peers } = create(9)
+  const said = ['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/1', '/ip4/10.0.0.9/tcp/1', '/ip4/10.0.0.2/tcp/1']
+  const elsewhere = ['/ip4/10.0.0.2/tcp/1', '/ip4/10.0.0.9/tcp/1']
+  for (const [peer, direction, address] of [
+    [alice, 'outbound', `/ip4/10.0.0.2/tcp/1/p2p/${alice}`],
+    [bob, 'inbound', '/ip4/10.0.0.2/tcp/50000'],
+  ] as const) {
+    peers.connected(peer, { direction, address })
+    peers.identified(peer, { protocols: [], addresses: said })
+    t.same(peers.get(peer)?.addresses, elsewhere, direction)
+    peers.disconnected(peer)
+    peers.found(peer, 'mdns', [multiaddr('/ip4/10.0.0.9/tcp/1'), multiaddr('/ip4/127.0.0.1/tcp/1')])
+    t.same(peers.get(peer)?.addresses, elsewhere, 'also where it is found again')
+  }
+  peers.connected(carol, { direction: 'inbound', address: '/ip4/127.0.0.1/tcp/50000' })
+  peers.identified(carol, { protocols: [], addresses: said })
+  t.equal(peers.get(carol)?.addresses[0], said[0], 'on the same machine it does')
+  const dave = ids[3] as typeof alice
+  peers.found(
+    dave,
+    'mdns',
+    said.map(text => multiaddr(text)),
+  )
+  t.same(peers.get(dave)?.addresses, [...said.slice(2), ...said.slice(0, 2)], 'unmet: last')
+})
+
 t.test('remembered are those that were met and have an address, the last one first', async t => {
   const { peers } = create(9)
   peers.found(alice, 'exchange', where)
