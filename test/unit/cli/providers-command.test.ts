@@ -35,7 +35,7 @@ t.test('who has a block, and who told', async t => {
   const { stdout } = await two.run(['providers', cid])
   t.match(stdout, /^PEER +TOLD BY +ADDRESS\n/)
   t.match(stdout, new RegExp(`^${one.ready.peerId} +\\w+ +/ip4/127\\.0\\.0\\.1/tcp/\\d+`, 'm'))
-  t.match((await two.run(['status'])).stdout, /dht +fleet, server, 1 peers\nannouncing +roots: /)
+  t.match((await two.run(['status'])).stdout, /dht +fleet: server, 1 peers, \d+ records\nannouncing +roots: /)
   t.match(await two.run(['providers', 'nonsense']), {
     code: 1,
     stderr: /'nonsense' is not a CID; expected one like bafybei… or Qm…\nfix: /,
