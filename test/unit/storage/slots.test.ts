@@ -107,12 +107,14 @@ t.test('slot headers', async t => {
 })
 
 t.test('index entries', async t => {
-  const slot = fc.option(fc.record({ segment: fc.nat(0xffffffff), position: fc.nat(0xffff) }), {
-    nil: undefined,
-  })
+  const slot = fc.record({ segment: fc.nat(0xffffffff), position: fc.nat(0xffff) })
+  const size = fc.record({ length: fc.nat(MAX_BLOCK_BYTES), crc: fc.nat(0xffffffff) })
   fc.assert(
-    fc.property(fc.record({ slot, length: fc.nat(MAX_BLOCK_BYTES), crc: fc.nat(0xffffffff) }), entry => {
+    fc.property(size, slot, ({ length, crc }, place) => {
+      const entry = { slot: isInline(length) ? undefined : place, length, crc }
       t.same(decodeIndexEntry(encodeIndexEntry(entry)), entry)
+      const misplaced = { ...entry, slot: isInline(length) ? place : undefined }
+      t.throws(() => decodeIndexEntry(encodeIndexEntry(misplaced)), RangeError)
     }),
   )
   t.equal(
