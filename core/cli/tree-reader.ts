@@ -2,8 +2,8 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EntryAttributes } from '../content/content.ts'
-import { printable } from '../control/printable.ts'
 import type { TreeEntry } from '../control/tar.ts'
+import { printable } from '../printable.ts'
 import { cliError } from './errors.ts'
 import { systemReason } from './system-reason.ts'
 

@@ -2,8 +2,8 @@ import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { messageOf } from '../errors.ts'
 import { freshBytes } from '../owned-bytes.ts'
+import { printable } from '../printable.ts'
 import { controlError } from './errors.ts'
-import { printable } from './printable.ts'
 
 /** A file that a command and its node both see, as the command saw it. 64-bit numbers are decimal text. */
 export interface SharedFile {

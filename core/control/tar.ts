@@ -1,9 +1,9 @@
 import { type Extract, extract, type Header, type Pack, pack } from 'tar-stream'
 import type { EntryAttributes } from '../content/content.ts'
 import { isSkepError, messageOf } from '../errors.ts'
+import { printable } from '../printable.ts'
 import { drained } from './drained.ts'
 import { controlError } from './errors.ts'
-import { printable } from './printable.ts'
 
 /**
  * A file system entry as it crosses the socket, in a tar archive. An `ExportEntry` is one; an `ImportEntry` is made

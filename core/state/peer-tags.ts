@@ -1,5 +1,6 @@
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
+import { printable } from '../printable.ts'
 import type { Bucket, KeyValueStore } from '../storage/storage.ts'
 import { stateError } from './errors.ts'
 import { decodeTags, encodeTags } from './peer-codec.ts'
@@ -11,8 +12,6 @@ const MAX_NAME_CHARACTERS = 64
 const MAX_VALUE = 100
 
 const BUCKET = 'peer-tags'
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a name is shown in a terminal.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 
 type Tags = Readonly<Record<string, number>>
 type Listener = (peer: PeerId, name: string, value: number) => void
@@ -56,7 +55,7 @@ export class PeerTags {
 
   /** @throws SkepError TAG_INVALID, TAGS_FULL, and those of the storage */
   async set(peer: PeerId, name: string, value: number): Promise<void> {
-    if (name === '' || name.length > MAX_NAME_CHARACTERS || UNPRINTABLE.test(name)) {
+    if (name === '' || name.length > MAX_NAME_CHARACTERS || printable(name) !== name) {
       throw stateError(
         'TAG_INVALID',
         `a tag's name has 1 to ${MAX_NAME_CHARACTERS} printable characters, not ${JSON.stringify(name.slice(0, MAX_NAME_CHARACTERS + 1))}`,

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { printable } from '../../control/printable.ts'
 import { isSkepError } from '../../errors.ts'
+import { printable } from '../../printable.ts'
 import { type Change, parsePosition } from '../../state/change-feed.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { interruption } from '../interrupt.ts'

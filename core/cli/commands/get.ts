@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
-import { printable } from '../../control/printable.ts'
 import type { TreeEntry } from '../../control/tar.ts'
+import { printable } from '../../printable.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'
 import { formatBytes } from '../format.ts'

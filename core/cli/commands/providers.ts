@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { printable } from '../../control/printable.ts'
 import { isSkepError } from '../../errors.ts'
+import { printable } from '../../printable.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'
 import { table } from '../format.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { printable } from '../../control/printable.ts'
 import { isSkepError } from '../../errors.ts'
+import { printable } from '../../printable.ts'
 import type { Client } from '../client.ts'
 import { type Context, contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatBytes, formatDuration, table } from '../../../core/cli/format.ts'
 import { renderProgress } from '../../../core/cli/progress.ts'
-import { printable } from '../../../core/control/printable.ts'
+import { printable } from '../../../core/printable.ts'
 
 t.test('bytes', async t => {
   const cases: [number, string][] = [

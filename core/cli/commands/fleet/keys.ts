@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { printable } from '../../../control/printable.ts'
 import { fleetError } from '../../../fleet/errors.ts'
 import type { FleetStatus } from '../../../fleet/fleet-status.ts'
+import { printable } from '../../../printable.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { interruption } from '../../interrupt.ts'
 import { nodeClient } from '../../node-client.ts'

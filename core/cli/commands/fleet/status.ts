@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { printable } from '../../../control/printable.ts'
 import type { FleetStatus } from '../../../fleet/fleet-status.ts'
+import { printable } from '../../../printable.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { table } from '../../format.ts'
 import { nodeClient } from '../../node-client.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { printable } from '../../../control/printable.ts'
 import type { Block } from '../../../network/blocklist.ts'
+import { printable } from '../../../printable.ts'
 import { contextOf, examples, print, printAll } from '../../context.ts'
 import { formatDuration, table } from '../../format.ts'
 import { interruption } from '../../interrupt.ts'

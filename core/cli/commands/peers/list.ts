@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { printable } from '../../../control/printable.ts'
+import { printable } from '../../../printable.ts'
 import type { PeerSummary } from '../../../state/peer-state.ts'
 import { contextOf, examples, printAll } from '../../context.ts'
 import { formatBytes, table } from '../../format.ts'

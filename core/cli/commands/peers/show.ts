@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { printable } from '../../../control/printable.ts'
 import type { PeerDetails } from '../../../control/routes/peers.ts'
+import { printable } from '../../../printable.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { formatBytes, formatDuration, table } from '../../format.ts'
 import { nodeClient } from '../../node-client.ts'

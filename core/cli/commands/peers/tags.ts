@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { printable } from '../../../control/printable.ts'
+import { printable } from '../../../printable.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { interruption } from '../../interrupt.ts'
 import { nodeClient } from '../../node-client.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { printable } from '../../../control/printable.ts'
+import { printable } from '../../../printable.ts'
 import type { ReputationEvidence, ReputationReport } from '../../../services/reputation.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { formatBytes, formatDuration, table } from '../../format.ts'

@@ -1,4 +1,4 @@
-import { printable } from '../../../control/printable.ts'
+import { printable } from '../../../printable.ts'
 import type { NodeStatus } from '../../../state/node-state.ts'
 import { formatBytes, formatDuration } from '../../format.ts'
 
