@@ -133,7 +133,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
         store: storage.index,
         peers,
         events,
-        isMember: peer => membership.isMember(peer),
+        trusts: (peer, trust) => membership.trusts(peer, trust),
         log,
         metrics: metrics.factory('network'),
       },

@@ -111,6 +111,10 @@ export class FleetNode implements Fleet {
     return membership.roster && !membership.isRemoved ? membership.isMember(peer) : undefined
   }
 
+  isOperator(peer: PeerId): boolean {
+    return this.#deps.membership.isOperator(peer)
+  }
+
   admits(peer: PeerId): boolean {
     return this.#options.mode === 'open' || this.#deps.membership.isMember(peer)
   }

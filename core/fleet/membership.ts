@@ -1,5 +1,6 @@
 import type { PeerId } from '@libp2p/interface'
 import { messageOf } from '../errors.ts'
+import type { Trust } from '../network/protocols.ts'
 import type { KeyValueStore } from '../storage/storage.ts'
 import { fleetError } from './errors.ts'
 import { distinctName } from './names.ts'
@@ -102,6 +103,16 @@ export class Membership {
 
   isMember(peer: PeerId): boolean {
     return this.roster?.members.has(peer.toString()) ?? false
+  }
+
+  /** The board with the owner key is always one. To a node that was taken out nobody is. */
+  isOperator(peer: PeerId): boolean {
+    return !this.isRemoved && this.roleOf(peer.toString()) === 'operator'
+  }
+
+  /** Whether `peer` is one of those that `trust` names. */
+  trusts(peer: PeerId, trust: Exclude<Trust, 'anyone'>): boolean {
+    return trust === 'operator' ? this.isOperator(peer) : this.isMember(peer)
   }
 
   roleOf(peer: string): Role | undefined {

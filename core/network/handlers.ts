@@ -8,7 +8,7 @@ import { networkError } from './errors.ts'
 import type { Channel } from './framing.ts'
 import type { NetworkMetrics } from './metrics.ts'
 import type { Pipe } from './pipe.ts'
-import type { Protocol, ProtocolRow } from './protocols.ts'
+import type { Protocol, ProtocolRow, Trust } from './protocols.ts'
 import { StreamPipe } from './stream-pipe.ts'
 
 export type ChannelHandler = (channel: Channel) => Promise<void>
@@ -24,13 +24,18 @@ export interface HandlersDependencies {
     unhandle(id: string): Promise<void>
   }
   report(peer: PeerId, kind: EvidenceKind, detail: string): void
-  /** Of the fleet that this node is in. */
-  isMember(peer: PeerId): boolean
+  /** Whether `peer` is one of those that `trust` names. */
+  trusts(peer: PeerId, trust: Exclude<Trust, 'anyone'>): boolean
   readonly metrics: Pick<NetworkMetrics, 'streams' | 'refusedStreams'>
   readonly log: Logger
   /** Monotonic milliseconds. */
   clock(): number
 }
+
+const SERVED_TO = {
+  fleet: 'for the fleet alone',
+  operator: 'for operators of the fleet alone',
+} as const satisfies Record<Exclude<Trust, 'anyone'>, string>
 
 interface Entry {
   readonly protocol: Protocol
@@ -99,12 +104,13 @@ export class Handlers {
 
   async #serve(entry: Entry, pipe: Pipe, peer: PeerId): Promise<void> {
     const { protocol, handler, admission, channels } = entry
-    const { log, metrics, report, isMember } = this.#deps
+    const { log, metrics, report, trusts } = this.#deps
     const key = peer.toString()
-    if (protocol.trust !== 'anyone' && !isMember(peer)) {
+    if (protocol.trust !== 'anyone' && !trusts(peer, protocol.trust)) {
       // Whoever asks couldn't know, so it is no fault.
       metrics.refusedStreams.inc({ protocol: protocol.id, reason: 'trust' })
-      pipe.abort(networkError('STREAM_CLOSED', `${protocol.id}: for the fleet alone`))
+      log.debug({ peer: key, protocol: protocol.id, trust: protocol.trust }, 'a stream is not for this peer')
+      pipe.abort(networkError('STREAM_CLOSED', `${protocol.id}: ${SERVED_TO[protocol.trust]}`))
       return
     }
     const refusal = admission.enter(key)

@@ -17,7 +17,7 @@ import { DialPace } from './dial-pace.ts'
 import { Dialer } from './dialer.ts'
 import { Doors } from './doors.ts'
 import { createGate, type Gate } from './gate.ts'
-import { Handlers } from './handlers.ts'
+import { Handlers, type HandlersDependencies } from './handlers.ts'
 import { InboundRate } from './inbound-rate.ts'
 import { Lanes } from './lanes.ts'
 import { buildLibp2p } from './libp2p.ts'
@@ -65,8 +65,8 @@ export interface NetworkDependencies {
   readonly events: Events
   readonly log: Logger
   readonly metrics: MetricFactory
-  /** Whom protocols of the fleet are served to. Default: nobody. */
-  readonly isMember?: (peer: PeerId) => boolean
+  /** Whom protocols are served to that aren't for anyone. Default: nobody. */
+  readonly trusts?: HandlersDependencies['trusts']
   /** Default: the machine and its clocks. */
   readonly surroundings?: Partial<Surroundings>
 }
@@ -139,7 +139,7 @@ export async function createNetwork(
   const handlers = new Handlers({
     registrar: libp2p,
     report: (peer, kind, detail) => peers.report(peer, kind, detail),
-    isMember: deps.isMember ?? (() => false),
+    trusts: deps.trusts ?? (() => false),
     metrics,
     log,
     clock: () => performance.now(),

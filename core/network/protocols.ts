@@ -1,5 +1,8 @@
-/** Who may open a stream of a protocol. Those of a `fleet` protocol are reset where a peer that is no member opens them. */
-export type Trust = 'anyone' | 'fleet'
+/**
+ * Who may open a stream of a protocol: anybody; members of the fleet that this node is in; or those of them who run it, which
+ * are the board with the owner key and those it delegates to. Streams of others are reset.
+ */
+export type Trust = 'anyone' | 'fleet' | 'operator'
 
 /** One row of the node's protocol table. Every limit is enforced by the one `handle` wrapper. */
 export interface Protocol {

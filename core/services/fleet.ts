@@ -5,6 +5,8 @@ import { type Token, token } from '../container.ts'
 export interface Fleet {
   /** By the roster that the owner signed. Undefined while this node is in no fleet: then nobody can say. */
   isMember(peer: PeerId): boolean | undefined
+  /** Whether `peer` runs the fleet: the board with the owner key, or one that it delegates to. False in no fleet. */
+  isOperator(peer: PeerId): boolean
   /** Whether a connection to `peer` may be at all: where `fleet.mode` is closed, to members alone. */
   admits(peer: PeerId): boolean
 }

@@ -34,6 +34,7 @@ t.test('in a fleet the roster says who is a member, and in a closed one who is d
     config: { bootstrap: [member, stranger].flatMap(({ port }) => port.addresses().map(String)) },
     fleet: {
       isMember: peer => roster.has(peer.toString()),
+      isOperator: () => false,
       admits: peer => roster.has(peer.toString()),
     },
   })

@@ -52,7 +52,7 @@ export async function startFleetNode(t: Test, options: FleetTestOptions = {}): P
     wallMs,
     nowMs: () => performance.now(),
   })
-  const node = await createNode(t, { privateKey, isMember: peer => membership.isMember(peer) })
+  const node = await createNode(t, { privateKey, trusts: (peer, trust) => membership.trusts(peer, trust) })
   const { network, peers, events } = node
   const port = network.port('fleet').port
   const fleet = new FleetNode(

@@ -89,6 +89,33 @@ t.test('who may edit', async t => {
   await t.rejects(membershipOf(attic).edit({ kind: 'remove', peer: desk.id }), { code: 'NO_FLEET' })
 })
 
+t.test('who is trusted with what', async t => {
+  const [deskId, kitchenId, atticId] = [desk, kitchen, attic].map(({ id }) => peerIdFromString(id))
+  if (!deskId || !kitchenId || !atticId) throw new Error('three ids are made')
+  const trusted = (membership: Membership, peer: typeof deskId): string[] =>
+    (['fleet', 'operator'] as const).filter(trust => membership.trusts(peer, trust))
+  t.same(trusted(membershipOf(attic), deskId), [], 'nobody in no fleet')
+
+  const fleet = await createFleet(attic)
+  const here = await enter(attic, fleet)
+  t.same(trusted(here, deskId), ['fleet', 'operator'], 'the board with the owner key')
+  t.same(trusted(here, kitchenId), ['fleet'])
+  t.same(trusted(here, peerIdFromString((await signerNumber(9)).id)), [])
+
+  await fleet.edit({ kind: 'delegate', peer: kitchen.id })
+  await meet(here, fleet)
+  t.same(trusted(here, kitchenId), ['fleet', 'operator'])
+  t.equal(here.isOperator(kitchenId), true)
+  await fleet.edit({ kind: 'revoke', peer: kitchen.id })
+  await meet(here, fleet)
+  t.same(trusted(here, kitchenId), ['fleet'])
+
+  await fleet.edit({ kind: 'remove', peer: attic.id })
+  await meet(here, fleet)
+  t.equal(here.isRemoved, true)
+  t.equal(here.isOperator(deskId), false, 'a board that is out is run by nobody else')
+})
+
 t.test('two edits at once: both are made, whoever comes first', async t => {
   const fleet = await createFleet()
   await fleet.edit({ kind: 'delegate', peer: kitchen.id })

@@ -85,7 +85,9 @@ t.test('streams of a fleet protocol are reset, and nobody is charged', async t =
 t.test('streams of a fleet protocol are served to members', async t => {
   const protocol = protocolOf({ trust: 'fleet' })
   const [member, stranger] = [await startNode(t), await startNode(t)]
-  const ours = await startNode(t, { isMember: peer => peer.equals(member.port.self) })
+  const ours = await startNode(t, {
+    trusts: (peer, trust) => trust === 'fleet' && peer.equals(member.port.self),
+  })
   await ours.port.handle(protocol, async channel => {
     await channel.write((await channel.read()) ?? new Uint8Array())
   })
@@ -97,6 +99,25 @@ t.test('streams of a fleet protocol are served to members', async t => {
   }
   t.equal(await ask(member), 'hello')
   await t.rejects(ask(stranger), { code: 'STREAM_CLOSED' })
+})
+
+t.test('streams of an operator protocol are served to operators, not to members', async t => {
+  const protocol = protocolOf({ trust: 'operator' })
+  const [operator, member] = [await startNode(t), await startNode(t)]
+  const ours = await startNode(t, {
+    trusts: (peer, trust) => trust === 'fleet' || peer.equals(operator.port.self),
+  })
+  await ours.port.handle(protocol, async channel => {
+    await channel.write((await channel.read()) ?? new Uint8Array())
+  })
+  const ask = async (node: typeof ours): Promise<string | undefined> => {
+    await node.port.dial(ours.port.addresses())
+    const channel = await node.port.open(ours.port.self, protocol)
+    await channel.write(Buffer.from('hello'))
+    return text(await channel.read())
+  }
+  t.equal(await ask(operator), 'hello')
+  await t.rejects(ask(member), { code: 'STREAM_CLOSED' })
 })
 
 t.test('a handler that throws resets its stream and nothing else', async t => {

@@ -2,7 +2,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import type { Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface'
+import type { Libp2p, PrivateKey, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { MemoryDatastore } from 'datastore-core'
@@ -11,7 +11,12 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { createEvents, type Events, type NodeEvents } from '../../../core/events.ts'
 import { silentLogger } from '../../../core/logger.ts'
 import { createMetrics, type Metrics } from '../../../core/metrics.ts'
-import { createNetwork, type NetworkOptions, type NodeNetwork } from '../../../core/network/network.ts'
+import {
+  createNetwork,
+  type NetworkDependencies,
+  type NetworkOptions,
+  type NodeNetwork,
+} from '../../../core/network/network.ts'
 import type { NetworkPort } from '../../../core/network/network-port.ts'
 import type { Protocol } from '../../../core/network/protocols.ts'
 import type { Surroundings } from '../../../core/network/surroundings.ts'
@@ -39,7 +44,7 @@ interface Parts {
   readonly datastore: Datastore
   readonly store: KeyValueStore
   readonly surroundings: Partial<Surroundings>
-  isMember(peer: PeerId): boolean
+  readonly trusts: NetworkDependencies['trusts']
 }
 
 /** A running node on 127.0.0.1, its gate open unless told otherwise, stopped when the test ends. */
@@ -60,7 +65,7 @@ export async function createNode(
     datastore,
     store,
     surroundings,
-    isMember,
+    trusts,
     ...options
   }: Partial<NetworkOptions> & Partial<Parts> = {},
 ): Promise<TestNode> {
@@ -86,7 +91,7 @@ export async function createNode(
       log: silentLogger,
       metrics: metrics.factory('network'),
       ...(surroundings && { surroundings }),
-      ...(isMember && { isMember }),
+      ...(trusts && { trusts }),
     },
   )
   t.teardown(() => network.stop())
