@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import {
   type FastifyBaseLogger,
@@ -11,6 +11,7 @@ import { messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { ControlAccess } from './access.ts'
 import type { Control } from './control.ts'
+import type { Entrance } from './entrance.ts'
 import { controlError, errorBody, statusOf } from './errors.ts'
 import { listenOnSocket } from './socket.ts'
 import { endAfterUpload } from './upload-end.ts'
@@ -42,6 +43,11 @@ export interface ControlServer extends Control {
    * @throws SkepError SOCKET_PATH_TOO_LONG, SOCKET_IN_USE, SOCKET_FAILED
    */
   listen(): Promise<void>
+  /**
+   * Answers what comes in by `server`, which is the caller's to open and to close, as far as `entrance` admits it. To be called
+   * before {@link listen}. Its connections are closed with the others.
+   */
+  serve(server: Server, entrance: Entrance): void
   /** Cancels what runs, removes the socket and waits until every answer is sent. Idempotent. */
   close(): Promise<void>
 }
@@ -62,10 +68,15 @@ export function createControl(
   const connections = new Set<Socket>()
   // On the server itself: fastify sets no timeouts on one that it didn't make. An upload may take hours.
   const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT_MS })
-  server.on('connection', socket => {
-    connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
-  })
+  const follow = (server: Server): void => {
+    server.on('connection', socket => {
+      connections.add(socket)
+      socket.once('close', () => connections.delete(socket))
+    })
+  }
+  follow(server)
+  /** By which entrance a request came; none: by the socket. */
+  const entrances = new WeakMap<IncomingMessage, Entrance>()
   const app = fastify({
     // Listening is our own (see listenOnSocket); fastify only answers.
     serverFactory: handler => server.on('request', handler),
@@ -82,7 +93,8 @@ export function createControl(
   app.decorateRequest('lingers', function (this: FastifyRequest) {
     for (const answer of open) if (answer.req === this.raw) open.delete(answer)
     connections.delete(this.raw.socket)
-    this.raw.socket.unref()
+    // What an entrance brings may be no socket of the system.
+    this.raw.socket.unref?.()
   })
   app.addHook('onRequest', async (request, reply) => {
     const gone = new AbortController()
@@ -92,6 +104,11 @@ export function createControl(
       if (!reply.raw.writableFinished) gone.abort(controlError('CLIENT_GONE', 'the client has disconnected'))
     })
     request.cancelled = AbortSignal.any([gone.signal, stopping.signal])
+    const entrance = entrances.get(request.raw)
+    if (!entrance) return
+    const { config } = request.routeOptions
+    const withdrawn = entrance.admit(request, reply, request.is404 ? undefined : (config.scope ?? 'local'))
+    if (withdrawn) request.cancelled = AbortSignal.any([request.cancelled, withdrawn])
   })
 
   app.setNotFoundHandler(request => {
@@ -133,6 +150,13 @@ export function createControl(
   return {
     routes(add) {
       app.register(async scope => add(scope as unknown as Parameters<typeof add>[0]), { prefix: '/v1' })
+    },
+    serve(server, entrance) {
+      follow(server)
+      server.on('request', (request, answer) => {
+        entrances.set(request, entrance)
+        app.routing(request, answer)
+      })
     },
     async listen() {
       await app.ready()

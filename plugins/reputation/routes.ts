@@ -18,17 +18,17 @@ export interface RoutesDependencies {
 export function createRoutes({ reputation, known, status }: RoutesDependencies) {
   const named = (name: string): PeerId => peerNamed(name, known())
   return (app: FastifyInstance): void => {
-    app.get('/reputation', async () => status())
+    app.get('/reputation', { config: { scope: 'read' } }, async () => status())
 
     app.get<{ Querystring: { peer: string } }>(
       '/reputation/why',
-      { schema: { querystring: PEER } },
+      { config: { scope: 'read' }, schema: { querystring: PEER } },
       async request => reputation.why(named(request.query.peer)),
     )
 
     app.post<{ Body: { peer: string } }>(
       '/reputation/pardon',
-      { schema: { body: PEER } },
+      { config: { scope: 'peers' }, schema: { body: PEER } },
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const peer = named(request.body.peer)

@@ -36,11 +36,11 @@ export interface RoutesDependencies {
 
 export function createRoutes({ routing, peers, status }: RoutesDependencies) {
   return (app: FastifyInstance): void => {
-    app.get('/routing', async () => status())
+    app.get('/routing', { config: { scope: 'read' } }, async () => status())
 
     app.get<{ Params: { cid: string } }>(
       '/routing/providers/:cid',
-      { schema: CID_SCHEMA },
+      { config: { scope: 'get' }, schema: CID_SCHEMA },
       async (request, reply) =>
         answerWithEvents<{ providers: number }, ProviderItem>(request, reply, async ({ item }) => {
           const cid = parseCid(request.params.cid)

@@ -22,9 +22,9 @@ const VERIFY_SCHEMA = {
 
 export function createRoutes({ content, verifier, list, status }: RoutesDependencies) {
   return (app: FastifyInstance): void => {
-    app.get('/verification', async () => status())
+    app.get('/verification', { config: { scope: 'read' } }, async () => status())
 
-    app.get('/verification/damaged', async (request, reply) =>
+    app.get('/verification/damaged', { config: { scope: 'read' } }, async (request, reply) =>
       answerWithEvents<{ beyond: number }, ReturnType<typeof damageItem>>(
         request,
         reply,
@@ -35,12 +35,15 @@ export function createRoutes({ content, verifier, list, status }: RoutesDependen
       ),
     )
 
-    app.post<{ Body: { path: string } }>('/verification', { schema: VERIFY_SCHEMA }, async (request, reply) =>
-      answerWithEvents<VerifyReport & { cid: string }>(request, reply, async ({ progress }) => {
-        const options = { signal: request.cancelled, onProgress: progress }
-        const cid = await content.resolve(request.body.path, options)
-        return { cid: cid.toString(), ...(await verifier.verify(cid, options)) }
-      }),
+    app.post<{ Body: { path: string } }>(
+      '/verification',
+      { config: { scope: 'storage' }, schema: VERIFY_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents<VerifyReport & { cid: string }>(request, reply, async ({ progress }) => {
+          const options = { signal: request.cancelled, onProgress: progress }
+          const cid = await content.resolve(request.body.path, options)
+          return { cid: cid.toString(), ...(await verifier.verify(cid, options)) }
+        }),
     )
   }
 }

@@ -58,34 +58,42 @@ const CAT_SCHEMA = {
 
 export function contentRoutes({ content }: Pick<CoreServices, 'content'>) {
   return (app: FastifyInstance): void => {
-    app.post<{ Querystring: AddQuery }>('/content', { schema: ADD_SCHEMA }, async (request, reply) => {
-      const { pin, name } = request.query
-      const entries = uploaded(request)
-      return answerWithEvents(request, reply, async ({ progress }) => {
-        const { cid, size, files } = await content.add(entries, {
-          pin,
-          ...(name !== undefined && { pinName: name }),
-          totalBytes: knownBytes(request),
-          signal: request.cancelled,
-          onProgress: progress,
+    app.post<{ Querystring: AddQuery }>(
+      '/content',
+      { config: { scope: 'add' }, schema: ADD_SCHEMA },
+      async (request, reply) => {
+        const { pin, name } = request.query
+        const entries = uploaded(request)
+        return answerWithEvents(request, reply, async ({ progress }) => {
+          const { cid, size, files } = await content.add(entries, {
+            pin,
+            ...(name !== undefined && { pinName: name }),
+            totalBytes: knownBytes(request),
+            signal: request.cancelled,
+            onProgress: progress,
+          })
+          return { cid: cid.toString(), size, files }
         })
-        return { cid: cid.toString(), size, files }
-      })
-    })
+      },
+    )
 
-    app.get<{ Querystring: CatQuery }>('/content/cat', { schema: CAT_SCHEMA }, async (request, reply) => {
-      const { path, offset, length } = request.query
-      const bytes = content.cat(path, {
-        offset,
-        ...(length !== undefined && { length }),
-        signal: request.cancelled,
-      })
-      return answerWithBytes(request, reply, bytes, () => ({ 'content-type': 'application/octet-stream' }))
-    })
+    app.get<{ Querystring: CatQuery }>(
+      '/content/cat',
+      { config: { scope: 'get' }, schema: CAT_SCHEMA },
+      async (request, reply) => {
+        const { path, offset, length } = request.query
+        const bytes = content.cat(path, {
+          offset,
+          ...(length !== undefined && { length }),
+          signal: request.cancelled,
+        })
+        return answerWithBytes(request, reply, bytes, () => ({ 'content-type': 'application/octet-stream' }))
+      },
+    )
 
     app.get<{ Querystring: { path: string } }>(
       '/content/export',
-      { schema: PATH_SCHEMA },
+      { config: { scope: 'get' }, schema: PATH_SCHEMA },
       async (request, reply) => {
         const { path } = request.query
         let totalBytes: number | undefined
@@ -104,7 +112,7 @@ export function contentRoutes({ content }: Pick<CoreServices, 'content'>) {
 
     app.get<{ Querystring: { path: string } }>(
       '/content/list',
-      { schema: PATH_SCHEMA },
+      { config: { scope: 'get' }, schema: PATH_SCHEMA },
       async (request, reply) =>
         answerWithEvents<Record<string, never>, ReturnType<typeof listItem>>(
           request,

@@ -15,7 +15,7 @@ export function eventRoutes({ changes }: { readonly changes: ChangeFeed }) {
   return (app: FastifyInstance): void => {
     app.get<{ Querystring: { since?: string } }>(
       '/events',
-      { schema: EVENTS_SCHEMA },
+      { config: { scope: 'read' }, schema: EVENTS_SCHEMA },
       async (request, reply) =>
         answerWithEvents<never, Change>(request, reply, async ({ item }) => {
           const { since } = request.query

@@ -46,22 +46,26 @@ const ADD_FILE_SCHEMA = {
  */
 export function fileRoutes({ content }: { readonly content: Content }) {
   return (app: FastifyInstance): void => {
-    app.post<{ Body: AddFileBody }>('/content/file', { schema: ADD_FILE_SCHEMA }, async (request, reply) => {
-      const { file, pin, name, ...attributes } = request.body
-      await using handle = await openSharedFile(file)
-      await answerWithEvents(request, reply, async ({ progress }) => {
-        const bytes = readSharedFile(handle, file)
-        const entry: ImportEntry = { ...attributes, type: 'file', path: '', bytes, givesBytes: true }
-        const { cid, size, files } = await content.add(only(entry), {
-          pin,
-          ...(name !== undefined && { pinName: name }),
-          totalBytes: file.size,
-          signal: request.cancelled,
-          onProgress: progress,
+    app.post<{ Body: AddFileBody }>(
+      '/content/file',
+      { config: { scope: 'local' }, schema: ADD_FILE_SCHEMA },
+      async (request, reply) => {
+        const { file, pin, name, ...attributes } = request.body
+        await using handle = await openSharedFile(file)
+        await answerWithEvents(request, reply, async ({ progress }) => {
+          const bytes = readSharedFile(handle, file)
+          const entry: ImportEntry = { ...attributes, type: 'file', path: '', bytes, givesBytes: true }
+          const { cid, size, files } = await content.add(only(entry), {
+            pin,
+            ...(name !== undefined && { pinName: name }),
+            totalBytes: file.size,
+            signal: request.cancelled,
+            onProgress: progress,
+          })
+          return { cid: cid.toString(), size, files }
         })
-        return { cid: cid.toString(), size, files }
-      })
-    })
+      },
+    )
   }
 }
 

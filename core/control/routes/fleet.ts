@@ -25,37 +25,37 @@ const KEY_SCHEMA = { body: objectOf({ key: TEXT }, ['key']) }
 
 export function fleetRoutes({ fleet }: Pick<CoreServices, 'fleet'>) {
   return (app: FastifyInstance): void => {
-    app.get('/fleet', async () => fleet.status())
+    app.get('/fleet', { config: { scope: 'read' } }, async () => fleet.status())
 
-    app.get('/fleet/members', async () => fleet.members())
+    app.get('/fleet/members', { config: { scope: 'read' } }, async () => fleet.members())
 
     app.post<{ Body: { name: string; board?: string } }>(
       '/fleet',
-      { schema: CREATE_SCHEMA },
+      { config: { scope: 'fleet' }, schema: CREATE_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, () => fleet.create(request.body.name, request.body.board)),
     )
 
     app.delete<{ Querystring: { deleteKey?: boolean } }>(
       '/fleet',
-      { schema: LEAVE_SCHEMA },
+      { config: { scope: 'local' }, schema: LEAVE_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, () => fleet.leave({ deleteKey: request.query.deleteKey ?? false })),
     )
 
     app.post<{ Body: { expiresInMs: number; name?: string } }>(
       '/fleet/invites',
-      { schema: INVITE_SCHEMA },
+      { config: { scope: 'fleet' }, schema: INVITE_SCHEMA },
       async (request, reply) => answerWithEvents(request, reply, () => fleet.invite(request.body)),
     )
 
-    app.delete('/fleet/invites', async (request, reply) =>
+    app.delete('/fleet/invites', { config: { scope: 'fleet' } }, async (request, reply) =>
       answerWithEvents(request, reply, async () => ({ cancelled: await fleet.cancelInvites() })),
     )
 
     app.post<{ Body: { invite: string; name?: string } }>(
       '/fleet/join',
-      { schema: JOIN_SCHEMA },
+      { config: { scope: 'fleet' }, schema: JOIN_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, () => {
           const { invite, ...options } = request.body
@@ -65,29 +65,31 @@ export function fleetRoutes({ fleet }: Pick<CoreServices, 'fleet'>) {
 
     app.delete<{ Querystring: { member: string } }>(
       '/fleet/members',
-      { schema: MEMBER_QUERY_SCHEMA },
+      { config: { scope: 'fleet' }, schema: MEMBER_QUERY_SCHEMA },
       async (request, reply) => answerWithEvents(request, reply, () => fleet.remove(request.query.member)),
     )
 
     app.post<{ Body: { member: string } }>(
       '/fleet/operators',
-      { schema: MEMBER_BODY_SCHEMA },
+      { config: { scope: 'fleet' }, schema: MEMBER_BODY_SCHEMA },
       async (request, reply) => answerWithEvents(request, reply, () => fleet.delegate(request.body.member)),
     )
 
     app.delete<{ Querystring: { member: string } }>(
       '/fleet/operators',
-      { schema: MEMBER_QUERY_SCHEMA },
+      { config: { scope: 'fleet' }, schema: MEMBER_QUERY_SCHEMA },
       async (request, reply) => answerWithEvents(request, reply, () => fleet.revoke(request.query.member)),
     )
 
     // Not by GET: what is asked for as a page may be kept as one.
-    app.post('/fleet/key/backup', async (request, reply) =>
+    app.post('/fleet/key/backup', { config: { scope: 'local' } }, async (request, reply) =>
       answerWithEvents(request, reply, async () => ({ key: await fleet.backupKey() })),
     )
 
-    app.post<{ Body: { key: string } }>('/fleet/key', { schema: KEY_SCHEMA }, async (request, reply) =>
-      answerWithEvents(request, reply, () => fleet.restoreKey(request.body.key)),
+    app.post<{ Body: { key: string } }>(
+      '/fleet/key',
+      { config: { scope: 'local' }, schema: KEY_SCHEMA },
+      async (request, reply) => answerWithEvents(request, reply, () => fleet.restoreKey(request.body.key)),
     )
   }
 }

@@ -4,18 +4,18 @@ import type { CoreServices } from './core.ts'
 
 export function nodeRoutes({ state, config, stop }: Pick<CoreServices, 'state' | 'config' | 'stop'>) {
   return (app: FastifyInstance): void => {
-    app.get('/status', async () => state.status())
+    app.get('/status', { config: { scope: 'read' } }, async () => state.status())
 
-    app.get('/plugins', async () => state.status().plugins)
+    app.get('/plugins', { config: { scope: 'read' } }, async () => state.status().plugins)
 
-    app.get('/config', async () =>
+    app.get('/config', { config: { scope: 'node' } }, async () =>
       config
         .entries()
         .map(({ key, value, text, origin }) => ({ key, value, text, origin: describeOrigin(origin) })),
     )
 
     // The answer stays open until the process ends, which is how the client knows that it has.
-    app.post('/stop', async (request, reply) => {
+    app.post('/stop', { config: { scope: 'node' } }, async (request, reply) => {
       reply.hijack()
       request.lingers()
       reply.raw.writeHead(202)

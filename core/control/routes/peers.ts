@@ -98,26 +98,29 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
   }
 
   return (app: FastifyInstance): void => {
-    app.get('/peers', async () => peers.list())
+    app.get('/peers', { config: { scope: 'read' } }, async () => peers.list())
 
-    app.post<{ Body: { address: string } }>('/peers', { schema: CONNECT_SCHEMA }, async (request, reply) =>
-      answerWithEvents(request, reply, async () => {
-        const options = { signal: request.cancelled }
-        const where = target(request.body.address)
-        const open = new Set(network.connections().map(({ id }) => id))
-        const { id, remotePeer, remoteAddr } = await network.dial(where, options)
-        const wasConnected = open.has(id)
-        // Then nothing was dialed: nobody knows who is there.
-        peers.found(remotePeer, 'manual', wasConnected || 'toMultihash' in where ? [] : [where])
-        // Connected is connected: a peer that doesn't answer to pings is no failure of this.
-        const latencyMs = await network.ping(remotePeer, options).catch(() => undefined)
-        return { peer: remotePeer.toString(), address: remoteAddr.toString(), latencyMs, wasConnected }
-      }),
+    app.post<{ Body: { address: string } }>(
+      '/peers',
+      { config: { scope: 'peers' }, schema: CONNECT_SCHEMA },
+      async (request, reply) =>
+        answerWithEvents(request, reply, async () => {
+          const options = { signal: request.cancelled }
+          const where = target(request.body.address)
+          const open = new Set(network.connections().map(({ id }) => id))
+          const { id, remotePeer, remoteAddr } = await network.dial(where, options)
+          const wasConnected = open.has(id)
+          // Then nothing was dialed: nobody knows who is there.
+          peers.found(remotePeer, 'manual', wasConnected || 'toMultihash' in where ? [] : [where])
+          // Connected is connected: a peer that doesn't answer to pings is no failure of this.
+          const latencyMs = await network.ping(remotePeer, options).catch(() => undefined)
+          return { peer: remotePeer.toString(), address: remoteAddr.toString(), latencyMs, wasConnected }
+        }),
     )
 
     app.delete<{ Querystring: { peer: string } }>(
       '/peers',
-      { schema: PEER_QUERY_SCHEMA },
+      { config: { scope: 'peers' }, schema: PEER_QUERY_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const peer = named(request.query.peer)
@@ -130,7 +133,7 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
 
     app.get<{ Querystring: { peer: string } }>(
       '/peers/show',
-      { schema: PEER_QUERY_SCHEMA },
+      { config: { scope: 'read' }, schema: PEER_QUERY_SCHEMA },
       async request => {
         const peer = named(request.query.peer)
         const summary = peers.get(peer)
@@ -141,7 +144,7 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
 
     app.post<{ Body: { peer: string } }>(
       '/peers/disconnect',
-      { schema: PEER_BODY_SCHEMA },
+      { config: { scope: 'peers' }, schema: PEER_BODY_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const peer = named(request.body.peer)
@@ -153,7 +156,7 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
 
     app.post<{ Body: { peer: string; name: string; value: number } }>(
       '/peers/tags',
-      { schema: TAG_SCHEMA },
+      { config: { scope: 'peers' }, schema: TAG_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const { peer: text, name, value } = request.body
@@ -165,7 +168,7 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
 
     app.delete<{ Querystring: { peer: string; name?: string } }>(
       '/peers/tags',
-      { schema: UNTAG_SCHEMA },
+      { config: { scope: 'peers' }, schema: UNTAG_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const peer = named(request.query.peer)
@@ -175,11 +178,11 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
         }),
     )
 
-    app.get('/peers/blocks', async () => blocklist.list())
+    app.get('/peers/blocks', { config: { scope: 'read' } }, async () => blocklist.list())
 
     app.post<{ Body: { target: string; expiresInMs?: number; reason?: string } }>(
       '/peers/blocks',
-      { schema: BLOCK_SCHEMA },
+      { config: { scope: 'peers' }, schema: BLOCK_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const { target, ...options } = request.body
@@ -189,7 +192,7 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
 
     app.delete<{ Querystring: { target: string } }>(
       '/peers/blocks',
-      { schema: UNBLOCK_SCHEMA },
+      { config: { scope: 'peers' }, schema: UNBLOCK_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async () => {
           const target = blockTarget(request.query.target, named)

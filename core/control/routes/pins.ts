@@ -24,7 +24,7 @@ const REMOVE_SCHEMA = {
 
 export function pinRoutes({ content, pins }: Pick<CoreServices, 'content' | 'pins'>) {
   return (app: FastifyInstance): void => {
-    app.get('/pins', async (request, reply) =>
+    app.get('/pins', { config: { scope: 'read' } }, async (request, reply) =>
       answerWithEvents<Record<string, never>, ReturnType<typeof pinItem>>(
         request,
         reply,
@@ -37,7 +37,7 @@ export function pinRoutes({ content, pins }: Pick<CoreServices, 'content' | 'pin
 
     app.post<{ Body: { path: string; name?: string } }>(
       '/pins',
-      { schema: ADD_SCHEMA },
+      { config: { scope: 'pins' }, schema: ADD_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async ({ progress }) => {
           const { path, name } = request.body
@@ -49,7 +49,7 @@ export function pinRoutes({ content, pins }: Pick<CoreServices, 'content' | 'pin
 
     app.delete<{ Querystring: { path: string } }>(
       '/pins',
-      { schema: REMOVE_SCHEMA },
+      { config: { scope: 'pins' }, schema: REMOVE_SCHEMA },
       async (request, reply) =>
         answerWithEvents(request, reply, async ({ progress }) => {
           const options = { signal: request.cancelled, onProgress: progress }

@@ -22,11 +22,11 @@ export interface FaultItem {
 
 export function storageRoutes({ storage, pins }: { readonly storage: Storage; readonly pins: PinKeeper }) {
   return (app: FastifyInstance): void => {
-    app.get('/storage', (): Promise<StorageCensus> => storage.census())
+    app.get('/storage', { config: { scope: 'read' } }, (): Promise<StorageCensus> => storage.census())
 
     app.post<{ Body: { repair: boolean } }>(
       '/storage/verify-refs',
-      { schema: VERIFY_SCHEMA },
+      { config: { scope: 'storage' }, schema: VERIFY_SCHEMA },
       async (request, reply) =>
         answerWithEvents<Awaited<ReturnType<PinKeeper['verify']>>, FaultItem>(
           request,
