@@ -20,6 +20,7 @@ import { stateError } from '../core/state/errors.ts'
 import { storageError } from '../core/storage/errors.ts'
 import { catalogue } from '../plugins/catalogue.ts'
 import { weightsTable } from '../plugins/reputation/weights-table.ts'
+import { attacksTable } from '../test/chaos/adversaries/attacks-table.ts'
 
 const ROOT = new URL('../', import.meta.url)
 
@@ -76,6 +77,7 @@ const GENERATED: Blocks = {
     const code = await readFile(new URL('test/fixtures/plugins/nameplate.ts', ROOT), 'utf8')
     return `\`\`\`ts\n${code}\`\`\`\n`
   },
+  attacks: async () => attacksTable(),
   async errors() {
     const rows = Object.entries(ERRORS).flatMap(([part, fixes]) =>
       Object.entries(fixes).map(([code, fix]) => `| ${part} | \`${code}\` | ${fix.replaceAll('|', '\\|')} |`),
