@@ -8,6 +8,7 @@ import { networkError } from './errors.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { Channel, ReadOptions, WriteOptions } from './framing.ts'
 import type { Pipe, PipeSink } from './pipe.ts'
+import { type Stall, StallWatch } from './stall-watch.ts'
 
 /** What a write that is paced sends at a time: a fifth of a second of the slowest uplink. */
 const PART_BYTES = 16 * 1024
@@ -16,8 +17,10 @@ export interface ChannelOptions {
   /** Id of the protocol that is spoken. */
   readonly protocol: string
   readonly maxMessageBytes: number
-  /** Reset the channel after so long without a byte in either direction; absent: never. */
-  readonly idleTimeoutMs?: number
+  /** How long nothing may move in either direction; within a frame, bytes have to move at a least rate, too. */
+  readonly idleTimeoutMs: number
+  /** It may be quiet between frames for as long as it likes: a stream of our own. */
+  readonly maySleep?: boolean
 }
 
 export interface ChannelDependencies {
@@ -42,10 +45,14 @@ export class PipeChannel implements Channel {
   #lastWrite: Promise<void> | undefined
   /** A write waits for the remote. */
   #isSending = false
-  #activeMs = performance.now()
-  #idleTimer: NodeJS.Timeout | undefined
+  /** Writes so far, and bytes of theirs given to the pipe. */
+  #writes = 0
+  #givenBytes = 0
+  #receivedBytes = 0
+  #watchTimer: NodeJS.Timeout | undefined
 
-  constructor({ protocol, maxMessageBytes, idleTimeoutMs }: ChannelOptions, deps: ChannelDependencies) {
+  constructor(options: ChannelOptions, deps: ChannelDependencies) {
+    const { protocol, maxMessageBytes, idleTimeoutMs, maySleep = false } = options
     const { peer, pipe, report } = deps
     this.peer = peer
     this.protocol = protocol
@@ -61,7 +68,7 @@ export class PipeChannel implements Channel {
       },
     )
     pipe.attach(this.#sink())
-    if (idleTimeoutMs !== undefined && !this.#gone.signal.aborted) this.#watchIdle(idleTimeoutMs)
+    if (!this.#gone.signal.aborted) this.#watch({ idleTimeoutMs, maySleep })
   }
 
   get ended(): boolean {
@@ -125,23 +132,21 @@ export class PipeChannel implements Channel {
 
   #sink(): PipeSink {
     const reader = this.#reader
-    const moved = (): void => {
-      this.#activeMs = performance.now()
-    }
     return {
       get space() {
         return reader.space
       },
-      filled(bytes) {
-        moved()
+      filled: bytes => {
+        this.#receivedBytes += bytes
         reader.filled(bytes)
       },
-      accept(chunks, options) {
-        moved()
-        for (const chunk of chunks) reader.accept(chunk, options)
+      accept: (chunks, options) => {
+        for (const chunk of chunks) {
+          this.#receivedBytes += chunk.byteLength
+          reader.accept(chunk, options)
+        }
         reader.arrived()
       },
-      moved,
       finished: failure => reader.end(failure),
       gone: reason => this.#leave(reason),
     }
@@ -149,7 +154,7 @@ export class PipeChannel implements Channel {
 
   #leave(reason: Error | undefined): void {
     if (this.#gone.signal.aborted) return
-    clearTimeout(this.#idleTimer)
+    clearTimeout(this.#watchTimer)
     this.#reader.fail(reason)
     // What the pipe still holds, where it ended well, is ours to read.
     if (!reason && this.#pipe.paused) this.#resume()
@@ -178,6 +183,7 @@ export class PipeChannel implements Channel {
   async #send(pieces: readonly Uint8Array[], options: WaitOptions & { given: boolean }): Promise<void> {
     if (this.#gone.signal.aborted) throw this.#closedError(this.#reader.failure ?? 'both sides have ended it')
     this.#isSending = true
+    for (const { byteLength } of pieces) this.#givenBytes += byteLength
     try {
       await this.#pipe.send(pieces, options)
     } catch (error) {
@@ -185,6 +191,7 @@ export class PipeChannel implements Channel {
       throw this.#closedError(this.#reader.failure ?? error)
     } finally {
       this.#isSending = false
+      this.#writes++
     }
   }
 
@@ -213,17 +220,28 @@ export class PipeChannel implements Channel {
     if (this.#lastWrite === write) this.#lastWrite = undefined
   }
 
-  #watchIdle(idleTimeoutMs: number): void {
-    const restMs = this.#activeMs + idleTimeoutMs - performance.now()
-    if (restMs > 0) {
-      this.#idleTimer = setTimeout(() => this.#watchIdle(idleTimeoutMs), Math.ceil(restMs))
-      this.#idleTimer.unref()
-      return
+  #watch(options: { readonly idleTimeoutMs: number; readonly maySleep: boolean }): void {
+    const watch = new StallWatch(options, performance.now())
+    const look = (): void => {
+      const reading = { bytes: this.#receivedBytes, frame: this.#reader.awaited }
+      const sentBytes = this.#givenBytes - this.#pipe.unsentBytes
+      const writing = { bytes: sentBytes, frame: this.#isSending ? this.#writes : undefined }
+      const stall = watch.look(performance.now(), reading, writing)
+      if (stall) this.#endStalled(stall, options.idleTimeoutMs)
+      else this.#watchTimer = setTimeout(look, watch.everyMs).unref()
     }
+    look()
+  }
+
+  #endStalled(stall: Stall, idleTimeoutMs: number): void {
     // A quiet peer has nothing to say, which is no fault; one that stops within a frame ties us up.
-    if (this.#reader.awaitsRest || this.#isSending)
-      this.#report('timeout', `${this.protocol}: it stopped within a frame for ${idleTimeoutMs} ms`)
-    this.abort(networkError('STREAM_CLOSED', `${this.protocol}: nothing moved for ${idleTimeoutMs} ms`))
+    const detail = {
+      idle: `nothing moved for ${idleTimeoutMs} ms`,
+      stalled: `it stopped within a frame for ${idleTimeoutMs} ms`,
+      slow: 'a frame takes too long',
+    }[stall]
+    if (stall !== 'idle') this.#report('timeout', `${this.protocol}: ${detail}`)
+    this.abort(networkError('STREAM_CLOSED', `${this.protocol}: ${detail}`))
   }
 
   #violated(code: 'FRAME_TOO_LARGE' | 'FRAME_MALFORMED', detail: string): Error {

@@ -97,13 +97,13 @@ export class Dialer {
   async open(peer: PeerId, protocol: Protocol, options: WaitOptions = {}): Promise<Channel> {
     const connection = await this.dial(peer, options)
     const { signal, timedOut } = limited(NEGOTIATION_TIMEOUT_MS, options.signal)
-    const { id, maxMessageBytes } = protocol
+    const { id, maxMessageBytes, idleTimeoutMs } = protocol
     try {
       const stream = await connection.newStream([id], { signal })
       this.#deps.metrics.streams.inc({ protocol: id, direction: 'outbound' })
       const { peers } = this.#deps
       return new PipeChannel(
-        { protocol: id, maxMessageBytes },
+        { protocol: id, maxMessageBytes, idleTimeoutMs, maySleep: true },
         { peer, pipe: new StreamPipe(stream), report: (kind, detail) => peers.report(peer, kind, detail) },
       )
     } catch (error) {

@@ -29,6 +29,7 @@ export class FrameReader {
   #reader: PromiseWithResolvers<void> | undefined
   #reading = false
   #ended = false
+  #frames = 0
   #failure: Error | undefined
 
   constructor(options: { readonly maxMessageBytes: number }, deps: FrameReaderDependencies) {
@@ -55,9 +56,10 @@ export class FrameReader {
     return this.#unread.byteLength <= HIGH_WATER_BYTES / 2
   }
 
-  /** Somebody waits for the rest of a frame. */
-  get awaitsRest(): boolean {
-    return this.#reader !== undefined && (this.#target !== undefined || this.#unread.byteLength > 0)
+  /** Number of the frame whose rest somebody waits for; undefined where nobody does. */
+  get awaited(): number | undefined {
+    const awaitsRest = this.#reader && (this.#target !== undefined || this.#unread.byteLength > 0)
+    return awaitsRest ? this.#frames : undefined
   }
 
   /** Where the next bytes belong; undefined where nobody knows yet. Tell `filled` what was put there. */
@@ -177,6 +179,7 @@ export class FrameReader {
     } finally {
       this.#target = undefined
     }
+    this.#frames++
     return target.buffer
   }
 

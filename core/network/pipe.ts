@@ -15,6 +15,8 @@ export interface Pipe {
   resume(): void
   /** The remote is being made to wait. */
   readonly paused: boolean
+  /** Bytes that were sent and that the network hasn't taken yet. */
+  readonly unsentBytes: number
   /** Ends the sending direction once what was sent is on its way. */
   close(options: WaitOptions): Promise<void>
   /** Ends both at once. */
@@ -29,8 +31,6 @@ export interface PipeSink {
   filled(bytes: number): void
   /** `lent`: the pipe uses the memory again. */
   accept(chunks: Iterable<Uint8Array>, options?: { readonly lent: boolean }): void
-  /** Bytes were sent. */
-  moved(): void
   /** Nothing more will arrive. With `failure`, that came before its time. */
   finished(failure?: Error): void
   /** Both directions are over. */

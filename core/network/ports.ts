@@ -70,10 +70,11 @@ export class Ports {
       check: () => this.#deps.check(),
       ping: (peer, wait) => dialer.ping(peer, wait),
       open: (peer, protocol, wait) => dialer.open(peer, protocol, wait),
-      async openLane(peer, { id, maxMessageBytes }, wait) {
+      async openLane(peer, { id, maxMessageBytes, idleTimeoutMs }, wait) {
         const pipe = await lanes().open(peer, id, wait)
         const report: ChannelDependencies['report'] = (kind, detail) => peers.report(peer, kind, detail)
-        return new PipeChannel({ protocol: id, maxMessageBytes }, { peer, pipe, report })
+        const limits = { maxMessageBytes, idleTimeoutMs, maySleep: true }
+        return new PipeChannel({ protocol: id, ...limits }, { peer, pipe, report })
       },
       async handle(protocol, handler) {
         released.throwIfAborted()

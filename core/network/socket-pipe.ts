@@ -63,6 +63,10 @@ export class SocketPipe implements Pipe {
     return this.#paused
   }
 
+  get unsentBytes(): number {
+    return this.#socket.writableLength
+  }
+
   attach(sink: PipeSink): void {
     const socket = this.#socket
     this.#sink = sink
@@ -95,7 +99,6 @@ export class SocketPipe implements Pipe {
       const done = given && piece === last ? () => discard(piece) : undefined
       takesMore = this.#socket.write(piece, done)
     }
-    this.#sink?.moved()
     while (!takesMore && this.#socket.writableNeedDrain) {
       this.#drained ??= Promise.withResolvers()
       await untilAborted(this.#drained.promise, signal)
@@ -126,7 +129,6 @@ export class SocketPipe implements Pipe {
   }
 
   #drain(): void {
-    this.#sink?.moved()
     this.#drained?.resolve()
     this.#drained = undefined
   }

@@ -34,6 +34,10 @@ export class StreamPipe implements Pipe {
     return this.#stream.readStatus === 'paused'
   }
 
+  get unsentBytes(): number {
+    return this.#stream.writeBufferLength
+  }
+
   attach(sink: PipeSink): void {
     const stream = this.#stream
     this.#sink = sink
@@ -53,7 +57,6 @@ export class StreamPipe implements Pipe {
     for (let at = 0; at < frame.byteLength; at += SLICE_BYTES) {
       const end = Math.min(at + SLICE_BYTES, frame.byteLength)
       this.#stream.send(frame.byteLength <= SLICE_BYTES ? frame : frame.sublist(at, end))
-      this.#sink?.moved()
       await this.#takesMore(signal)
     }
   }
@@ -102,7 +105,6 @@ export class StreamPipe implements Pipe {
   }
 
   #onDrain = (): void => {
-    this.#sink?.moved()
     this.#drained?.resolve()
     this.#drained = undefined
   }

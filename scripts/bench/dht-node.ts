@@ -101,10 +101,10 @@ function portOf(parts: Components, wire: Wire, attachments: Attachments): Networ
     value: () => undefined,
     attach: (name, factory, options) => attachments.attach('bench', name, factory, options),
     detach: name => attachments.detach(name),
-    async open(peer, { id, maxMessageBytes }, wait) {
+    async open(peer, { id, maxMessageBytes, idleTimeoutMs }, wait) {
       const stream = await wire.open(parts, peer, id, wait)
       return new PipeChannel(
-        { protocol: id, maxMessageBytes },
+        { protocol: id, maxMessageBytes, idleTimeoutMs, maySleep: true },
         { peer, pipe: new StreamPipe(stream), report: () => undefined },
       )
     },

@@ -28,7 +28,7 @@ async function ask(
   const { socket, pipe } = await node.network.doors.knock(ALPN, desk.port.self, place, signal)
   t.teardown(() => socket.destroy())
   const channel = new PipeChannel(
-    { protocol: ALPN, maxMessageBytes: 1 << 20 },
+    { protocol: ALPN, maxMessageBytes: 1 << 20, idleTimeoutMs: 20_000 },
     { peer: desk.port.self, pipe, report() {} },
   )
   await channel.write(request)

@@ -223,6 +223,25 @@ t.test('a peer that stops within a frame is charged with it', async t => {
   t.same(ours.peers.get(stock.peerId)?.evidence, { timeout: 1 })
 })
 
+t.test('a peer that drips a frame byte by byte is cut off and charged with it', async t => {
+  const { ours, stock, channel, stream } = await connect(t, { idleTimeoutMs: 200 })
+  stream.send(frame(new Uint8Array(200)).subarray(0, 4))
+  const drip = setInterval(() => stream.status === 'open' && stream.send(Uint8Array.of(0)), 40)
+  t.teardown(() => clearInterval(drip))
+  await t.rejects(channel.read(), { code: 'STREAM_CLOSED', message: /a frame takes too long/ })
+  t.same(ours.peers.get(stock.peerId)?.evidence, { timeout: 1 })
+})
+
+t.test('a peer that asks and does not read is cut off and charged with it', async t => {
+  const { ours, stock, channel, stream } = await connect(t, { idleTimeoutMs: 200 })
+  stream.pause()
+  await t.rejects(channel.write(new Uint8Array(8), new Uint8Array(4 * 1024 * 1024)), {
+    code: 'STREAM_CLOSED',
+    message: /stopped within a frame/,
+  })
+  t.same(ours.peers.get(stock.peerId)?.evidence, { timeout: 1 })
+})
+
 t.test('bytes in either direction keep a stream alive', async t => {
   const { channel, stream } = await connect(t, { idleTimeoutMs: 300 })
   const started = performance.now()

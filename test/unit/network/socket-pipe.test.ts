@@ -48,7 +48,6 @@ function listener() {
     accept(arrived) {
       for (const chunk of arrived) chunks.push(Buffer.from(chunk))
     },
-    moved() {},
     finished: finished.resolve,
     gone: gone.resolve,
   }
