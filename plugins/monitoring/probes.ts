@@ -23,8 +23,15 @@ export interface ProbeDependencies {
 /** Peers asked in one round: one may be gone without our knowing, three hardly. */
 const MAX_PINGS = 3
 
+/** How long they may take, of the time that the probe has: that they are silent is to be told before the probe itself is late. */
+const PING_TIME_SHARE = 0.7
+
 export function createProbes(
-  { maxLoopLagMs, writeProofMs }: Pick<MonitoringConfig, 'maxLoopLagMs' | 'writeProofMs'>,
+  {
+    maxLoopLagMs,
+    writeProofMs,
+    probeTimeoutMs,
+  }: Pick<MonitoringConfig, 'maxLoopLagMs' | 'writeProofMs' | 'probeTimeoutMs'>,
   { storage, network, state, loopLag, random }: ProbeDependencies,
 ): Probe[] {
   return [
@@ -50,8 +57,9 @@ export function createProbes(
       async run(signal) {
         const peers = pick(network.connectedPeers(), MAX_PINGS, random)
         if (peers.length === 0) return { status: 'ok', detail: 'no peer is connected' }
+        const limit = AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs * PING_TIME_SHARE)])
         try {
-          const latencyMs = await Promise.any(peers.map(peer => network.ping(peer, { signal })))
+          const latencyMs = await Promise.any(peers.map(peer => network.ping(peer, { signal: limit })))
           return { status: 'ok', detail: `a peer answered within ${Math.ceil(latencyMs)} ms` }
         } catch {
           // Theirs, as far as we can tell: this node goes on serving whoever comes.

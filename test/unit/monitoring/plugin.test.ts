@@ -9,6 +9,7 @@ import cache from '../../../plugins/cache/index.ts'
 import type { Round } from '../../../plugins/monitoring/health-rounds.ts'
 import monitoring from '../../../plugins/monitoring/index.ts'
 import { startPlugins } from '../../helpers/plugin-node.ts'
+import { connectRaw } from '../../helpers/raw/raw-peer.ts'
 import { ask } from './http.ts'
 
 interface Readiness {
@@ -132,6 +133,23 @@ t.test('connected peers are pinged', async t => {
   await release()
   await one.stop()
   await other.stop()
+})
+
+t.test('peers that answer no ping leave the node ready', async t => {
+  const { core, state, url, stop } = await start({ probeTimeoutMs: 500 })
+  state.enter('running')
+  const [address] = core.network.addresses()
+  const port = Number(/tcp\/(\d+)/.exec(String(address))?.[1])
+  const silent = await connectRaw({ host: '127.0.0.1', port })
+  await silent.open().speak('/ipfs/id/1.0.0')
+  const readiness = await ask(`${url}/readyz`)
+  t.equal(readiness.status, 200)
+  t.match(readiness.json<Readiness>().probes[2], {
+    status: 'degraded',
+    reason: 'none of 1 connected peers answered a ping',
+  })
+  silent.wire.destroy()
+  await stop()
 })
 
 t.test('/status, /metrics and the snapshot agree', async t => {
