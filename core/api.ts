@@ -24,6 +24,8 @@ export {
 export { type DagLink, linksOf, mayHaveLinks } from './content/walk.ts'
 export { answerWithEvents } from './control/answers.ts'
 export { Control } from './control/control.ts'
+export { isLoopbackAddress, isLoopbackHost, isSameOrigin } from './control/http-origin.ts'
+export type { RouteScope } from './control/scopes.ts'
 export { defineErrors, isSkepError, messageOf, SkepError } from './errors.ts'
 export { Events, type EvidenceKind, type NodeEvents } from './events.ts'
 export type { Logger } from './logger.ts'

@@ -1,4 +1,4 @@
-import { CONTROL_ACCESS, type ControlAccess } from '../control/access.ts'
+import { type ControlConfig, controlSchema } from '../control/config.ts'
 import { FLEET_MODES, type FleetMode } from '../fleet/modes.ts'
 import { LOG_LEVELS, type LogLevel } from '../logger.ts'
 import { PROBE_AFTER_MS } from '../network/probe-plan.ts'
@@ -39,12 +39,13 @@ export interface CoreConfig {
     readonly maxInboundPerSubnet: number
     readonly maxDialsPerSecond: number
     readonly blocked: readonly string[]
+    readonly swarmKeyFile: string | undefined
     readonly maxPeers: number
     readonly dialTimeoutMs: number
     readonly probeAfterMs: number
   }
   readonly fleet: { readonly mode: FleetMode; readonly inviteFile: string | undefined }
-  readonly control: { readonly access: ControlAccess }
+  readonly control: ControlConfig
   readonly memory: { readonly transferBytes: number }
   readonly host: { readonly startTimeoutMs: number; readonly stopTimeoutMs: number }
 }
@@ -199,6 +200,13 @@ export const coreSchema: Schema<CoreConfig> = {
       format: 'targets',
       default: [],
     },
+    swarmKeyFile: {
+      doc:
+        'A `swarm.key` as Kubo has it: then this node is in a private network, and speaks to those alone who have the same key. ' +
+        'Costs every byte one more cipher, and bulk transfers their short cut.',
+      format: 'path',
+      default: undefined,
+    },
     maxPeers: {
       doc: 'Peers remembered, in memory and on disk. The one seen longest ago leaves first.',
       format: 'integer',
@@ -240,15 +248,7 @@ export const coreSchema: Schema<CoreConfig> = {
       default: undefined,
     },
   },
-  control: {
-    access: {
-      doc:
-        'Who may use the control socket, and with it everything the node can do: `owner` is the user that runs it, ' +
-        '`group` their group as well.',
-      format: CONTROL_ACCESS,
-      default: 'owner',
-    },
-  },
+  control: controlSchema,
   memory: {
     transferBytes: {
       doc: 'Memory for blocks on their way in or out. More makes transfers over slow links faster.',

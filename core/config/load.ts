@@ -1,3 +1,4 @@
+import { controlProblems } from '../control/config.ts'
 import { messageOf } from '../errors.ts'
 import type { Plugin } from '../plugin.ts'
 import { assemble } from './assemble.ts'
@@ -75,6 +76,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const problems = [...layers.problems, ...unloaded, ...unheardOf, ...unread]
   const { plugins: sections, ...core } = assemble(schema, values) as AssembledConfig
   const loaded = Array.from(plugins, ([name, plugin]) => loadedPlugin(plugin, sections[name] as PluginKeys))
+  problems.push(...refusedControl(core.control, problems, key => values.get(key)?.origin))
   problems.push(...loaded.flatMap(plugin => validationProblems(plugin, problems, layers)))
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -165,6 +167,19 @@ function unknownProblems(
 function loadedPlugin(plugin: Plugin, section: PluginKeys): LoadedPlugin {
   const { enabled: _, onFailure, module, ...config } = section
   return Object.freeze({ plugin, config: Object.freeze(config), onFailure, module })
+}
+
+/** What the control API's own check says of keys that hold by themselves. */
+function refusedControl(
+  config: CoreConfig['control'],
+  found: readonly ConfigProblem[],
+  originOf: (key: string) => Origin | undefined,
+): ConfigProblem[] {
+  if (found.some(problem => problem.key?.startsWith('control.'))) return []
+  return controlProblems(config).map(({ key, message }) => {
+    const origin = originOf(`control.${key}`)
+    return { kind: 'range', key: `control.${key}`, ...(origin && { origin }), message }
+  })
 }
 
 /** What the plugin's own check says, unless one of its keys is wrong already. */

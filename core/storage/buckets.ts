@@ -41,6 +41,8 @@ const CORE_BUCKETS = {
   pins: { id: 33, environment: 'vault' },
   /** The roster of the fleet, and what was done about it here: `fleet/membership.ts`. */
   fleet: { id: 34, environment: 'vault' },
+  /** What lets programs ask by TCP, without its secrets: `control/tokens/`. */
+  tokens: { id: 35, environment: 'vault' },
 } as const satisfies Record<string, CoreBucket>
 
 /** Ids that once were buckets. */

@@ -5,6 +5,7 @@ import {
   type Change,
   type ChangeFeed,
   type FeedPosition,
+  isSameOrigin,
   isSkepError,
   messageOf,
   positionIn,
@@ -114,7 +115,7 @@ export class EventStreams {
 
 /** A page of somebody else's could read nothing of the stream, but each of its tabs would take a place. */
 function refuseOtherPages({ headers: { origin, host } }: FastifyRequest): void {
-  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return
+  if (origin === undefined || isSameOrigin(origin, host)) return
   throw monitoringError('ORIGIN_REFUSED', `a page of ${clip(origin)} asked`)
 }
 

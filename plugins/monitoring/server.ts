@@ -6,11 +6,17 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify'
-import { isSkepError, type Logger, messageOf, type SkepError } from '../../core/api.ts'
+import {
+  isLoopbackAddress,
+  isLoopbackHost,
+  isSkepError,
+  type Logger,
+  messageOf,
+  type SkepError,
+} from '../../core/api.ts'
 import { clip } from './clip.ts'
 import type { MonitoringConfig } from './config.ts'
 import { monitoringError } from './errors.ts'
-import { isLoopbackAddress, isLoopbackHost } from './loopback.ts'
 
 export interface Answer {
   readonly status: number
