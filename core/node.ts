@@ -6,6 +6,9 @@ import { Content } from './content/content.ts'
 import { createContent } from './content/create-content.ts'
 import { createPins } from './content/pins.ts'
 import { Control } from './control/control.ts'
+import { RemoteBoards } from './control/remote-boards.ts'
+import { RemoteEntrance } from './control/remote-entrance.ts'
+import { remoteRoutes } from './control/remote-route.ts'
 import { addCoreRoutes } from './control/routes/core.ts'
 import { createControl } from './control/server.ts'
 import { createEvents, Events } from './events.ts'
@@ -42,6 +45,7 @@ const CORE = 'core'
 /** And what a user said of peers by this one. */
 const USER = 'user'
 const FLEET = 'fleet'
+const CONTROL = 'control'
 
 /** Enough that no two runs of a node have one name. */
 const RUN_BYTES = 6
@@ -162,6 +166,11 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const content = createContent({ storage, blocks, pins, memory })
   const control = createControl({ socketPath, ...core.control }, { log })
 
+  const remote = boot.adopt(
+    new RemoteEntrance({ control, network: network.port(CONTROL).port, fleet, events, log }),
+    remote => remote.stop(),
+  )
+
   const container = createRootContainer()
   const host = createHost(
     { ...core.host, entries: config.plugins, disabled: config.disabled },
@@ -172,6 +181,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     { network, peers, storage, wear, pins, plugins: () => host.statuses(), events, changes, now: Date.now },
   )
   state.describe('fleet', () => fleet.status())
+  state.describe('protocols', () => network.protocols())
   provide(container, Storage, storage)
   provide(container, Blocks, blocks)
   provide(container, Pins, pins)
@@ -202,6 +212,12 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     stop: () => void stop().catch(() => {}),
   })
 
+  control.routes(
+    remoteRoutes(
+      new RemoteBoards({ network: corePort, fleet, entrance: remote, nowMs: () => performance.now() }),
+    ),
+  )
+
   boot.defer(() => host.stopAll())
   await host.registerAll()
   signal.throwIfAborted()
@@ -216,6 +232,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const reviews = setInterval(() => state.review(), REVIEW_PERIOD_MS).unref()
   boot.defer(() => clearInterval(reviews))
   await control.listen()
+  await remote.start()
   const manager = createServiceManager({ env }, { status: () => state.status(), log })
   boot.defer(() => manager.stopping())
   await manager.ready()

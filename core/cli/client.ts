@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Progress } from '../content/content.ts'
 import { drained } from '../control/drained.ts'
 import type { ErrorBody } from '../control/errors.ts'
 import { decodeErrorTrailer, ERROR_TRAILER, type OperationEvent, TOTAL_HEADER } from '../control/events.ts'
 import { checkSocketPath } from '../control/socket-path.ts'
+import { TUNNEL } from '../control/upgrade.ts'
 import { messageOf, SkepError } from '../errors.ts'
+import { printable } from '../printable.ts'
 import type { WaitOptions } from '../storage/storage.ts'
 import { cliError } from './errors.ts'
 
@@ -40,8 +43,8 @@ export interface Upload {
 }
 
 /**
- * A node's control socket, from a command's side. Calls throw what the node says went wrong, and
- * SkepError NODE_NOT_RUNNING, NODE_DENIED, NODE_GONE, ANSWER_INVALID, SOCKET_PATH_TOO_LONG.
+ * A node's control socket, from a command's side, or through it that of another board. Calls throw what the node says went
+ * wrong, and SkepError NODE_NOT_RUNNING, NODE_DENIED, NODE_GONE, BOARD_GONE, ANSWER_INVALID, SOCKET_PATH_TOO_LONG.
  */
 export interface Client {
   get<T>(path: string, options?: WaitOptions & { query?: Query }): Promise<T>
@@ -53,7 +56,8 @@ export interface Client {
   stop(): Promise<void>
 }
 
-export function createClient(socketPath: string): Client {
+/** `node`: another board of the fleet, by its name or peer id. */
+export function createClient(socketPath: string, node?: string): Client {
   checkSocketPath(socketPath)
 
   const open = (
@@ -61,11 +65,10 @@ export function createClient(socketPath: string): Client {
     headers: Record<string, string>,
   ): ClientRequest => {
     const request = httpRequest({
-      socketPath,
       method,
       path: `/v1/${path}${queryText(query)}`,
       headers,
-      agent: false,
+      ...(node === undefined ? { socketPath, agent: false } : { createConnection: tunnelTo(node, signal) }),
       ...(signal && { signal }),
     })
     // Whoever waits for the answer is told; what comes after it is of no use.
@@ -73,8 +76,25 @@ export function createClient(socketPath: string): Client {
     return request
   }
 
+  /** A connection to the node's, which makes it one to the board that `node` names. Fails as a call does. */
+  const tunnelTo =
+    (node: string, signal: AbortSignal | undefined) =>
+    (_options: unknown, done: (error: Error | null, connection: Duplex) => void): undefined => {
+      openTunnel(socketPath, node, signal).then(
+        connection => done(null, connection),
+        error => done(explainHere(error, { signal }) as Error, undefined as never),
+      )
+    }
+
   /** Why a call failed: because it was cancelled, or what the system says. */
-  const explain = (error: unknown, { signal }: WaitOptions): unknown => {
+  const explain = (error: unknown, wait: WaitOptions): unknown => {
+    if (node === undefined || wait.signal?.aborted || error instanceof SkepError)
+      return explainHere(error, wait)
+    const why = messageOf(error) || (error as NodeJS.ErrnoException).code
+    return cliError('BOARD_GONE', `the connection to ${printable(node)} broke off: ${why}`, { cause: error })
+  }
+
+  const explainHere = (error: unknown, { signal }: WaitOptions): unknown => {
     if (signal?.aborted) return signal.reason
     if (error instanceof SkepError) return error
     const { code } = error as NodeJS.ErrnoException
@@ -169,6 +189,28 @@ export function createClient(socketPath: string): Client {
       }
     },
   }
+}
+
+/** Asks the node on `socketPath` for a connection to another board. */
+async function openTunnel(
+  socketPath: string,
+  node: string,
+  signal: AbortSignal | undefined,
+): Promise<Duplex> {
+  const request = httpRequest({
+    socketPath,
+    path: `/v1/fleet/control${queryText({ member: node })}`,
+    headers: { connection: 'upgrade', upgrade: TUNNEL },
+    agent: false,
+    ...(signal && { signal }),
+  })
+  request.on('error', () => {})
+  const refused = answerOf(request).then(({ statusCode }) => {
+    throw cliError('ANSWER_INVALID', `the node answered with HTTP ${statusCode} where it makes a tunnel`)
+  })
+  const opened = once(request, 'upgrade').then(([, connection]) => connection as Duplex)
+  request.end()
+  return Promise.race([opened, refused])
 }
 
 /** The answer, where the node agreed. */

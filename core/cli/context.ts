@@ -24,6 +24,8 @@ export interface Context {
   readonly socketPath: string
   /** Where a command looks for a node, in this order. */
   readonly sockets: readonly [string, ...string[]]
+  /** Which board of the fleet is meant, by its name or peer id; absent: the one that answers here. */
+  readonly node?: string
   /** Results and errors are JSON, one object a line. */
   readonly json: boolean
 }
@@ -31,15 +33,17 @@ export interface Context {
 interface GlobalOptions {
   readonly data: string
   readonly socket?: string
+  readonly node?: string
   readonly json?: boolean
 }
 
 export function contextOf(command: Command): Context {
-  const { data, socket, json = false } = command.optsWithGlobals<GlobalOptions>()
+  const { data, socket, node, json = false } = command.optsWithGlobals<GlobalOptions>()
   const dataDirectory = resolve(data)
   const socketPath = socket ? resolve(socket) : join(dataDirectory, 'skep.sock')
   const isNamed = socket !== undefined || command.getOptionValueSourceWithGlobals('data') !== 'default'
-  return { dataDirectory, socketPath, sockets: isNamed ? [socketPath] : [socketPath, SERVICE_SOCKET], json }
+  const sockets: Context['sockets'] = isNamed ? [socketPath] : [socketPath, SERVICE_SOCKET]
+  return { dataDirectory, socketPath, sockets, ...(node !== undefined && { node }), json }
 }
 
 /** https://specifications.freedesktop.org/basedir-spec/latest/ */

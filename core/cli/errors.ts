@@ -6,6 +6,8 @@ export const cliError = defineErrors({
   NODE_DENIED:
     'Run the command as the user that runs the node; for the service, join its group with `sudo adduser $USER skep` and log in again.',
   NODE_GONE: 'See the log of the node for the reason, start it again, and repeat the command.',
+  BOARD_GONE:
+    'See whether the board is there with `skep peers`, and whether this one is still an operator with `skep fleet`; then repeat the command.',
   ANSWER_INVALID:
     'Check that --data or --socket names a node, and that command and node are of one version; its log may tell more.',
   DATA_DIRECTORY_INVALID: 'Choose a directory that you may read and write with --data or SKEP_DATA.',

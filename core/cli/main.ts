@@ -34,7 +34,8 @@ async function run(argv: readonly string[]): Promise<number> {
 
 /** As for settings, an empty variable counts as unset. The parser would take it. */
 function unsetEmptyVariables(env: NodeJS.ProcessEnv): void {
-  for (const name of ['SKEP_DATA', 'SKEP_SOCKET', 'SKEP_CONFIG']) if (env[name] === '') delete env[name]
+  for (const name of ['SKEP_DATA', 'SKEP_SOCKET', 'SKEP_NODE', 'SKEP_CONFIG'])
+    if (env[name] === '') delete env[name]
 }
 
 /** `help pin add` is `pin add --help`. What is no command is left for the parser to tell. */

@@ -3,10 +3,10 @@ import { createConnection } from 'node:net'
 import type { Client } from './client.ts'
 import type { Context } from './context.ts'
 
-/** A client of the node that the command line means. Its calls tell where none answers. */
-export async function nodeClient({ sockets }: Pick<Context, 'sockets'>): Promise<Client> {
+/** A client of the node that the command line means, here or on another board. Its calls tell where none answers. */
+export async function nodeClient({ sockets, node }: Pick<Context, 'sockets' | 'node'>): Promise<Client> {
   const [{ createClient }, socketPath] = await Promise.all([import('./client.ts'), findSocket(sockets)])
-  return createClient(socketPath)
+  return createClient(socketPath, node)
 }
 
 /** The first that a node answers on; where none does, the first that is there at all: its error tells most. */

@@ -31,6 +31,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'the boards that belong together: create, invite, join, members, …',
     load: () => import('./commands/fleet.ts'),
   },
+  token: {
+    summary: 'let programs use the control API by TCP: create, ls, revoke',
+    load: () => import('./commands/token.ts'),
+  },
   providers: { summary: 'list who has a block', load: () => import('./commands/providers.ts') },
   connect: {
     summary: 'connect to a peer: the same as peers connect',
@@ -66,6 +70,14 @@ export function createProgram(parts: Parts): Command {
         "control socket (default: skep.sock in --data; with neither given, the service's /run/skep/skep.sock is tried next)",
       )
         .env('SKEP_SOCKET')
+        .argParser(notEmpty),
+    )
+    .addOption(
+      new Option(
+        '--node <peer>',
+        'run the command on another board of the fleet, by its name or peer id; for the owner and operators',
+      )
+        .env('SKEP_NODE')
         .argParser(notEmpty),
     )
     .version(VERSION, '-V, --version', 'print the version')

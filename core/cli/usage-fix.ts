@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 /** Global options that take a value, which is no command. */
-const VALUED = new Set(['--data', '--socket'])
+const VALUED = new Set(['--data', '--socket', '--node'])
 
 /** What to do about a mistake in `argv`: ask the command that was meant, as far as one can tell, for help. */
 export function usageFix(program: Command, argv: readonly string[]): string {

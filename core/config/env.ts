@@ -8,6 +8,7 @@ const PREFIX = 'SKEP_'
 const RESERVED: ReadonlySet<string> = new Set([
   'SKEP_DATA',
   'SKEP_SOCKET',
+  'SKEP_NODE',
   'SKEP_CONFIG',
   'SKEP_DEBUG',
   'SKEP_BENCH_DIRECTORY',

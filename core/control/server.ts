@@ -15,6 +15,7 @@ import type { Entrance } from './entrance.ts'
 import { controlError, errorBody, statusOf } from './errors.ts'
 import { listenOnSocket } from './socket.ts'
 import { endAfterUpload } from './upload-end.ts'
+import { asksForTunnel, upgradeAnswer } from './upgrade.ts'
 
 /** JSON requests are a few hundred bytes. Streams have their own parsers, which this limit doesn't reach. */
 const MAX_JSON_BYTES = 64 * 1024
@@ -67,7 +68,11 @@ export function createControl(
   const open = new Set<ServerResponse>()
   const connections = new Set<Socket>()
   // On the server itself: fastify sets no timeouts on one that it didn't make. An upload may take hours.
-  const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT_MS })
+  const server = createServer({
+    requestTimeout: 0,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    shouldUpgradeCallback: asksForTunnel,
+  })
   const follow = (server: Server): void => {
     server.on('connection', socket => {
       connections.add(socket)
@@ -86,6 +91,8 @@ export function createControl(
     // An unknown parameter is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
   })
+
+  server.on('upgrade', (request, connection) => app.routing(request, upgradeAnswer(request, connection)))
 
   app.addContentTypeParser(STREAMED_TYPES, (_request, payload, done) => done(null, payload))
 

@@ -49,6 +49,12 @@ export interface MadeInvite {
   readonly expiresMs: number
 }
 
+/** Who has the roster changed. */
+export interface EditedBy {
+  /** The peer id of the operator's board that asks from afar; absent for whoever asks here. */
+  readonly operator?: string | undefined
+}
+
 export interface LeftFleet {
   readonly name: string
   /** Operators that have heard of it. */
@@ -129,6 +135,17 @@ export class FleetNode implements Fleet {
   }
 
   /**
+   * The one that `who` means: a peer id, a part of one, or a name.
+   * @throws SkepError NO_FLEET, MEMBER_UNKNOWN
+   */
+  member(who: string): FleetMember {
+    const { roster, isRemoved } = this.#deps.membership
+    if (!roster) throw fleetError('NO_FLEET', 'this node is in no fleet')
+    if (isRemoved) throw fleetError('NO_FLEET', `this node was ${removedFrom(roster)}`)
+    return findMember(this.members(), who)
+  }
+
+  /**
    * Makes a fleet with this node as its first member, and the key that owns it, unless one is here.
    * @throws SkepError FLEET_ALREADY, FLEET_NAME_INVALID, OWNER_KEY_UNREADABLE
    */
@@ -197,27 +214,27 @@ export class FleetNode implements Fleet {
    * `who`: a peer id, a part of one, or a name.
    * @throws SkepError NO_FLEET, NOT_OPERATOR, NOT_OWNER, MEMBER_UNKNOWN, MEMBER_KEPT
    */
-  async remove(who: string): Promise<FleetMember> {
-    const member = this.#named(who)
+  async remove(who: string, by?: EditedBy): Promise<FleetMember> {
+    const member = this.member(who)
     if (member.isSelf)
       throw fleetError('MEMBER_KEPT', 'this is the board itself: it can leave, or another one removes it')
-    await this.#edit({ kind: 'remove', peer: member.peer })
+    await this.#edit({ kind: 'remove', peer: member.peer }, by)
     return member
   }
 
   /** @throws SkepError as {@link remove} */
-  async delegate(who: string): Promise<FleetMember> {
-    const { peer } = this.#named(who)
-    await this.#edit({ kind: 'delegate', peer })
-    return this.#named(peer)
+  async delegate(who: string, by?: EditedBy): Promise<FleetMember> {
+    const { peer } = this.member(who)
+    await this.#edit({ kind: 'delegate', peer }, by)
+    return this.member(peer)
   }
 
   /** @throws SkepError as {@link remove} */
-  async revoke(who: string): Promise<FleetMember> {
-    const { peer, isSelf } = this.#named(who)
+  async revoke(who: string, by?: EditedBy): Promise<FleetMember> {
+    const { peer, isSelf } = this.member(who)
     if (isSelf) throw fleetError('MEMBER_KEPT', 'the board with the owner key is an operator')
-    await this.#edit({ kind: 'revoke', peer })
-    return this.#named(peer)
+    await this.#edit({ kind: 'revoke', peer }, by)
+    return this.member(peer)
   }
 
   /**
@@ -273,15 +290,11 @@ export class FleetNode implements Fleet {
     return new Set(this.#deps.network.connectedPeers().map(String))
   }
 
-  #edit(edit: Edit): Promise<void> {
-    return this.#deps.membership.edit(edit)
-  }
-
-  #named(who: string): FleetMember {
-    const { roster, isRemoved } = this.#deps.membership
-    if (!roster) throw fleetError('NO_FLEET', 'this node is in no fleet')
-    if (isRemoved) throw fleetError('NO_FLEET', `this node was ${removedFrom(roster)}`)
-    return findMember(this.members(), who)
+  /** The board of an operator that asks from afar gets no use of the owner key that is here. */
+  #edit(edit: Edit, { operator }: EditedBy = {}): Promise<void> {
+    const { membership } = this.#deps
+    const isOwn = operator === undefined || operator === membership.self
+    return isOwn ? membership.edit(edit) : membership.editAsOperator(edit)
   }
 
   #isIn(owner: string): boolean {

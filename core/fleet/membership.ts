@@ -185,6 +185,17 @@ export class Membership {
     return this.#inTurn(() => this.#edit(edits))
   }
 
+  /**
+   * As {@link edit}, with what an operator may do alone: also where the owner's key is here.
+   * @throws SkepError NO_FLEET, NOT_OPERATOR, NOT_OWNER, FLEET_FULL
+   */
+  editAsOperator(...edits: Edit[]): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#refuseOwners(edits, this.#expect().roster)
+      await this.#edit(edits)
+    })
+  }
+
   /** @throws SkepError NO_FLEET, NOT_OPERATOR, INVITES_FULL */
   addInvite(invite: OpenInvite): Promise<void> {
     return this.#inTurn(async () => {
@@ -252,12 +263,7 @@ export class Membership {
   async #edit(edits: readonly Edit[], invites = this.#state.invites): Promise<void> {
     const { roster } = this.#expect()
     this.#expectOperator()
-    const owners = edits.find(edit => needsOwner(roster, edit))
-    if (owners && !this.isOwner)
-      throw fleetError(
-        'NOT_OWNER',
-        `only the owner can ${owners.kind} ${owners.peer}, an operator or one to be`,
-      )
+    if (!this.isOwner) this.#refuseOwners(edits, roster)
     // Who is added by hand comes back, even if it was removed once.
     const changing = edits.filter(edit => edit.kind === 'add' || isOpen(roster, edit))
     if (changing.length === 0) return
@@ -268,6 +274,15 @@ export class Membership {
       edits: [...this.#state.edits, ...kept].slice(-MAX_KEPT_EDITS),
       invites,
     })
+  }
+
+  #refuseOwners(edits: readonly Edit[], roster: Roster): void {
+    const owners = edits.find(edit => needsOwner(roster, edit))
+    if (!owners) return
+    throw fleetError(
+      'NOT_OWNER',
+      `only the owner can ${owners.kind} ${owners.peer}, an operator or one to be`,
+    )
   }
 
   #sign(edits: readonly Edit[], count: number, from = this.#expect()): SignedRoster {

@@ -75,7 +75,12 @@ export function define(command: Command): void {
           quiet: options.quiet ?? false,
         })
         const totalBytes = process.stderr.isTTY ? await source.totalBytes() : undefined
-        const added = await add(client, source, options, signal, bytes => progress.update(bytes, totalBytes))
+        const added = await add(client, source, options, {
+          // Another board doesn't see the files of this one.
+          isElsewhere: context.node !== undefined,
+          signal,
+          onBytes: bytes => progress.update(bytes, totalBytes),
+        })
         progress[Symbol.dispose]()
         print(context, { ...added, path }, () =>
           options.quiet ? added.cid : `${added.cid}  ${printable(source.label)}`,
@@ -99,12 +104,15 @@ async function add(
   client: Client,
   { upload, file, attributes }: Source,
   { pin, name }: Options,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void,
+  {
+    isElsewhere,
+    signal,
+    onBytes,
+  }: { isElsewhere: boolean; signal: AbortSignal; onBytes(bytes: number): void },
 ): Promise<Added> {
   const operation = { method: 'POST', signal, onProgress: ({ bytes }: Progress) => onBytes(bytes) } as const
   const options = { pin, name, ...attributes }
-  if (file) {
+  if (file && !isElsewhere) {
     try {
       return await client.operate<Added>({ ...operation, path: 'content/file', body: { file, ...options } })
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { isSkepError } from '../../errors.ts'
 import type { Plugin } from '../../plugin.ts'
 import { type Context, contextOf, examples, type Parts, print, printAll } from '../context.ts'
+import { runsHere } from '../here.ts'
 import { nodeClient } from '../node-client.ts'
 import { notEmpty } from '../options.ts'
 import { addSettingsOptions, configOption, loadSettings, type SettingsOptions } from '../settings.ts'
@@ -25,7 +26,9 @@ export function define(command: Command, parts: Parts): void {
 }
 
 function defineShow(command: Command, parts: Parts): void {
-  addSettingsOptions(command)
+  addSettingsOptions(
+    runsHere(command, 'reads the settings here, unless with --running', { except: 'running' }),
+  )
     .description('print every setting that a start with these options would have')
     .option('--origin', 'say where each value comes from')
     .option('--running', 'ask the running node instead')
@@ -61,7 +64,7 @@ async function settingsOf(context: Context, options: SettingsOptions, parts: Par
 }
 
 function defineCheck(command: Command, parts: Parts): void {
-  command
+  runsHere(command, 'reads a file here')
     .description('say what is wrong with a settings file')
     .argument('<file>', 'settings file, in YAML', notEmpty)
     .addHelpText('after', examples('skep config check config.yaml && skep start --config config.yaml'))
@@ -74,7 +77,7 @@ function defineCheck(command: Command, parts: Parts): void {
 
 function defineDocs(command: Command, parts: Parts): void {
   const { catalogue } = parts
-  command
+  runsHere(command, 'tells of the program here')
     .description('print all keys as Markdown, those of plugins of your own that the settings name as well')
     .addOption(configOption())
     .addHelpText('after', examples('skep config docs > SETTINGS.md', 'skep config docs --config config.yaml'))

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { contextOf, examples, type Parts, print } from '../context.ts'
 import { ensureDataDirectory, markVolume } from '../data-directory.ts'
+import { runsHere } from '../here.ts'
 import { CONFIG_FILE, loadSettings } from '../settings.ts'
 
 /** May come to hold secrets of plugins. */
 const CONFIG_FILE_MODE = 0o600
 
 export function define(command: Command, parts: Parts): void {
-  command
+  runsHere(command, 'makes a data directory here')
     .option('--volume', 'mark the directory as one of a mounted disk, for storage.requireMarker')
     .addHelpText(
       'after',

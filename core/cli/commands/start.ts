@@ -3,12 +3,13 @@ import type { NodeStatus } from '../../state/node-state.ts'
 import { contextOf, examples, type Parts, print } from '../context.ts'
 import { ensureDataDirectory } from '../data-directory.ts'
 import { withHeapFlags } from '../heap-flags.ts'
+import { runsHere } from '../here.ts'
 import { interruption } from '../interrupt.ts'
 import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
 import { VERSION } from '../version.ts'
 
 export function define(command: Command, parts: Parts): void {
-  addSettingsOptions(command)
+  addSettingsOptions(runsHere(command, 'runs a node here'))
     .addHelpText(
       'after',
       [

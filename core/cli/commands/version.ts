@@ -3,10 +3,11 @@ import type { Command } from 'commander'
 import { readShippedFile } from '../../executable/shipped-file.ts'
 import { contextOf, examples, print } from '../context.ts'
 import { cliError } from '../errors.ts'
+import { runsHere } from '../here.ts'
 import { LICENSES_ASSET, readBuild, VERSION } from '../version.ts'
 
 export function define(command: Command): void {
-  command
+  runsHere(command, 'tells of the program here; `skep status` has the version of a node')
     .option('--licenses', 'print the licences of everything inside this executable')
     .addHelpText('after', examples('skep version --json'))
     .action(async ({ licenses }: { readonly licenses?: true }) => {

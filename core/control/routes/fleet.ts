@@ -66,19 +66,22 @@ export function fleetRoutes({ fleet }: Pick<CoreServices, 'fleet'>) {
     app.delete<{ Querystring: { member: string } }>(
       '/fleet/members',
       { config: { scope: 'fleet' }, schema: MEMBER_QUERY_SCHEMA },
-      async (request, reply) => answerWithEvents(request, reply, () => fleet.remove(request.query.member)),
+      async (request, reply) =>
+        answerWithEvents(request, reply, () => fleet.remove(request.query.member, request)),
     )
 
     app.post<{ Body: { member: string } }>(
       '/fleet/operators',
       { config: { scope: 'fleet' }, schema: MEMBER_BODY_SCHEMA },
-      async (request, reply) => answerWithEvents(request, reply, () => fleet.delegate(request.body.member)),
+      async (request, reply) =>
+        answerWithEvents(request, reply, () => fleet.delegate(request.body.member, request)),
     )
 
     app.delete<{ Querystring: { member: string } }>(
       '/fleet/operators',
       { config: { scope: 'fleet' }, schema: MEMBER_QUERY_SCHEMA },
-      async (request, reply) => answerWithEvents(request, reply, () => fleet.revoke(request.query.member)),
+      async (request, reply) =>
+        answerWithEvents(request, reply, () => fleet.revoke(request.query.member, request)),
     )
 
     // Not by GET: what is asked for as a page may be kept as one.

@@ -4,6 +4,7 @@ import type { LeftFleet } from '../../../fleet/fleet.ts'
 import type { FleetStatus } from '../../../fleet/fleet-status.ts'
 import { printable } from '../../../printable.ts'
 import { contextOf, examples, print } from '../../context.ts'
+import { runsHere } from '../../here.ts'
 import { interruption } from '../../interrupt.ts'
 import { nodeClient } from '../../node-client.ts'
 import { notEmpty } from '../../options.ts'
@@ -13,7 +14,7 @@ import { describeStatus } from './status.ts'
 const BOARD_NAME = 'what this board is called in the fleet; default: its host name'
 
 export function defineCreate(command: Command): void {
-  command
+  runsHere(command, 'makes an owner key, which stays on the board where it is made')
     .description('make a fleet; its owner key is made on this board and stays here')
     .argument('<name>', 'any short text', notEmpty)
     .option('--board <name>', BOARD_NAME, notEmpty)
@@ -36,7 +37,7 @@ export function defineCreate(command: Command): void {
 }
 
 export function defineJoin(command: Command): void {
-  command
+  runsHere(command, 'is for a board that is in no fleet yet')
     .description('join the fleet that an invite is for')
     .argument('<invite>', 'what `skep fleet invite` printed; - reads it from stdin', notEmpty)
     .option('--name <name>', `${BOARD_NAME}; a name in the invite wins`, notEmpty)
@@ -55,7 +56,7 @@ export function defineJoin(command: Command): void {
 }
 
 export function defineLeave(command: Command): void {
-  command
+  runsHere(command, 'would cut its own way; `skep fleet remove` takes a board out')
     .description('leave the fleet; connected operators take the board off the roster')
     .option('--delete-key', 'also delete the owner key, where it is on this board')
     .addHelpText('after', examples('skep fleet leave'))

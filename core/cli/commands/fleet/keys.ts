@@ -3,6 +3,7 @@ import { fleetError } from '../../../fleet/errors.ts'
 import type { FleetStatus } from '../../../fleet/fleet-status.ts'
 import { printable } from '../../../printable.ts'
 import { contextOf, examples, print } from '../../context.ts'
+import { runsHere } from '../../here.ts'
 import { interruption } from '../../interrupt.ts'
 import { nodeClient } from '../../node-client.ts'
 import { notEmpty } from '../../options.ts'
@@ -10,7 +11,7 @@ import { readSecret, readSecretFile, writeSecretFile } from './secret-text.ts'
 import { describeStatus } from './status.ts'
 
 export function defineBackupKey(command: Command): void {
-  command
+  runsHere(command, 'gives out the owner key, which goes over no network')
     .description('give out the owner key, to be kept where no board is: who has it owns the fleet')
     .option('-o, --output <file>', 'a new file that you alone can read; default: stdout', notEmpty)
     .addHelpText('after', examples('skep fleet backup-key -o /media/usb/home.key'))
@@ -29,7 +30,7 @@ export function defineBackupKey(command: Command): void {
 }
 
 export function defineRestoreKey(command: Command): void {
-  command
+  runsHere(command, 'takes the owner key, which goes over no network')
     .description('bring the owner key from a backup to this board, which is a member')
     .argument('<file>', 'what `skep fleet backup-key` wrote; - is stdin', notEmpty)
     .addHelpText('after', examples('skep fleet restore-key /media/usb/home.key'))

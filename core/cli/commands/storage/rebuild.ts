@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { contextOf, examples, type Parts, print } from '../../context.ts'
 import { ensureDataDirectory } from '../../data-directory.ts'
+import { runsHere } from '../../here.ts'
 import { addSettingsOptions, loadSettings, type SettingsOptions } from '../../settings.ts'
 
 export function defineRebuild(command: Command, parts: Parts): void {
-  addSettingsOptions(command)
+  addSettingsOptions(runsHere(command, 'changes the files of a stopped node'))
     .description(
       'make the index again from the segment files, checking every block; the node has to be stopped',
     )

@@ -14,7 +14,7 @@ export function defineStats(command: Command, parts: Parts): void {
     .action(async (options: SettingsOptions) => {
       const context = contextOf(command)
       const census = await ofRunning(context).catch(error => {
-        if (!isSkepError(error, 'NODE_NOT_RUNNING')) throw error
+        if (context.node !== undefined || !isSkepError(error, 'NODE_NOT_RUNNING')) throw error
         return ofStopped(context, options, parts)
       })
       print(context, census, () => describe(census))

@@ -38,7 +38,7 @@ export function defineVerifyRefs(command: Command, parts: Parts): void {
         onFault: fault => void faults.push(fault),
       }
       const report = await ofRunning(context, task).catch(error => {
-        if (!isSkepError(error, 'NODE_NOT_RUNNING')) throw error
+        if (context.node !== undefined || !isSkepError(error, 'NODE_NOT_RUNNING')) throw error
         return ofStopped(context, options, parts, task)
       })
       progress[Symbol.dispose]()

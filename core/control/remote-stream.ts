@@ -1,0 +1,70 @@
+import { Duplex } from 'node:stream'
+import type { Channel } from '../network/framing.ts'
+import { controlError } from './errors.ts'
+import { MAX_CHUNK_BYTES, NOTHING } from './remote-protocol.ts'
+
+/** How long the other end may take to end its side, too, once ours has ended. */
+const PARTING_MS = 2000
+
+type Done = (error?: Error | null) => void
+
+/** The bytes of a channel's messages, as a stream: what {@link CONTROL} carries. It ends the channel. */
+export class ChannelStream extends Duplex {
+  readonly #channel: Channel
+
+  constructor(channel: Channel) {
+    super()
+    this.#channel = channel
+    const { signal } = channel
+    const onGone = (): void => {
+      // Where our side has ended, what is left to read tells whether the other one has as well.
+      if (!this.writableEnded) this.destroy(signal.reason)
+    }
+    if (signal.aborted) onGone()
+    else signal.addEventListener('abort', onGone, { once: true })
+  }
+
+  override async _read(): Promise<void> {
+    try {
+      let chunk = await this.#channel.read()
+      while (chunk?.byteLength === 0) chunk = await this.#channel.read()
+      this.push(chunk ?? null)
+    } catch (error) {
+      this.destroy(error as Error)
+    }
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: Done): void {
+    this.#send([chunk]).then(() => done(), done)
+  }
+
+  override _writev(writes: { readonly chunk: Buffer }[], done: Done): void {
+    const chunks = writes.map(({ chunk }) => chunk)
+    const bytes = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    // HTTP writes heads and bodies apart.
+    this.#send(bytes <= MAX_CHUNK_BYTES ? [Buffer.concat(chunks)] : chunks).then(() => done(), done)
+  }
+
+  override _final(done: Done): void {
+    this.#channel.close().then(() => done(), done)
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    const { signal } = this.#channel
+    const end = (): void =>
+      this.#channel.abort(error ?? controlError('CLIENT_GONE', 'this end of the tunnel has left'))
+    if (error || !this.writableEnded) end()
+    else if (!signal.aborted) {
+      // What was written last is still on its way.
+      const timer = setTimeout(end, PARTING_MS).unref()
+      signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    }
+    done(error)
+  }
+
+  async #send(chunks: readonly Buffer[]): Promise<void> {
+    for (const chunk of chunks)
+      for (let at = 0; at < chunk.byteLength; at += MAX_CHUNK_BYTES)
+        await this.#channel.write(NOTHING, chunk.subarray(at, at + MAX_CHUNK_BYTES), { joined: true })
+  }
+}
