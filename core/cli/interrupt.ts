@@ -7,10 +7,16 @@ import { cliError } from './errors.ts'
 export function interruption(): AbortSignal {
   const controller = new AbortController()
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(1)
+    if (controller.signal.aborted) endProcess(1)
     controller.abort(cliError('INTERRUPTED', `interrupted by ${signal}`))
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   return controller.signal
+}
+
+/** Ends the process. That waits for system calls under way: should one hang, the next signal ends it for the system's part. */
+export function endProcess(code: number): never {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+  process.exit(code)
 }

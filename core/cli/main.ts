@@ -3,6 +3,7 @@ import { CommanderError } from 'commander'
 import { catalogue } from '../../plugins/catalogue.ts'
 import { isSkepError, messageOf, type SkepError } from '../errors.ts'
 import { cliError } from './errors.ts'
+import { endProcess } from './interrupt.ts'
 import { createProgram } from './program.ts'
 import { usageFix } from './usage-fix.ts'
 
@@ -76,8 +77,6 @@ process.stdout.on('error', error =>
 void run(process.argv.slice(2)).then(code => {
   // Not by itself: a terminal that is being read, or what a plugin left open, would keep the process alive.
   process.stdout.write('', () => {
-    // An exit waits for system calls under way. Should one hang, the next signal ends the process for the system's part.
-    for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
-    process.exit(code)
+    endProcess(code)
   })
 })

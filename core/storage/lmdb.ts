@@ -187,10 +187,15 @@ export class LmdbStore implements KeyValueStore {
     this.#dependencies.onFatal(failure)
   }
 
+  /** Resolves when no transaction is under way. */
+  async idle(): Promise<void> {
+    await this.#committing
+  }
+
   /** Waits for the changes under way, then closes. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await this.#committing
+      await this.idle()
       await this.#root.close()
     })()
     return this.#closing

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { isSkepError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { QuotaBlockStore } from './block-store.ts'
@@ -12,6 +13,7 @@ import { DiskRoom } from './disk-room.ts'
 import { DiskShelf } from './disk-shelf.ts'
 import { storageError } from './errors.ts'
 import { problemOfIndex } from './index-check.ts'
+import type { LmdbStore } from './lmdb.ts'
 import { LMDB_DATA_FILE } from './lmdb-file.ts'
 import { lockDirectory } from './lock.ts'
 import { openSoundIndex } from './open-index.ts'
@@ -40,9 +42,11 @@ export interface StorageDependencies {
   readonly log: Logger
   /**
    * Called once where the disk failed under a write or sync. From then on every write fails, and the process should exit: only
-   * a fresh start sees what the disk really holds. Default: none beside the log line.
+   * a fresh start sees what the disk really holds. It has to wait for `idle`, which resolves soon, whatever the disk does: the
+   * exit of a process waits for the thread that writes, and in the midst of a transaction that thread waits for JavaScript.
+   * Default: none beside the log line.
    */
-  onFatal?(error: Error): void
+  onFatal?(error: Error, idle: Promise<void>): void
   /** Monotonic. */
   nowMs?(): number
 }
@@ -54,6 +58,8 @@ export interface StorageDependencies {
 const INDEX_RESERVE_SHARE = 1 / 16
 /** The order of use of the thousands of blocks that can be on their way, many times over. */
 const MAX_INDEX_RESERVE_BYTES = 64 * 1024 * 1024
+/** A transaction that takes longer hangs in the disk, and so will the exit. */
+const MAX_IDLE_WAIT_MS = 5000
 
 /**
  * Opens all that a node keeps on disk, or makes it. This process holds the directory until `close`.
@@ -68,12 +74,19 @@ export async function openStorage(
   const { log, nowMs = () => performance.now() } = dependencies
   const proof = new WriteProof({ directory }, { nowMs })
   let hasFailed = false
+  const environments: (LmdbStore | Vault)[] = []
   const onFatal = (error: Error): void => {
     if (hasFailed) return
     hasFailed = true
     proof.failed()
     log.fatal({ err: error }, 'the disk failed: nothing more is written')
-    dependencies.onFatal?.(error)
+    for (const environment of environments) environment.fail(error)
+    const idle = Promise.all(environments.map(environment => environment.idle()))
+    const patience = setTimeout(MAX_IDLE_WAIT_MS, undefined, { ref: false })
+    dependencies.onFatal?.(
+      error,
+      Promise.race([idle, patience]).then(() => undefined),
+    )
   }
   return unwinding(directory, async undo => {
     if (options.maxBytes < MIN_STORE_BYTES) {
@@ -103,6 +116,7 @@ export async function openStorage(
       { log, onFatal, onCommit: outcome => proof[outcome](), growthRoomBytes, files, sealed },
     )
     undo.defer(() => index.close())
+    environments.push(index)
 
     const vault = await Vault.open(
       { directory },
@@ -110,6 +124,7 @@ export async function openStorage(
       { log, onFatal, nowMs, growthRoomBytes: () => growthRoomBytes() / 2 },
     )
     undo.defer(() => vault.close())
+    environments.push(vault)
     // The names of what was made just now: a flush of a file is no promise that its name lasts.
     for (const place of ['index', 'vault', '.']) await syncDirectory(join(directory, place))
     const room = new DiskRoom({ directory, minFreeBytes: options.minFreeDiskBytes }, { nowMs })
@@ -165,8 +180,7 @@ export async function openStorage(
         for (const { part, problem } of checks) {
           if (problem === undefined) continue
           const failure = storageError('STORAGE_FAILED', `the ${part} in ${directory} is damaged: ${problem}`)
-          index.fail(failure)
-          vault.fail(failure)
+          onFatal(failure)
           throw failure
         }
       },

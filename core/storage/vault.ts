@@ -129,6 +129,11 @@ export class Vault implements KeyValueStore {
     this.#store.fail(failure)
   }
 
+  /** Resolves when no transaction is under way. */
+  idle(): Promise<void> {
+    return this.#store.idle()
+  }
+
   async close(): Promise<void> {
     await this.#snapshot.catch(() => undefined)
     await this.#store.close()

@@ -4,7 +4,7 @@ import { contextOf, examples, type Parts, print } from '../context.ts'
 import { ensureDataDirectory } from '../data-directory.ts'
 import { withHeapFlags } from '../heap-flags.ts'
 import { runsHere } from '../here.ts'
-import { interruption } from '../interrupt.ts'
+import { endProcess, interruption } from '../interrupt.ts'
 import { addSettingsOptions, loadSettings, type SettingsOptions } from '../settings.ts'
 import { VERSION } from '../version.ts'
 
@@ -31,9 +31,9 @@ export function define(command: Command, parts: Parts): void {
         import('../../logger.ts'),
       ])
       const log = createLogger(config.core.log.level)
-      const onFatal = (error: Error): never => {
+      const onFatal = (error: Error, idle: Promise<void>): void => {
         log.fatal({ err: error }, 'the node ends now')
-        process.exit(1)
+        void idle.then(() => endProcess(1))
       }
       const { env } = process
       const parameters = { config, dataDirectory, socketPath, version: VERSION, log, env, onFatal, signal }

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { sizeClassOf, slotBytesOf } from '../../../core/storage/size-classes.ts'
 import { block } from '../../conformance/block-store.ts'
@@ -113,3 +116,10 @@ function takeAway(path: string): void {
     }
   }
 }
+
+t.test('a process ends, though a transaction was under way when the disk failed', async t => {
+  const program = fileURLToPath(new URL('fail-in-transaction.ts', import.meta.url))
+  const child = spawn(process.execPath, [program, t.testdir()], { stdio: 'inherit' })
+  t.teardown(() => child.kill('SIGKILL'))
+  t.same(await once(child, 'exit', { signal: AbortSignal.timeout(20_000) }), [7, null])
+})
