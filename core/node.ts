@@ -61,8 +61,8 @@ export interface NodeOptions {
   readonly log: Logger
   /** Where a service manager says how to reach it. Default: there is none. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Storage that can't be trusted any more: the process has to end now, and verify at the next start. */
-  onFatal(error: Error): void
+  /** Storage that can't be trusted any more: the process has to end once it is `idle`, and verify at the next start. */
+  onFatal(error: Error, idle: Promise<void>): void
   /** Gives up the boot. */
   readonly signal?: AbortSignal
 }
