@@ -96,7 +96,7 @@ class FlipRun {
   }
 
   async #take(part: Part, store: number): Promise<void> {
-    const { flips } = this.#options
+    const { flips, seed } = this.#options
     const directory = join(this.#directory, 'store')
     rmSync(directory, { recursive: true, force: true })
     cpSync(join(this.#directory, 'base'), directory, { recursive: true })
@@ -104,7 +104,7 @@ class FlipRun {
     const subject = new Subject(directory)
     const fail = (metric: Metric, what: string): void => {
       this.#count(`${part}-${metric}`, 1)
-      process.stderr.write(`${metric}, ${part} of store ${store}, seed ${this.#options.seed}: ${what}\n`)
+      process.stderr.write(`${metric}, ${part} of store ${store}, seed ${seed}: ${what}\n`)
     }
     let restarts = 0
     try {
@@ -116,9 +116,9 @@ class FlipRun {
         } catch (error) {
           await subject.end('SIGKILL')
           restarts += 1
-          if (restarts <= MAX_RESTARTS) continue
-          fail('unopenable', `${String(error)}\n${subject.log.join('\n')}`)
-          return
+          const why = `${String(error)}\n${subject.log.join('\n')}`
+          if (restarts > MAX_RESTARTS) return fail('unopenable', why)
+          process.stderr.write(`restart ${restarts}, ${part} of store ${store}, seed ${seed}: ${why}\n`)
         }
       }
       await this.#judge(part, subject.client, fail)
@@ -134,15 +134,17 @@ class FlipRun {
   async #settle(client: Client, onCorrupt: (what: string) => void): Promise<void> {
     const begunMs = Date.now()
     await client.operate({ method: 'POST', path: 'peers', body: { address: this.#address }, ...inTime() })
+    let last: object = {}
     while (Date.now() - begunMs < SETTLE_LIMIT_MS) {
       await this.#readOne(client, onCorrupt)
-      const { pins, details } = await client.get<NodeStatus>('status', inTime())
+      const { pins, peers, details } = await client.get<NodeStatus>('status', inTime())
       const { unrepaired, lastPass } = details.verification as Scrub
+      last = { pins, peers, ...details }
       const passBegunMs = lastPass ? lastPass.endedMs - lastPass.durationMs : 0
       if (passBegunMs > begunMs && unrepaired === 0 && pins.pinning === 0) return
       await setTimeout(LOOK_PERIOD_MS)
     }
-    throw new Error('it did not come to rest')
+    throw new Error(`it did not come to rest in ${SETTLE_LIMIT_MS} ms: ${JSON.stringify(last)}`)
   }
 
   /** A file at random: as it was written, or not at all. */

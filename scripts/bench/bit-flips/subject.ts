@@ -11,6 +11,9 @@ const CLI = fileURLToPath(new URL('../../../core/cli/main.ts', import.meta.url))
 /** As long as a service manager would wait, more or less; a node that is well needs two seconds. */
 const START_LIMIT_MS = 60_000
 
+/** As long as systemd gives it: `TimeoutStopSec` of its unit. */
+const END_LIMIT_MS = 60_000
+
 /** A pass of the scrub as short as it gets, so that its findings can be waited for. */
 const SETTINGS = [
   ...QUIET,
@@ -56,12 +59,19 @@ export class Subject {
     await Promise.race([ready, ended])
   }
 
-  /** Ends it, well or not. Idempotent. */
+  /** Ends it, well or not. Idempotent. Throws where it doesn't end in time, and kills it then. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
+    const exited = once(child, 'exit', { signal: AbortSignal.timeout(END_LIMIT_MS) })
     child.kill(signal)
-    await exited
+    try {
+      await exited
+    } catch (cause) {
+      child.kill('SIGKILL')
+      throw new Error(`did not end in ${END_LIMIT_MS} ms after ${signal}:\n${this.#log.join('\n')}`, {
+        cause,
+      })
+    }
   }
 }
