@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { createClient } from '../../core/cli/client.ts'
+import type { NodeStatus } from '../../core/state/node-state.ts'
 
 const CLI = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url))
 
@@ -114,6 +117,11 @@ export class SkepProcess {
     const { code, stdout, stderr } = await this.run([...args, '--json'], options)
     if (code !== 0) throw new Error(`skep ${args.join(' ')} ended with ${code}: ${stderr}`)
     return JSON.parse(stdout) as T
+  }
+
+  /** What `skep status --json` tells, without the start of a process each time: for what is waited for. */
+  status(): Promise<NodeStatus> {
+    return createClient(join(this.directory, 'skep.sock')).get<NodeStatus>('status')
   }
 
   /** Sends a signal and resolves with the exit code, or null where the signal killed it. Idempotent. */

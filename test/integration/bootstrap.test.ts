@@ -19,11 +19,7 @@ async function startNode(t: Test, namespace: string, settings: readonly string[]
 }
 
 async function peersOf(node: SkepProcess): Promise<PeerSummary[]> {
-  const { stdout } = await node.run(['peers', 'ls', '--json'])
-  return stdout
-    .split('\n')
-    .filter(Boolean)
-    .map(line => JSON.parse(line))
+  return [...(await node.status()).peers]
 }
 
 /** Resolves with the peers of a node once it is connected to all of the others. */

@@ -29,7 +29,7 @@ const membersOf = async (node: SkepProcess): Promise<FleetMember[]> => {
 }
 
 const connectedOf = async (node: SkepProcess): Promise<string[]> => {
-  const { peers } = await node.json<NodeStatus>(['status'])
+  const { peers } = await node.status()
   return peers.filter(({ direction }) => direction !== undefined).map(({ peer }) => peer)
 }
 

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { NodeStatus } from '../../core/state/node-state.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { QUIET } from '../helpers/quiet-node.ts'
 import { SkepProcess } from '../helpers/skep-process.ts'
@@ -15,7 +14,7 @@ const SOME_BYTES = 8 * MIB
 
 const some = (node: SkepProcess): Promise<true> =>
   eventually('the first blocks to arrive', async () => {
-    const { storage } = await node.json<NodeStatus>(['status'])
+    const { storage } = await node.status()
     return storage.blockBytes > SOME_BYTES || undefined
   })
 
@@ -63,12 +62,12 @@ t.test('a transfer that a kill cuts short is finished by the same command', asyn
     t.match(JSON.parse(stderr).error, { code: 'NODE_GONE' })
 
     const restarted = await start('receiver-2')
-    const { storage } = await restarted.json<NodeStatus>(['status'])
+    const { storage } = await restarted.status()
     t.ok(storage.blockBytes > 0, 'what had arrived is still there')
     await connect(restarted, sender)
     t.equal((await restarted.run(get)).code, 0)
     t.equal(await hashFile(output), original)
-    const { details } = await restarted.json<NodeStatus>(['status'])
+    const { details } = await restarted.status()
     const { bytesReceived } = details.exchange as { bytesReceived: number }
     t.ok(bytesReceived < statSync(process.execPath).size, 'and was not asked for again')
   })

@@ -2,7 +2,6 @@ import { cp, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import type { NodeStatus } from '../../core/state/node-state.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { createNamespace, namespacesMissing } from '../helpers/namespace.ts'
 import { SkepProcess } from '../helpers/skep-process.ts'
@@ -25,7 +24,7 @@ t.test('two nodes that know nothing of each other', { skip: await namespacesMiss
 
   await t.test('find each other by mDNS', async t => {
     const found = await eventually('bob to connect to alice', async () => {
-      const { peers } = await bob.json<NodeStatus>(['status'])
+      const { peers } = await bob.status()
       return peers.find(({ peer, liveness }) => peer === alice.ready.peerId && liveness === 'connected')
     })
     t.equal(found.peer, alice.ready.peerId)

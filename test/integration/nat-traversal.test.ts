@@ -32,6 +32,9 @@ async function peerOf(node: SkepProcess, { ready }: SkepProcess): Promise<PeerSu
   return (await statusOf(node)).peers.find(({ peer }) => peer === ready.peerId)
 }
 
+// They mostly wait.
+t.jobs = 2
+
 const skip = await natNetworkMissing()
 
 t.test('two hosts behind NATs that masquerade connect through a relay, then directly', { skip }, async t => {

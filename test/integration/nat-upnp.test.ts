@@ -4,6 +4,9 @@ import { createCarrierHome, natNetworkMissing, startUpnpRouter } from '../helper
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { natOf, PORT, reaches, startIn, startWorld, statusOf } from './nat-world.ts'
 
+// They mostly wait.
+t.jobs = 2
+
 const skip = await natNetworkMissing('miniupnpd')
 
 t.test('a router with UPnP forwards a port while the node runs', { skip }, async t => {

@@ -21,7 +21,7 @@ export async function startIn(t: Test, namespace: string, ...settings: string[])
   return node
 }
 
-export const statusOf = (node: SkepProcess): Promise<NodeStatus> => node.json<NodeStatus>(['status'])
+export const statusOf = (node: SkepProcess): Promise<NodeStatus> => node.status()
 
 export async function natOf(node: SkepProcess): Promise<NatStatus> {
   return (await statusOf(node)).details.nat as NatStatus

@@ -4,7 +4,6 @@ import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import type { NodeStatus } from '../../core/state/node-state.ts'
 import { createBridge } from '../helpers/bridge.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { namespacesMissing } from '../helpers/namespace.ts'
@@ -53,7 +52,7 @@ t.test(
     const node = await SkepProcess.start(directory, options, { namespace: here.namespace })
     t.teardown(() => node.end())
     const connected = async (): Promise<number> => {
-      const { peers } = await node.json<NodeStatus>(['status'])
+      const { peers } = await node.status()
       return peers.filter(({ liveness }) => liveness === 'connected').length
     }
     const isWhole = async (): Promise<true | undefined> => ((await connected()) === PEERS ? true : undefined)
@@ -76,7 +75,7 @@ t.test(
     t.ok(tookMs <= WHOLE_MS, `whole again after ${Math.round(tookMs)} ms`)
     t.equal((await fetch(cids.at(-1))).code, 0, 'content flows')
 
-    const { details, peers } = await node.json<NodeStatus>(['status'])
+    const { details, peers } = await node.status()
     const { bannedPeers, reports } = details.reputation as Reputation
     const timeouts = peers.reduce((sum, { evidence }) => sum + (evidence.timeout ?? 0), 0)
     t.ok(timeouts > PEERS, `${timeouts} timeouts`)

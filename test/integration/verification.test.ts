@@ -67,7 +67,7 @@ t.test('a card forgets bits: found, told, never served, repaired', async t => {
 
   await board.json(['connect', other.ready.addresses[0] ?? ''])
   await eventually('the repair', async () => {
-    const { unrepaired } = await board.json<State>(['verify'])
+    const { unrepaired } = (await board.status()).details.verification as State
     return unrepaired === 0 ? true : undefined
   })
   t.match(await board.json<State>(['verify']), { damaged: 1, repaired: 1 })
@@ -94,7 +94,7 @@ t.test('the scrub of a running node finds what rotted', async t => {
   await board.json(['connect', other.ready.addresses[0] ?? ''])
   for (const part of [0, 1, 3]) rot(board.directory, content.subarray(part * MIB, (part + 1) * MIB))
   const state = await eventually('the repair', async () => {
-    const now = await board.json<State>(['verify'])
+    const now = (await board.status()).details.verification as State
     return now.repaired === 3 && now.lastPass?.blocks === 5 ? now : undefined
   })
   t.match(state, { damaged: 3, unrepaired: 0 })
