@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Client } from '../../core/cli/client.ts'
 import { createClient } from '../../core/cli/client.ts'
 import type { NodeStatus } from '../../core/state/node-state.ts'
+import type { SkepProcess } from '../../test/helpers/skep-process.ts'
 import { flipBits, PARTS, type Part } from './bit-flips/flips.ts'
 import { Subject } from './bit-flips/subject.ts'
 import { startSkep } from './contenders/skep.ts'
@@ -54,7 +55,7 @@ class FlipRun {
   readonly #random: Random
   readonly #counts = new Map<string, number>()
   #roots: readonly Root[] = []
-  #address = ''
+  #source: SkepProcess | undefined
 
   constructor(options: BitFlipsOptions, directory: string) {
     this.#options = options
@@ -69,7 +70,7 @@ class FlipRun {
     const source = undo.adopt(await startSkep(join(this.#directory, 'source')), async node => {
       await node.end()
     })
-    this.#address = source.ready.addresses[0] ?? ''
+    this.#source = source
     await this.#fill(createClient(join(source.directory, 'skep.sock')))
     for (let store = 0; store < stores; store++) for (const part of PARTS) await this.#take(part, store)
     return this.#rows()
@@ -112,16 +113,17 @@ class FlipRun {
         try {
           await subject.start()
           await this.#settle(subject.client, what => fail('served-corrupt', what))
-          break
+          await this.#judge(part, subject.client, fail)
+          return
         } catch (error) {
           await subject.end('SIGKILL')
           restarts += 1
+          this.#checkSource()
           const why = `${String(error)}\n${subject.log.join('\n')}`
           if (restarts > MAX_RESTARTS) return fail('unopenable', why)
           process.stderr.write(`restart ${restarts}, ${part} of store ${store}, seed ${seed}: ${why}\n`)
         }
       }
-      await this.#judge(part, subject.client, fail)
     } finally {
       const name = `${part}-restarts`
       this.#counts.set(name, Math.max(this.#counts.get(name) ?? 0, restarts))
@@ -133,18 +135,27 @@ class FlipRun {
   /** Reads what is pinned while a whole pass goes by, until nothing is left to repair. */
   async #settle(client: Client, onCorrupt: (what: string) => void): Promise<void> {
     const begunMs = Date.now()
-    await client.operate({ method: 'POST', path: 'peers', body: { address: this.#address }, ...inTime() })
+    const address = this.#source?.ready.addresses[0]
+    await client.operate({ method: 'POST', path: 'peers', body: { address }, ...inTime() })
     let last: object = {}
     while (Date.now() - begunMs < SETTLE_LIMIT_MS) {
       await this.#readOne(client, onCorrupt)
       const { pins, peers, details } = await client.get<NodeStatus>('status', inTime())
       const { unrepaired, lastPass } = details.verification as Scrub
       last = { pins, peers, ...details }
+      this.#checkSource()
       const passBegunMs = lastPass ? lastPass.endedMs - lastPass.durationMs : 0
       if (passBegunMs > begunMs && unrepaired === 0 && pins.pinning === 0) return
       await setTimeout(LOOK_PERIOD_MS)
     }
     throw new Error(`it did not come to rest in ${SETTLE_LIMIT_MS} ms: ${JSON.stringify(last)}`)
+  }
+
+  /** Without good copies nothing can be repaired. */
+  #checkSource(): void {
+    const { ended, log } = this.#source ?? { log: [] }
+    if (ended !== undefined)
+      throw new Error(`the peer with good copies ended with ${ended}:\n${log.join('\n')}`)
   }
 
   /** A file at random: as it was written, or not at all. */
@@ -177,7 +188,10 @@ class FlipRun {
         const path = `${cid}/${file.path}`
         const outcome = await read(client, path, bytesOfFile(file))
         if (outcome === 'wrong') fail('served-corrupt', path)
-        if (outcome === 'none') fail('unrepaired', path)
+        if (outcome !== 'none') continue
+        // Of a node that has ended, or hangs, nothing is known: it throws.
+        await client.get('status', inTime())
+        fail('unrepaired', path)
       }
     }
   }

@@ -107,6 +107,11 @@ export class SkepProcess {
     return this.#log
   }
 
+  /** The exit code, or the signal that killed it; undefined while it runs. */
+  get ended(): number | NodeJS.Signals | undefined {
+    return this.#child.exitCode ?? this.#child.signalCode ?? undefined
+  }
+
   /** Runs a command against this node. */
   run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     return skep([...args, '--data', this.directory], { ...this.#options, ...options })
