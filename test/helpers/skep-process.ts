@@ -8,6 +8,9 @@ import type { NodeStatus } from '../../core/state/node-state.ts'
 
 const CLI = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url))
 
+/** As long as systemd gives it: `TimeoutStopSec` of its unit. */
+const END_LIMIT_MS = 60_000
+
 /** The line that `skep start --json` prints once the node is up. */
 export interface Ready {
   readonly peerId: string
@@ -129,13 +132,21 @@ export class SkepProcess {
     return createClient(join(this.directory, 'skep.sock')).get<NodeStatus>('status')
   }
 
-  /** Sends a signal and resolves with the exit code, or null where the signal killed it. Idempotent. */
+  /**
+   * Sends a signal and resolves with the exit code, or null where the signal killed it. Idempotent. Kills a node that doesn't
+   * end, and throws with what it logged.
+   */
   async end(signal: 'SIGTERM' | 'SIGKILL' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode
-    const exited = once(this.#child, 'exit')
+    const exited = once(this.#child, 'exit', { signal: AbortSignal.timeout(END_LIMIT_MS) })
     this.#child.kill(signal)
-    const [code] = await exited
-    return code
+    try {
+      const [code] = await exited
+      return code
+    } catch (cause) {
+      this.#child.kill('SIGKILL')
+      throw new Error(`the node did not end on ${signal}:\n${this.#log.join('\n')}`, { cause })
+    }
   }
 }
 
