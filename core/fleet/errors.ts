@@ -22,6 +22,8 @@ export const fleetError = defineErrors({
   INVITE_INVALID: 'Copy the whole text that `skep fleet invite` printed, from `skep-invite-` on.',
   INVITE_REFUSED: 'Ask for a new invite: one can be used once, by one board, until it expires.',
   INVITES_FULL: 'Cancel invites that nobody used with `skep fleet invite --cancel-all`.',
+  SWARM_PRIVATE:
+    'Let boards join while none of them has network.swarmKeyFile, then give it to all; what makes them members stays.',
   INVITER_UNREACHABLE:
     'Check that the board that made the invite runs and that one of its addresses can be reached from here.',
 })

@@ -6,8 +6,8 @@ import type { GateRule } from './gate.ts'
 import { parseIpNetwork } from './ip-network.ts'
 import { rawSocketOf, type Traffic } from './traffic.ts'
 
-/** Keeps out who is blocked, as soon as it shows who that is. `onRefuse`: somebody of them came. */
-export function blockRule(blocklist: NodeBlocklist, onRefuse: () => void): GateRule {
+/** Keeps out who is blocked, as soon as it shows who that is. */
+export function blockRule(blocklist: NodeBlocklist): GateRule {
   const deny = (raw: MultiaddrConnection, peer?: PeerId): boolean => {
     // Of an address with a name only the socket knows where it led.
     const host = rawSocketOf(raw)?.remoteAddress
@@ -15,16 +15,11 @@ export function blockRule(blocklist: NodeBlocklist, onRefuse: () => void): GateR
     const block = blocklist.isBlocked({ address: raw.remoteAddr, ...(peer && { peer }) })
     return Boolean(block ?? (ip && blocklist.isIpBlocked(ip)))
   }
-  const denyInbound = (raw: MultiaddrConnection, peer?: PeerId): boolean => {
-    const isDenied = deny(raw, peer)
-    if (isDenied) onRefuse()
-    return isDenied
-  }
   return {
     denyDialPeer: peer => blocklist.isBlocked({ peer }) !== undefined,
     denyDialMultiaddr: address => blocklist.isBlocked({ address }) !== undefined,
-    denyInboundConnection: raw => denyInbound(raw),
-    denyInboundEncryptedConnection: (peer, raw) => denyInbound(raw, peer),
+    denyInboundConnection: raw => deny(raw),
+    denyInboundEncryptedConnection: (peer, raw) => deny(raw, peer),
     denyOutboundEncryptedConnection: (peer, raw) => deny(raw, peer),
   }
 }

@@ -25,7 +25,7 @@ export interface ConnectionKeeperDependencies {
   check(connections: readonly Connection[]): void
   /** Lanes that are open. */
   lanes(peer: PeerId): number
-  readonly metrics: Pick<NetworkMetrics, 'trimmedConnections' | 'redundantConnections' | 'refusedConnections'>
+  readonly metrics: Pick<NetworkMetrics, 'trimmedConnections' | 'redundantConnections'>
   readonly log: Logger
   /** Monotonic. */
   nowMs(): number
@@ -51,11 +51,7 @@ export class ConnectionKeeper {
 
   /** Refuses inbound connections as long as nothing that is worth less can be closed. */
   readonly rule: GateRule = {
-    denyInboundConnection: () => {
-      const isFull = this.#open().length >= this.#marks.high
-      if (isFull) this.#deps.metrics.refusedConnections.inc({ reason: 'full' })
-      return isFull
-    },
+    denyInboundConnection: () => this.#open().length >= this.#marks.high,
   }
 
   /** Connections closed because there were too many. */

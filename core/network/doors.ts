@@ -3,6 +3,7 @@ import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } f
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import type { Logger } from '../logger.ts'
+import type { Doorstep, HeldHandshake } from './doorstep.ts'
 import { networkError } from './errors.ts'
 import { wrap } from './native-tls.ts'
 import { SocketIntake, SocketPipe } from './socket-pipe.ts'
@@ -15,10 +16,8 @@ import { rawSocketOf } from './traffic.ts'
 
 /** First byte of a TLS record with a handshake; libp2p connections begin with multistream-select. RFC 8446, section 5.1 */
 const TLS_HANDSHAKE = 0x16
-/** To the first byte, and from there to the end of the handshake. A Pi Zero on a bad link takes seconds. */
+/** For a handshake of our own. A Pi Zero on a bad link takes seconds. */
 const KNOCK_TIMEOUT_MS = 10_000
-/** Connections that may be in the middle of it. Whoever shares an address with one that is expected may begin one. */
-const MAX_HANDSHAKES = 32
 
 /** Another protocol on the port. */
 export interface Door {
@@ -37,20 +36,28 @@ export interface Guest {
   readonly socket: Socket
 }
 
+export interface DoorsOptions {
+  /** In a private network what comes is encrypted from the first byte on: one in 256 would look like a knock. */
+  readonly isShut: boolean
+}
+
 export interface DoorsDependencies {
   readonly tls: TlsIdentity
+  /** Bounds the handshakes of those who come, in number and time. */
+  readonly doorstep: Pick<Doorstep, 'hold'>
   readonly log: Logger
 }
 
 /** Lets connections in that are none of libp2p's, and makes such. */
 export class Doors {
+  readonly #isShut: boolean
   readonly #deps: DoorsDependencies
   readonly #doors = new Map<string, Door>()
   readonly #stopped = new AbortController()
-  #handshakes = 0
   #context: SecureContext | undefined
 
-  constructor(deps: DoorsDependencies) {
+  constructor({ isShut }: DoorsOptions, deps: DoorsDependencies) {
+    this.#isShut = isShut
     this.#deps = deps
   }
 
@@ -104,33 +111,28 @@ export class Doors {
   #divert(raw: MultiaddrConnection): Promise<boolean> | false {
     const socket = rawSocketOf(raw)
     const host = hostOf(raw.remoteAddr)
-    if (!socket || ![...this.#doors.values()].some(door => door.expects(host))) return false
+    if (!socket || this.#isShut || ![...this.#doors.values()].some(door => door.expects(host))) return false
     return new Promise(resolve => {
       const decide = (first: number | undefined): void => {
-        const isKnock = first === TLS_HANDSHAKE && this.#welcomes
+        const isKnock = first === TLS_HANDSHAKE && !this.#stopped.signal.aborted
         // At once, with no await: what arrives meanwhile would be libp2p's.
-        if (isKnock) void this.#accept(raw, socket, host)
+        if (isKnock) void this.#accept(raw, socket, this.#deps.doorstep.hold(raw))
         resolve(isKnock)
       }
       const { readBuffer } = raw as unknown as { readBuffer: Uint8ArrayList }
       if (readBuffer.byteLength > 0) return decide(readBuffer.get(0))
       const settle = (end: () => void): void => {
-        clearTimeout(timer)
         socket.off('data', onData).off('close', onClose)
         end()
       }
       const onData = (chunk: Uint8Array): void => settle(() => decide(chunk[0]))
       const onClose = (): void => settle(() => resolve(true))
-      const timer = setTimeout(onClose, KNOCK_TIMEOUT_MS).unref()
       socket.once('data', onData).once('close', onClose)
     })
   }
 
-  get #welcomes(): boolean {
-    return this.#handshakes < MAX_HANDSHAKES && !this.#stopped.signal.aborted
-  }
-
-  async #accept(raw: MultiaddrConnection, socket: Socket, host: string | undefined): Promise<void> {
+  async #accept(raw: MultiaddrConnection, socket: Socket, held: HeldHandshake): Promise<void> {
+    const host = hostOf(raw.remoteAddr)
     // libp2p ends what it was denied.
     raw.abort = () => {}
     socket.allowHalfOpen = true
@@ -142,7 +144,7 @@ export class Doors {
       ALPNCallback: ({ protocols }) => open.find(alpn => protocols.includes(alpn)),
     })
     try {
-      const peer = await this.#welcome(tls)
+      const peer = await this.#welcome(tls, held)
       const door = this.#doors.get(tls.alpnProtocol || '')
       if (!door) throw new Error(`${peer} wanted none of what is open`)
       await door.enter({ peer, tls, socket })
@@ -153,12 +155,11 @@ export class Doors {
     }
   }
 
-  async #welcome(tls: TLSSocket): Promise<PeerId> {
-    this.#handshakes++
+  async #welcome(tls: TLSSocket, { signal, release }: HeldHandshake): Promise<PeerId> {
     try {
-      return await handshake(tls, { signal: this.#timeLimit() })
+      return await handshake(tls, { signal: AbortSignal.any([this.#stopped.signal, signal]) })
     } finally {
-      this.#handshakes--
+      release()
     }
   }
 

@@ -16,6 +16,9 @@ export const networkError = defineErrors({
   BLOCK_INVALID: 'Give an IP address, a network or a peer id; `skep peers ls` shows both of each peer.',
   BLOCK_CONFIGURED: 'Change network.blocked in the configuration and restart.',
   BLOCKLIST_FULL: 'Unblock what you no longer need, or block networks instead of single addresses.',
+  SWARM_KEY_INVALID:
+    'Give a swarm.key as Kubo and `ipfs-swarm-key-gen` make it; "Private networks" in the README tells how to make one.',
+  SWARM_FULL: 'Lower network.maxConnections.',
   NETWORK_STOPPED: 'Start the node.',
   NAME_TAKEN: 'Choose another name, or stop what uses it.',
 })

@@ -12,23 +12,51 @@ export type GateRule = ConnectionGater
 /** Who may connect. Inbound connections are refused until it opens; every rule may refuse any connection. */
 export interface Gate {
   readonly gater: ConnectionGater
+  /** Inbound connections refused so far, by the reasons that rules were added with. */
+  readonly refused: Readonly<Record<string, number>>
   open(): void
   close(): void
-  /** A rule that joins the live node: reputation, fleet. Returns the function that removes it. */
-  add(rule: GateRule): () => void
+  /**
+   * A rule that joins the live node: reputation, fleet. Returns the function that removes it. `reason`: why it refuses, in a
+   * word, to be counted by; what a rule without one denies isn't counted.
+   */
+  add(rule: GateRule, reason?: string): () => void
+  /** Counts one that was refused by somebody else, before any rule was asked or after. */
+  refuse(reason: string): void
 }
 
-export function createGate({ log }: { readonly log: Logger }): Gate {
+export interface GateDependencies {
+  readonly log: Logger
+  /** An inbound connection was refused. */
+  onRefuse?(reason: string): void
+}
+
+type Question = (rule: GateRule) => Promise<boolean> | boolean | undefined
+
+export function createGate({ log, onRefuse }: GateDependencies): Gate {
   let isOpen = false
-  const rules = new Set<{ readonly rule: GateRule }>()
-  const denied = async (ask: (rule: GateRule) => Promise<boolean> | boolean | undefined) => {
+  const rules = new Set<{ readonly rule: GateRule; readonly reason: string | undefined }>()
+  /** As many as there are reasons. */
+  const refused: Record<string, number> = {}
+  const refuse = (reason: string): void => {
+    refused[reason] = (refused[reason] ?? 0) + 1
+    onRefuse?.(reason)
+  }
+  /** The first rule that says no. */
+  const denier = async (ask: Question): Promise<{ readonly reason: string | undefined } | undefined> => {
     try {
-      for (const { rule } of rules) if (await ask(rule)) return true
-      return false
+      for (const entry of rules) if (await ask(entry.rule)) return entry
+      return undefined
     } catch (error) {
       log.warn({ err: error }, 'a gate rule failed: the connection is denied')
-      return true
+      return { reason: 'failed' }
     }
+  }
+  const denied = async (ask: Question): Promise<boolean> => (await denier(ask)) !== undefined
+  const inboundDenied = async (ask: Question): Promise<boolean> => {
+    const by = isOpen ? await denier(ask) : { reason: 'shut' }
+    if (by?.reason !== undefined) refuse(by.reason)
+    return by !== undefined
   }
   return {
     open() {
@@ -37,22 +65,24 @@ export function createGate({ log }: { readonly log: Logger }): Gate {
     close() {
       isOpen = false
     },
-    add(rule) {
-      const entry = { rule }
+    refused,
+    refuse,
+    add(rule, reason) {
+      const entry = { rule, reason }
       rules.add(entry)
       return () => rules.delete(entry)
     },
     gater: {
       denyDialPeer: peer => denied(rule => rule.denyDialPeer?.(peer)),
       denyDialMultiaddr: address => denied(rule => rule.denyDialMultiaddr?.(address)),
-      denyInboundConnection: raw => !isOpen || denied(rule => rule.denyInboundConnection?.(raw)),
+      denyInboundConnection: raw => inboundDenied(rule => rule.denyInboundConnection?.(raw)),
       denyOutboundConnection: (peer, raw) => denied(rule => rule.denyOutboundConnection?.(peer, raw)),
       denyInboundEncryptedConnection: (peer, raw) =>
-        denied(rule => rule.denyInboundEncryptedConnection?.(peer, raw)),
+        inboundDenied(rule => rule.denyInboundEncryptedConnection?.(peer, raw)),
       denyOutboundEncryptedConnection: (peer, raw) =>
         denied(rule => rule.denyOutboundEncryptedConnection?.(peer, raw)),
       denyInboundUpgradedConnection: (peer, raw) =>
-        denied(rule => rule.denyInboundUpgradedConnection?.(peer, raw)),
+        inboundDenied(rule => rule.denyInboundUpgradedConnection?.(peer, raw)),
       denyOutboundUpgradedConnection: (peer, raw) =>
         denied(rule => rule.denyOutboundUpgradedConnection?.(peer, raw)),
       filterMultiaddrForPeer: async (peer, address) =>

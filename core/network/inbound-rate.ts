@@ -1,64 +1,78 @@
-import type { GateRule } from './gate.ts'
-import { type IpNetwork, ipOf, isLocal, networkText, within } from './ip-network.ts'
+import { originOf } from './handshakes.ts'
+import type { IpNetwork } from './ip-network.ts'
 import { type Bucket, fullBucket, type Rate, refill, takeToken } from './token-bucket.ts'
 
-/** What one customer of a provider has at least: 256 addresses of IPv4, 256 networks of IPv6. RFC 6177 */
-const SUBNET_BITS = { 4: 24, 6: 56 } as const
-/** Networks remembered; the one quiet for longest leaves first, and only then may come anew with a full measure. */
-export const MAX_TRACKED_SUBNETS = 1024
+/** Hosts, and networks, remembered; the one quiet for longest leaves first, and only then may come anew with a full measure. */
+export const MAX_TRACKED = 1024
+
+export interface InboundRateOptions {
+  /** Connections a second that one host may begin: an address of IPv4, a /64 of IPv6. */
+  readonly perHost: number
+  /** Those that the hosts of one network of the internet may begin, together. */
+  readonly perSubnet: number
+}
 
 export interface InboundRateDependencies {
   /** Monotonic. */
   nowMs(): number
-  onRefuse(): void
 }
 
 /**
- * Bounds how fast the hosts of one network of the internet connect, together: one who has many addresses is one. libp2p
- * bounds each host. Local networks are left out: a household's boards all come back at once after a power cut.
+ * Bounds how fast each host connects, and all hosts of one network of the internet together: one who has many addresses is one.
+ * Of local networks hosts alone are counted: a household's boards all come back at once after a power cut.
  */
 export class InboundRate {
-  readonly #rate: Rate
+  readonly #hosts: KeyedRate
+  readonly #subnets: KeyedRate
   readonly #deps: InboundRateDependencies
-  /** In order of last use. */
-  readonly #subnets = new Map<string, Bucket>()
 
-  constructor({ perSecond }: { readonly perSecond: number }, deps: InboundRateDependencies) {
-    this.#rate = { perSecond, burst: perSecond }
+  constructor({ perHost, perSubnet }: InboundRateOptions, deps: InboundRateDependencies) {
+    this.#hosts = new KeyedRate(perHost)
+    this.#subnets = new KeyedRate(perSubnet)
     this.#deps = deps
   }
 
-  readonly rule: GateRule = {
-    denyInboundConnection: ({ remoteAddr }) => {
-      const host = ipOf(remoteAddr)
-      if (!host || this.admits(host)) return false
-      this.#deps.onRefuse()
-      return true
-    },
+  get tracked(): { readonly hosts: number; readonly subnets: number } {
+    return { hosts: this.#hosts.tracked, subnets: this.#subnets.tracked }
+  }
+
+  /** Counts a connection from `address`; false where it is one too many. */
+  admits(address: IpNetwork): boolean {
+    const nowMs = this.#deps.nowMs()
+    const { host, subnet } = originOf(address)
+    if (!this.#hosts.take(host, nowMs)) return false
+    return subnet === undefined || this.#subnets.take(subnet, nowMs)
+  }
+}
+
+/** A bucket for each name. */
+class KeyedRate {
+  readonly #rate: Rate
+  /** In order of last use. */
+  readonly #buckets = new Map<string, Bucket>()
+
+  constructor(perSecond: number) {
+    this.#rate = { perSecond, burst: perSecond }
   }
 
   get tracked(): number {
-    return this.#subnets.size
+    return this.#buckets.size
   }
 
-  /** Counts a connection from `host`; false where it is one too many. */
-  admits(host: IpNetwork): boolean {
-    if (isLocal(host)) return true
-    const subnet = networkText(within(host, SUBNET_BITS[host.family]))
-    const nowMs = this.#deps.nowMs()
-    const bucket = this.#subnets.get(subnet) ?? fullBucket(this.#rate, nowMs)
+  take(key: string, nowMs: number): boolean {
+    const bucket = this.#buckets.get(key) ?? fullBucket(this.#rate, nowMs)
     const left = takeToken(bucket, this.#rate, nowMs)
-    this.#subnets.delete(subnet)
+    this.#buckets.delete(key)
     this.#forgetQuiet(nowMs)
-    this.#subnets.set(subnet, left ?? refill(bucket, this.#rate, nowMs))
+    this.#buckets.set(key, left ?? refill(bucket, this.#rate, nowMs))
     return left !== undefined
   }
 
   #forgetQuiet(nowMs: number): void {
-    for (const [subnet, bucket] of this.#subnets) {
+    for (const [key, bucket] of this.#buckets) {
       const isFull = refill(bucket, this.#rate, nowMs).tokens >= this.#rate.burst
-      if (!isFull && this.#subnets.size < MAX_TRACKED_SUBNETS) return
-      this.#subnets.delete(subnet)
+      if (!isFull && this.#buckets.size < MAX_TRACKED) return
+      this.#buckets.delete(key)
     }
   }
 }

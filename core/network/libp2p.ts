@@ -1,6 +1,6 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, PeerRouting, PrivateKey } from '@libp2p/interface'
+import type { ConnectionGater, ConnectionProtector, Libp2p, PeerRouting, PrivateKey } from '@libp2p/interface'
 import { mplex } from '@libp2p/mplex'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
@@ -16,8 +16,12 @@ import {
   socketLimit,
 } from './connections.ts'
 import { type DialPace, paced } from './dial-pace.ts'
+import type { Doorstep } from './doorstep.ts'
+import { guardedEncrypter, guardedMuxer, guardedTransport } from './length-guard.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { NativeTls } from './native-tls.ts'
+import { type ServiceTable, tabled } from './services.ts'
+import type { SwarmKey } from './swarm-key.ts'
 import type { TlsIdentity } from './tls-identity.ts'
 
 /** libp2p's live parts, which attached services are made of. */
@@ -32,12 +36,14 @@ const STREAM_WINDOW_BYTES = 1024 * 1024
 const INITIAL_WINDOW_BYTES = 256 * 1024
 /** https://github.com/hashicorp/yamux/blob/master/spec.md#framing */
 const FRAME_HEADER_BYTES = 12
-/** Streams one connection may have: far more than all protocols allow together, so that ours are the limits that count. */
+/** Streams one connection may have, each way: more than a peer may, so that ours is the limit that counts: `peer-quota.ts`. */
 const MAX_STREAMS_PER_CONNECTION = 256
 /** Streams opened before the muxer's owner listens; libp2p ends the connection beyond it. */
 const MAX_EARLY_STREAMS = 16
 /** Mplex has no flow control, so a peer that opens streams faster than this is cut off. */
 const MPLEX_STREAMS_PER_SECOND = 50
+/** Whom the table of protocols names for libp2p's own. */
+const OWNER = 'libp2p'
 /** Identify tells at most so much: enough for the protocols and addresses of a big node. */
 const MAX_IDENTIFY_BYTES = 8 * 1024
 
@@ -55,7 +61,12 @@ export interface Libp2pDependencies {
   readonly datastore: Datastore
   readonly gater: ConnectionGater
   readonly pace: DialPace
+  readonly doorstep: Doorstep
+  /** Takes in the protocols that identify and ping handle. */
+  readonly table: ServiceTable
   readonly peerRouting: Partial<PeerRouting>
+  /** Of a private network, where the node is in one. */
+  readonly swarmKey?: SwarmKey
   readonly log: Logger
 }
 
@@ -80,34 +91,44 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     connectionMonitor: { enabled: false },
     transports: [
       paced(
-        tcp({
-          inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
-          outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
-          maxConnections: socketLimit(options),
-        }),
+        deps.doorstep.guarded(
+          guardedTransport(
+            tcp({
+              inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
+              outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
+              maxConnections: socketLimit(options),
+            }),
+          ),
+        ),
         { pace: deps.pace, timeoutMs: addressTimeoutMs(options) },
       ),
     ],
-    connectionEncrypters: [parts => new NativeTls(deps.tls, parts), noise()],
+    ...(deps.swarmKey && { connectionProtector: await protectorOf(deps.swarmKey) }),
+    connectionEncrypters: [
+      guardedEncrypter(parts => new NativeTls(deps.tls, parts)),
+      guardedEncrypter(noise()),
+    ],
     streamMuxers: [
-      boundedYamux({
-        maxFrameBytes: STREAM_WINDOW_BYTES + FRAME_HEADER_BYTES,
-        // Ours measure the round trip for the windows, and only of those who are silent: `peer-probes.ts`.
-        enableKeepAlive: false,
-        maxInboundStreams: MAX_STREAMS_PER_CONNECTION,
-        maxOutboundStreams: MAX_STREAMS_PER_CONNECTION,
-        maxEarlyStreams: MAX_EARLY_STREAMS,
-        streamOptions: {
-          initialStreamWindowSize: INITIAL_WINDOW_BYTES,
-          maxStreamWindowSize: STREAM_WINDOW_BYTES,
-        },
-      }),
-      mplex({ disconnectThreshold: MPLEX_STREAMS_PER_SECOND }),
+      guardedMuxer(
+        boundedYamux({
+          maxFrameBytes: STREAM_WINDOW_BYTES + FRAME_HEADER_BYTES,
+          // Ours measure the round trip for the windows, and only of those who are silent: `peer-probes.ts`.
+          enableKeepAlive: false,
+          maxInboundStreams: MAX_STREAMS_PER_CONNECTION,
+          maxOutboundStreams: MAX_STREAMS_PER_CONNECTION,
+          maxEarlyStreams: MAX_EARLY_STREAMS,
+          streamOptions: {
+            initialStreamWindowSize: INITIAL_WINDOW_BYTES,
+            maxStreamWindowSize: STREAM_WINDOW_BYTES,
+          },
+        }),
+      ),
+      guardedMuxer(mplex({ disconnectThreshold: MPLEX_STREAMS_PER_SECOND })),
     ],
     peerRouters: [() => deps.peerRouting as PeerRouting],
     services: {
-      identify: identify({ maxMessageSize: MAX_IDENTIFY_BYTES }),
-      ping: ping(),
+      identify: parts => identify({ maxMessageSize: MAX_IDENTIFY_BYTES })(tabled(parts, deps.table, OWNER)),
+      ping: parts => ping()(tabled(parts, deps.table, OWNER)),
       // libp2p shows its parts to services alone.
       parts: parts => {
         components = parts
@@ -117,4 +138,10 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
   })
   if (!components) throw new TypeError('libp2p made no services')
   return { libp2p, components }
+}
+
+/** Loaded where it is needed, which is rarely. */
+async function protectorOf(key: SwarmKey): Promise<() => ConnectionProtector> {
+  const { SwarmProtector } = await import('./swarm-protector.ts')
+  return () => new SwarmProtector(key)
 }

@@ -7,6 +7,9 @@ export interface NetworkMetrics {
   readonly dials: Counter<'result'>
   readonly delayedDials: Counter
   readonly dialQueue: Gauge
+  readonly handshakes: Gauge
+  readonly peerStreams: Gauge
+  readonly heldBytes: Gauge
   readonly trimmedConnections: Counter
   readonly redundantConnections: Counter<'kind'>
   readonly refusedConnections: Counter<'reason'>
@@ -14,6 +17,8 @@ export interface NetworkMetrics {
   /** Protocol ids are those this build handles or opens: a closed set. */
   readonly streams: Counter<'protocol' | 'direction'>
   readonly refusedStreams: Counter<'protocol' | 'reason'>
+  readonly delayedRequests: Counter<'protocol'>
+  readonly cutConnections: Counter<'reason'>
   readonly lanes: Counter<'direction'>
   readonly receivedBytes: Counter
   readonly sentBytes: Counter
@@ -24,6 +29,9 @@ export interface NetworkReadings {
   receivedBytes(): number
   sentBytes(): number
   dialQueue(): number
+  handshakes(): number
+  peerStreams(): number
+  heldBytes(): number
 }
 
 export function networkMetrics(create: MetricFactory, read: NetworkReadings): NetworkMetrics {
@@ -39,6 +47,21 @@ export function networkMetrics(create: MetricFactory, read: NetworkReadings): Ne
       help: 'Dials under way or waiting.',
       collect: read.dialQueue,
     }),
+    handshakes: create.gauge({
+      name: 'handshakes',
+      help: 'Inbound connections in the middle of a handshake.',
+      collect: read.handshakes,
+    }),
+    peerStreams: create.gauge({
+      name: 'peer_streams',
+      help: 'Open streams that peers have opened.',
+      collect: read.peerStreams,
+    }),
+    heldBytes: create.gauge({
+      name: 'held_bytes',
+      help: 'Memory that connections hold for what came and is not read, or was sent and is not taken.',
+      collect: read.heldBytes,
+    }),
     trimmedConnections: create.counter({
       name: 'trimmed_connections_total',
       help: 'Connections closed because there were too many.',
@@ -50,7 +73,10 @@ export function networkMetrics(create: MetricFactory, read: NetworkReadings): Ne
     }),
     refusedConnections: create.counter({
       name: 'refused_connections_total',
-      help: 'Inbound connections refused: too many are open (full), their network opens them too fast (rate), blocked.',
+      help:
+        'Inbound connections refused: too many are open (full), their host or network opens them too fast (rate) or is longest in ' +
+        'handshakes that others wait for (handshakes), blocked, banned, not of a closed fleet (fleet), the node starts or stops ' +
+        '(shut), a rule failed (failed).',
       labels: ['reason'],
     }),
     probes: create.counter({
@@ -65,8 +91,20 @@ export function networkMetrics(create: MetricFactory, read: NetworkReadings): Ne
     }),
     refusedStreams: create.counter({
       name: 'refused_streams_total',
-      help: 'Inbound streams reset: a peer had too many (streams), opened them too fast (rate), may not (trust).',
+      help:
+        'Inbound streams reset: a peer had too many (streams), opened them too fast (rate), may not (trust), or all peers have too ' +
+        'many and it has its share (full). Protocol any: over all protocols.',
       labels: ['protocol', 'reason'],
+    }),
+    delayedRequests: create.counter({
+      name: 'delayed_requests_total',
+      help: 'Messages and bytes that had to wait, as their peer, or all peers together, ask faster than they may.',
+      labels: ['protocol'],
+    }),
+    cutConnections: create.counter({
+      name: 'cut_connections_total',
+      help: 'Connections cut: they held too much memory (memory), opened streams too fast (streams).',
+      labels: ['reason'],
     }),
     lanes: create.counter({
       name: 'lanes_total',

@@ -11,6 +11,8 @@ import type { Protocol } from './protocols.ts'
  */
 export interface NetworkPort {
   readonly self: PeerId
+  /** Whether this network is a private one, of those alone who have its key: nothing of the public one is in reach. */
+  readonly isPrivate: boolean
   /** Addresses that others can dial, with `/p2p/…`. */
   addresses(): Multiaddr[]
   /** All, or those to `peer` that are open, the one to use first. */
@@ -53,9 +55,10 @@ export interface NetworkPort {
   openLane(peer: PeerId, protocol: Protocol, options?: WaitOptions): Promise<Channel>
   /**
    * Has `rule` asked about each new connection, beside all others; each may deny it. Those that are open stay so: hang up
-   * where they should not. Returns the function that takes the rule away.
+   * where they should not. Returns the function that takes the rule away. What it refuses is counted by `reason`, a word; by
+   * default the plugin's name.
    */
-  gate(rule: GateRule): () => void
+  gate(rule: GateRule, reason?: string): () => void
   /**
    * Adds a libp2p service (discovery, kad-dht, autonat, …) to the live node and starts it. What a `PeerDiscovery` finds
    * goes to the peer store and to `onPeer`. Given at `createLibp2p` instead, a service that throws would kill the node.

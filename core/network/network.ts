@@ -1,7 +1,7 @@
 import type { Connection, Libp2pEvents, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
-import type { Events } from '../events.ts'
+import type { Events, EvidenceKind } from '../events.ts'
 import { systemClock } from '../host/clock.ts'
 import type { Logger } from '../logger.ts'
 import type { MetricFactory } from '../metrics.ts'
@@ -12,10 +12,11 @@ import { blockRule, cutBlocked } from './block-guard.ts'
 import { type Blocklist, NodeBlocklist } from './blocklist.ts'
 import { detectFirstCipher, type FirstCipher } from './ciphers.ts'
 import { ConnectionKeeper } from './connection-keeper.ts'
-import { type ConnectionOptions, trimMarks } from './connections.ts'
+import { type ConnectionOptions, HANDSHAKE_TIMEOUT_MS, maxHandshakes, trimMarks } from './connections.ts'
 import { DialPace } from './dial-pace.ts'
 import { Dialer } from './dialer.ts'
 import { Doors } from './doors.ts'
+import { Doorstep } from './doorstep.ts'
 import { createGate, type Gate } from './gate.ts'
 import { Handlers, type HandlersDependencies } from './handlers.ts'
 import { InboundRate } from './inbound-rate.ts'
@@ -26,13 +27,16 @@ import { loopbackRule } from './loopback.ts'
 import { networkMetrics } from './metrics.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { PeerProbes } from './peer-probes.ts'
+import { PeerQuota, type PeerUsage } from './peer-quota.ts'
 import { PeerStoreLimit } from './peer-store-limit.ts'
 import { PeerWorth } from './peer-worth.ts'
 import { type OwnedPort, Ports } from './ports.ts'
 import { PROBE_AFTER_MS } from './probe-plan.ts'
 import type { ProtocolRow } from './protocols.ts'
 import { type NetworkStatus, readStatus } from './status.ts'
+import { StreamGuard, utilizationMeter } from './stream-guard.ts'
 import { type Surroundings, systemSurroundings } from './surroundings.ts'
+import type { SwarmKey } from './swarm-key.ts'
 import { portOf } from './tcp-place.ts'
 import { createTlsIdentity } from './tls-identity.ts'
 import { Traffic } from './traffic.ts'
@@ -47,6 +51,8 @@ export interface NetworkOptions extends ConnectionOptions {
   readonly blocked: readonly string[]
   /** Peers that libp2p's store keeps, on disk. */
   readonly maxPeers: number
+  /** Memory that connections may hold, of what came and isn't read, and what was sent and isn't taken. */
+  readonly maxHeldBytes: number
   /** Name and version that others see. */
   readonly agent: string
   /** How long a connected peer may be silent before it is asked whether it is there. */
@@ -57,6 +63,8 @@ export interface NetworkOptions extends ConnectionOptions {
 
 export interface NetworkDependencies {
   readonly privateKey: PrivateKey
+  /** Of a private network, where the node is in one. */
+  readonly swarmKey?: SwarmKey
   /** Keeps libp2p's peer store. */
   readonly datastore: Datastore
   /** Keeps what was blocked at run time. */
@@ -94,6 +102,8 @@ export interface NodeNetwork {
   protocols(): ProtocolRow[]
   /** What connections to `peer` are worth, by who says so and why. */
   worthOf(peer: PeerId): Readonly<Record<string, number>>
+  /** What `peer` has asked of this node lately. */
+  usageOf(peer: PeerId): PeerUsage
   /** Hangs up on `peer`, and drops what libp2p keeps of it. */
   forget(peer: PeerId, options?: WaitOptions): Promise<void>
 }
@@ -104,7 +114,6 @@ export async function createNetwork(
 ): Promise<NodeNetwork> {
   const { peers, log } = deps
   const firstCipher = options.firstCipher ?? detectFirstCipher()
-  const gate = createGate({ log })
   const traffic = new Traffic()
   const surroundings = { ...systemSurroundings, ...deps.surroundings }
   const { nowMs, wallMs } = surroundings
@@ -113,17 +122,43 @@ export async function createNetwork(
     receivedBytes: () => traffic.receivedBytes,
     sentBytes: () => traffic.sentBytes,
     dialQueue: () => libp2p.getDialQueue().length,
+    handshakes: () => doorstep.size,
+    peerStreams: () => quota.openStreams,
+    heldBytes: () => guard.heldBytes,
   })
+  const gate = createGate({ log, onRefuse: reason => metrics.refusedConnections.inc({ reason }) })
   const inboundRate = new InboundRate(
-    { perSecond: options.maxInboundPerSubnet },
-    { nowMs, onRefuse: () => metrics.refusedConnections.inc({ reason: 'rate' }) },
+    { perHost: options.maxInboundPerSecond, perSubnet: options.maxInboundPerSubnet },
+    { nowMs },
   )
-  gate.add(blockRule(blocklist, () => metrics.refusedConnections.inc({ reason: 'blocked' })))
-  gate.add(inboundRate.rule)
+  const doorstep = new Doorstep(
+    { maxHandshakes: maxHandshakes(options), timeoutMs: HANDSHAKE_TIMEOUT_MS },
+    { nowMs, rate: inboundRate, onRefuse: reason => gate.refuse(reason) },
+  )
+  gate.add(blockRule(blocklist), 'blocked')
+  gate.add(doorstep.rule, 'handshakes')
   gate.add(traffic.rule)
   const pace = new DialPace(
     { perSecond: options.maxDialsPerSecond },
     { clock: systemClock, onWait: () => metrics.delayedDials.inc() },
+  )
+  const quota = new PeerQuota(options, { clock: nowMs })
+  const report = (peer: PeerId, kind: EvidenceKind, detail: string): void => peers.report(peer, kind, detail)
+  const handlers = new Handlers({
+    registrar: {
+      handle: (id, handler, handling) => libp2p.handle(id, handler, handling),
+      unhandle: id => libp2p.unhandle(id),
+    },
+    quota,
+    report,
+    trusts: deps.trusts ?? (() => false),
+    metrics,
+    log,
+    clock: () => performance.now(),
+  })
+  const guard = new StreamGuard(
+    { maxHeldBytes: options.maxHeldBytes },
+    { quota, report, metrics, log, nowMs, utilization: utilizationMeter() },
   )
   const router = new LateRouter()
   const tls = createTlsIdentity(deps.privateKey, { firstCipher })
@@ -133,18 +168,14 @@ export async function createNetwork(
     datastore: deps.datastore,
     gater: gate.gater,
     pace,
+    doorstep,
+    table: handlers,
     peerRouting: router,
+    ...(deps.swarmKey && { swarmKey: deps.swarmKey }),
     log,
   })
-  const handlers = new Handlers({
-    registrar: libp2p,
-    report: (peer, kind, detail) => peers.report(peer, kind, detail),
-    trusts: deps.trusts ?? (() => false),
-    metrics,
-    log,
-    clock: () => performance.now(),
-  })
-  const attachments = new Attachments({ components: () => components, router, log })
+  const isPrivate = components.connectionProtector !== undefined
+  const attachments = new Attachments({ components: () => components, table: handlers, router, log })
   gate.add(loopbackRule(peer => libp2p.getConnections(peer)))
   const isConnected = (peer: PeerId): boolean => libp2p.getConnections(peer).length > 0
   const worths = new PeerWorth(options, { connected: () => new Set(libp2p.getPeers().map(String)) })
@@ -199,6 +230,7 @@ export async function createNetwork(
     listener: (detail: Libp2pEvents[K]['detail']) => void,
   ): void => libp2p.addEventListener(name, event => listener(event.detail))
   on('connection:open', connection => {
+    guard.opened(connection)
     showConnections()
     if (connection.status !== 'open') return
     keeper.opened(connection)
@@ -222,6 +254,7 @@ export async function createNetwork(
 
   const ports = new Ports({
     libp2p,
+    isPrivate,
     connectionsTo: peer => keeper.to(peer),
     dialer,
     check: () => probes.check(),
@@ -232,9 +265,9 @@ export async function createNetwork(
     worths,
     peers,
   })
-  const doors = new Doors({ tls, log })
+  const doors = new Doors({ isShut: isPrivate }, { tls, doorstep, log })
   const lanes = new Lanes(
-    { isProtected: components.connectionProtector !== undefined },
+    { isProtected: isPrivate },
     {
       network: ports.create('network').port,
       doors,
@@ -247,7 +280,7 @@ export async function createNetwork(
   )
   gate.add(doors.rule)
   // What goes to a door is none of libp2p's connections, so it comes before.
-  gate.add(keeper.rule)
+  gate.add(keeper.rule, 'full')
   on('connection:close', ({ remotePeer }) => lanes.review(remotePeer))
 
   blocklist.onBlock = () => cutBlocked(libp2p.getConnections(), { blocklist, traffic, log })
@@ -261,7 +294,7 @@ export async function createNetwork(
     log,
   })
   on('self:peer:update', () => ownAddresses.review())
-  const upkeep = new Upkeep({ keeper, ownAddresses, probes, traffic, surroundings, events: deps.events, log })
+  const upkeep = new Upkeep({ keeper, guard, ownAddresses, probes, traffic, surroundings, events: deps.events, log })
 
   return {
     self: libp2p.peerId,
@@ -304,9 +337,20 @@ export async function createNetwork(
         dials: { queued: libp2p.getDialQueue().length },
         trimmed: keeper.trimmed,
         blocked: blocklist.list().length,
+        refused: { ...gate.refused },
+        load: {
+          handshakes: doorstep.size,
+          maxHandshakes: maxHandshakes(options),
+          peerStreams: quota.openStreams,
+          maxPeerStreams: quota.maxStreams,
+          heldBytes: guard.heldBytes,
+          maxHeldBytes: options.maxHeldBytes,
+        },
+        isPrivate,
       }),
     protocols: () => handlers.rows(),
     worthOf: peer => worths.reasons(peer),
+    usageOf: peer => quota.usageOf(peer.toString()),
     async forget(peer, wait) {
       await libp2p.hangUp(peer, wait)
       await libp2p.peerStore.delete(peer, wait)

@@ -18,6 +18,7 @@ export interface OwnedPort {
 
 export interface PortsDependencies {
   readonly libp2p: Libp2p
+  readonly isPrivate: boolean
   /** Those that are open, the one to use first. */
   connectionsTo(peer: PeerId): Connection[]
   readonly dialer: Dialer
@@ -55,9 +56,11 @@ export class Ports {
   }
 
   #port(owner: string, released: AbortSignal): NetworkPort {
-    const { libp2p, connectionsTo, dialer, lanes, handlers, gate, attachments, worths, peers } = this.#deps
+    const { libp2p, isPrivate, connectionsTo, dialer, lanes, handlers, gate, attachments, worths, peers } =
+      this.#deps
     return {
       self: libp2p.peerId,
+      isPrivate,
       addresses: () => libp2p.getMultiaddrs(),
       connections: peer => (peer ? connectionsTo(peer) : libp2p.getConnections()),
       connectedPeers: () => libp2p.getPeers(),
@@ -80,9 +83,9 @@ export class Ports {
         released.throwIfAborted()
         await handlers.handle(owner, protocol, handler)
       },
-      gate(rule) {
+      gate(rule, reason = owner) {
         released.throwIfAborted()
-        const remove = gate.add(rule)
+        const remove = gate.add(rule, reason)
         released.addEventListener('abort', remove, { once: true })
         return () => {
           released.removeEventListener('abort', remove)

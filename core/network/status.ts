@@ -8,6 +8,8 @@ export interface NetworkStatus {
   readonly announced: readonly string[]
   /** Addresses of this node that nobody here listens on: others saw them, or a router forwards them. */
   readonly observed: readonly ObservedAddress[]
+  /** Whether only those connect who have the swarm key. */
+  readonly isPrivate: boolean
   readonly connections: ConnectionCounts
   readonly traffic: TrafficStatus
   /** Dials under way or waiting for their turn. */
@@ -16,6 +18,22 @@ export interface NetworkStatus {
   readonly trimmed: number
   /** Peers, addresses and networks that may not connect. */
   readonly blocked: number
+  /** Inbound connections refused since the start, by reason: see `refused_connections_total` of the metrics. */
+  readonly refused: Readonly<Record<string, number>>
+  /** What strangers could fill, and how far it is. */
+  readonly load: NetworkLoad
+}
+
+export interface NetworkLoad {
+  /** Inbound connections in the middle of a handshake. */
+  readonly handshakes: number
+  readonly maxHandshakes: number
+  /** Open streams that peers have opened. */
+  readonly peerStreams: number
+  readonly maxPeerStreams: number
+  /** Memory that connections hold for what isn't read or isn't taken, as counted last. */
+  readonly heldBytes: number
+  readonly maxHeldBytes: number
 }
 
 export interface ConnectionCounts {

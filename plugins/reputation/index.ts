@@ -67,6 +67,7 @@ export default definePlugin<ReputationConfig, ReputationMetrics>({
               isBanned: peer => judge.isBanned(peer),
               refused: direction => metrics.refused.inc({ direction }),
             }),
+            'banned',
           ),
           state.describe('reputation', status),
         )

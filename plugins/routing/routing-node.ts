@@ -84,6 +84,7 @@ export class RoutingNode {
       isServer: this.#dht?.mode === 'server',
       announceShare: this.#announcer?.share ?? 0,
     }))
+    this.#warnOfPrivacy()
     await this.#delegated?.start()
     this.#members = this.#createMembers()
     await this.#members.start()
@@ -196,9 +197,22 @@ export class RoutingNode {
     return this.#deps.storage.blocks.has(CID.createV1(raw.code, decode(hash)))
   }
 
+  /** What is of the public network is of no use to a private one. */
+  #warnOfPrivacy(): void {
+    const { network, log } = this.#deps
+    if (!network.isPrivate) return
+    if (this.#config.dht.network === 'amino')
+      log.warn('routing.dht.network is amino, whose nodes a private network does not reach: use fleet')
+    if (this.#delegated)
+      log.warn(
+        'routing.delegated tells its servers what a private network looks for, and finds nobody in reach',
+      )
+  }
+
   #bootstrap() {
     const { network, bootstrap } = this.#config.dht
-    const texts = bootstrap.length === 0 && network === 'amino' ? AMINO_BOOTSTRAP : bootstrap
+    const isAmino = network === 'amino' && !this.#deps.network.isPrivate
+    const texts = bootstrap.length === 0 && isAmino ? AMINO_BOOTSTRAP : bootstrap
     return texts.map(text => multiaddr(text))
   }
 }

@@ -44,14 +44,18 @@ t.test('what is known of the network, and of plugins that tell more', async t =>
     dials: { queued: 3 },
     trimmed: 0,
     blocked: 4,
+    refused: { rate: 2, fleet: 11 },
+    isPrivate: true,
   }
   const rows = (details: object) =>
     networkRows({ network, connections: { inbound: 1, outbound: 2, max: 100 }, details } as never)
   const own = [
     ['seen as', '/ip4/198.51.100.7/tcp/4001 (observed, not verified)'],
+    ['swarm', 'private: those alone who have the same swarm key'],
     ['connections', '1 in, 2 out, 1 of them relayed; at most 100'],
     ['dials', '3 under way or waiting'],
     ['traffic', '10 B/s in, 5 B/s out; 2.00 KiB received, 1.00 KiB sent'],
+    ['refused', '13 connections (11 fleet, 2 rate)'],
     ['blocked', '4, see `skep peers blocks`'],
   ] as const
   t.same(rows({}), own)
@@ -63,7 +67,7 @@ t.test('what is known of the network, and of plugins that tell more', async t =>
       provide: { what: 'roots', state: 'running', share: 0.257 },
     },
   }
-  t.same(rows(details).slice(1, 4), [
+  t.same(rows(details).slice(2, 5), [
     ['reachable', 'private: nobody reached it'],
     ['dht', 'lan: server, 7 peers, 2 records'],
     ['announcing', 'roots: running, 25 % of this period'],

@@ -1,14 +1,14 @@
 import { connect } from 'node:net'
 import t from 'tap'
-import { InboundRate, MAX_TRACKED_SUBNETS } from '../../../core/network/inbound-rate.ts'
+import { InboundRate, MAX_TRACKED } from '../../../core/network/inbound-rate.ts'
 import { type IpNetwork, parseIpNetwork } from '../../../core/network/ip-network.ts'
 import { portOf, startNode } from './nodes.ts'
 
 const ip = (text: string): IpNetwork => parseIpNetwork(text) as IpNetwork
 
-function create(perSecond: number) {
-  const time = { nowMs: 0, refused: 0 }
-  const rate = new InboundRate({ perSecond }, { nowMs: () => time.nowMs, onRefuse: () => time.refused++ })
+function create(perSubnet: number, perHost = 100) {
+  const time = { nowMs: 0 }
+  const rate = new InboundRate({ perHost, perSubnet }, { nowMs: () => time.nowMs })
   return { rate, time, admits: (...hosts: string[]) => hosts.map(host => rate.admits(ip(host))) }
 }
 
@@ -29,16 +29,22 @@ t.test('hosts of local networks are not counted together', async t => {
   const { rate, admits } = create(1)
   const local = ['192.168.1.2', '192.168.1.3', '127.0.0.1', '127.0.0.1', 'fe80::1', 'fe80::2']
   t.ok(admits(...local).every(Boolean))
-  t.equal(rate.tracked, 0)
+  t.equal(rate.tracked.subnets, 0)
+})
+
+t.test('a host is an address of IPv4, and a network of IPv6', async t => {
+  const { admits } = create(100, 1)
+  t.strictSame(admits('127.0.0.1', '127.0.0.1', '127.0.0.2', '192.168.1.2'), [true, false, true, true])
+  t.strictSame(admits('2001:db8::1', '2001:db8::ffff:1', '2001:db8:0:1::1'), [true, false, true])
 })
 
 t.test('networks remembered are bounded, and the quiet ones forgotten', async t => {
   const { rate, time, admits } = create(1)
-  for (let at = 0; at < 2 * MAX_TRACKED_SUBNETS; at++) admits(`5.${at >> 8}.${at & 255}.1`)
-  t.equal(rate.tracked, MAX_TRACKED_SUBNETS)
+  for (let at = 0; at < 2 * MAX_TRACKED; at++) admits(`5.${at >> 8}.${at & 255}.1`)
+  t.strictSame(rate.tracked, { hosts: MAX_TRACKED, subnets: MAX_TRACKED })
   time.nowMs = 1000
   admits('203.0.113.1')
-  t.equal(rate.tracked, 1)
+  t.strictSame(rate.tracked, { hosts: 1, subnets: 1 })
 })
 
 /** Connects from an address of its own, and tells whether the node began to speak. */

@@ -20,6 +20,7 @@ import {
 import type { NetworkPort } from '../../../core/network/network-port.ts'
 import type { Protocol } from '../../../core/network/protocols.ts'
 import type { Surroundings } from '../../../core/network/surroundings.ts'
+import type { SwarmKey } from '../../../core/network/swarm-key.ts'
 import type { PeerTable } from '../../../core/state/peer-state.ts'
 import { createPeers } from '../../../core/state/peer-table.ts'
 import { MemoryStore } from '../../../core/storage/memory-store.ts'
@@ -44,6 +45,7 @@ interface Parts {
   readonly datastore: Datastore
   readonly store: KeyValueStore
   readonly surroundings: Partial<Surroundings>
+  readonly swarmKey: SwarmKey
   readonly trusts: NetworkDependencies['trusts']
 }
 
@@ -65,6 +67,7 @@ export async function createNode(
     datastore,
     store,
     surroundings,
+    swarmKey,
     trusts,
     ...options
   }: Partial<NetworkOptions> & Partial<Parts> = {},
@@ -91,6 +94,7 @@ export async function createNode(
       log: silentLogger,
       metrics: metrics.factory('network'),
       ...(surroundings && { surroundings }),
+      ...(swarmKey && { swarmKey }),
       ...(trusts && { trusts }),
     },
   )

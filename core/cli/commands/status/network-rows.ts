@@ -9,7 +9,7 @@ type Row = readonly [name: string, text: string]
 
 /** What `skep status` tells of the network: what the core knows, and what plugins add where they run. */
 export function networkRows({ network, connections, details }: NodeStatus): Row[] {
-  const { traffic, observed, dials, blocked } = network
+  const { traffic, observed, dials, blocked, refused, isPrivate } = network
   const { relayed } = network.connections
   return [
     ...observed.map(
@@ -18,6 +18,7 @@ export function networkRows({ network, connections, details }: NodeStatus): Row[
         `${printable(address)} (${by}${verified ? '' : ', not verified'})`,
       ],
     ),
+    ...(isPrivate ? [['swarm', 'private: those alone who have the same swarm key'] as const] : []),
     ...reachabilityRows(details.nat),
     ...routingRows(details.routing),
     [
@@ -29,8 +30,19 @@ export function networkRows({ network, connections, details }: NodeStatus): Row[
       'traffic',
       `${formatBytes(traffic.receivedBytesPerSecond)}/s in, ${formatBytes(traffic.sentBytesPerSecond)}/s out; ${formatBytes(traffic.receivedBytes)} received, ${formatBytes(traffic.sentBytes)} sent`,
     ],
+    ...refusedRows(refused),
     ...(blocked > 0 ? [['blocked', `${blocked}, see \`skep peers blocks\``] as const] : []),
     ...bannedRows(details.reputation),
+  ]
+}
+
+/** `14 connections (9 fleet, 5 rate)`: who came and was not let in. */
+function refusedRows(refused: NodeStatus['network']['refused']): Row[] {
+  const reasons = Object.entries(refused).sort(([, one], [, other]) => other - one)
+  if (reasons.length === 0) return []
+  const total = reasons.reduce((sum, [, count]) => sum + count, 0)
+  return [
+    ['refused', `${total} connections (${reasons.map(([why, count]) => `${count} ${why}`).join(', ')})`],
   ]
 }
 
