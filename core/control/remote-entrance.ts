@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
@@ -88,7 +87,7 @@ export class RemoteEntrance implements Entrance {
     if (this.#tunnels.size >= MAX_TUNNELS)
       throw controlError('TUNNELS_FULL', `${MAX_TUNNELS} commands from afar run here already`)
     const stream = new ChannelStream(channel)
-    const closed = once(stream, 'close')
+    const closed = new Promise(resolve => stream.once('close', resolve))
     this.#serve(stream, channel.peer)
     await channel.write(NOTHING)
     await closed

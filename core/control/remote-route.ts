@@ -31,6 +31,8 @@ export function remoteRoutes(boards: Pick<RemoteBoards, 'open'>) {
           signal: AbortSignal.any([request.cancelled, gone.signal]),
         })
         connection.pause().off('end', onEnd)
+        if (gone.signal.aborted) tunnel.destroy()
+        gone.signal.throwIfAborted()
         reply.hijack()
         connection.write(
           `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${TUNNEL}\r\n\r\n`,

@@ -15,6 +15,8 @@ export class ChannelStream extends Duplex {
   constructor(channel: Channel) {
     super()
     this.#channel = channel
+    // Whoever uses it sees it close.
+    this.on('error', () => {})
     const { signal } = channel
     const onGone = (): void => {
       // Where our side has ended, what is left to read tells whether the other one has as well.
