@@ -16,12 +16,13 @@ export {
 export { parseContentPath } from './content/content-path.ts'
 export {
   isHashAllowed,
+  isSpellable,
   MAX_BLOCK_BYTES,
   multihashOf,
   verifyBlock,
   verifyLargeBlock,
 } from './content/hashes.ts'
-export { type DagLink, linksOf, mayHaveLinks } from './content/walk.ts'
+export { checkOpenLinks, type DagLink, linksOf, mayHaveLinks } from './content/walk.ts'
 export { answerWithEvents } from './control/answers.ts'
 export { Control } from './control/control.ts'
 export { isLoopbackAddress, isLoopbackHost, isSameOrigin } from './control/http-origin.ts'

@@ -38,9 +38,14 @@ export class DagReader {
 
   /** @throws SkepError NOT_UNIXFS, CONTENT_UNAVAILABLE, CONTENT_CORRUPT */
   async load(cid: CID, link: SizedLink = {}): Promise<UnixfsNode> {
+    return decodeUnixfs(cid, await this.read(cid, link))
+  }
+
+  /** The block itself: decoded, a directory takes a dozen times as much. @throws SkepError CONTENT_UNAVAILABLE, CONTENT_CORRUPT */
+  async read(cid: CID, link: SizedLink = {}): Promise<Uint8Array> {
     const block = await this.#session.get(cid, { signal: this.#signal, sizeHint: blockHint(link) })
     this.#onBytes?.(block.length)
-    return decodeUnixfs(cid, block)
+    return block
   }
 
   /** Loads what is behind `links`, one block each with the reader given, several at a time, and gives it in order. */

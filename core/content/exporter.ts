@@ -6,12 +6,19 @@ import type { BlockStore, WaitOptions } from '../storage/storage.ts'
 import type { ByteRange, ContentOptions, EntryAttributes, ExportEntry, ListEntry } from './content.ts'
 import { type ContentPath, parseContentPath } from './content-path.ts'
 import { DagReader } from './dag-reader.ts'
-import { entriesOf, findEntry, tooDeep } from './directory-reader.ts'
+import { entriesOf, findEntry, linksHeld, tooDeep } from './directory-reader.ts'
 import { contentError } from './errors.ts'
 import { readFile } from './file-reader.ts'
 import { EntryNames } from './names.ts'
 import { PrefetchingSession } from './prefetching-session.ts'
-import type { DirectoryLink, DirectoryNode, FileNode, ShardNode, UnixfsNode } from './unixfs-node.ts'
+import {
+  type DirectoryLink,
+  type DirectoryNode,
+  decodeUnixfs,
+  type FileNode,
+  type ShardNode,
+  type UnixfsNode,
+} from './unixfs-node.ts'
 import { MAX_DAG_DEPTH } from './walk.ts'
 
 export interface ExporterDependencies {
@@ -94,7 +101,7 @@ export class Exporter {
         return
       default: {
         yield { ...shared, type: 'directory' }
-        const names = new EntryNames(`directory ${cid}`, outer)
+        const names = new EntryNames(`directory ${cid}`, linksHeld(child), outer)
         for await (const { link, child: inner } of this.#children(opened.reader, child, {
           withBytes: true,
         })) {
@@ -139,18 +146,22 @@ export class Exporter {
    * What a directory holds. A raw block is a file and no more: it is read ahead only where its bytes are wanted and
    * would have to be fetched.
    */
-  #children(
+  async *#children(
     reader: DagReader,
     directory: DirectoryNode | ShardNode,
     { withBytes }: { readonly withBytes: boolean },
   ): AsyncGenerator<{ link: DirectoryLink; child: Child }, void, void> {
-    return reader.ahead(entriesOf(reader, directory), async (link, ahead) => {
+    const children = reader.ahead(entriesOf(reader, directory), async (link, ahead) => {
       const size = link.cid.code === raw.code ? this.#sizeOfRaw(link, withBytes) : undefined
-      return {
-        link,
-        child: size === undefined ? await ahead.load(link.cid, link) : { type: 'file', size },
-      }
+      return { link, read: size === undefined ? await ahead.read(link.cid, link) : size }
     })
+    // Only the one that is next is decoded.
+    for await (const { link, read } of children) {
+      yield {
+        link,
+        child: typeof read === 'number' ? { type: 'file', size: read } : decodeUnixfs(link.cid, read),
+      }
+    }
   }
 
   #sizeOfRaw({ cid, totalBytes }: DirectoryLink, withBytes: boolean): number | undefined {

@@ -1,4 +1,5 @@
 import { contentError } from './errors.ts'
+import { checkOpenLinks } from './walk.ts'
 
 /** A full shard of names that long still fits into a block. File systems take 255 bytes. */
 const MAX_NAME_BYTES = 1_024
@@ -16,12 +17,21 @@ const MAX_OPEN_NAMES = 2 * MAX_DIRECTORY_ENTRIES
 export class EntryNames {
   readonly #where: string
   readonly #outerCount: number
+  /** Of this directory and all it lies in. */
+  readonly #openLinks: number
   readonly #names = new Set<string>()
 
-  /** `outer` are those of the directory it lies in, which stands still meanwhile. */
-  constructor(where: string, outer?: EntryNames) {
+  /**
+   * `links`: how many the reader of the directory holds at a time. `outer`: the names of the directory it lies in, which
+   * stands still meanwhile.
+   *
+   * @throws SkepError DAG_INVALID
+   */
+  constructor(where: string, links: number, outer?: EntryNames) {
     this.#where = where
     this.#outerCount = outer ? outer.#outerCount + outer.#names.size : 0
+    this.#openLinks = links + (outer ? outer.#openLinks : 0)
+    checkOpenLinks(where, this.#openLinks)
   }
 
   /** @throws SkepError NAME_UNSAFE, DAG_INVALID */

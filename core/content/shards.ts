@@ -14,7 +14,12 @@ export async function hashName(name: string): Promise<Uint8Array> {
 /** A hash cut into slots of `bits`, highest bit first; what is left over picks none. */
 export function slotsOf(hash: Uint8Array, bits: number): number[] {
   const value = numberOf(hash)
-  return Array.from({ length: Math.floor(HASH_BITS / bits) }, (_, level) => slotAt(value, bits, level))
+  return Array.from({ length: shardLevels(bits) }, (_, level) => slotAt(value, bits, level))
+}
+
+/** How deep shards with slots of `bits` can be. */
+export function shardLevels(bits: number): number {
+  return Math.floor(HASH_BITS / bits)
 }
 
 const HASH_BITS = 64

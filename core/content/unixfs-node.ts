@@ -7,6 +7,7 @@ import type { EntryAttributes } from './content.ts'
 import { contentError } from './errors.ts'
 import { MAX_BLOCK_BYTES } from './hashes.ts'
 import { encodeData } from './unixfs-data.ts'
+import { MAX_LINKS } from './walk.ts'
 
 /** A block of a file, directory or symlink, as UnixFS means it. https://specs.ipfs.tech/unixfs/ */
 export type UnixfsNode = FileNode | DirectoryNode | ShardNode | SymlinkNode
@@ -57,8 +58,14 @@ export interface SymlinkNode extends EntryAttributes {
 /** What Kubo and the specification allow: a power of two, at most this. */
 const MAX_FANOUT = 1_024
 
+/** Of what is decoded, each an object of some hundred bytes. */
+const LIMITS = { links: MAX_LINKS, data: { blockSizes: MAX_LINKS } }
+
 /** murmur3-x64-64, the only one in use. */
 const SHARD_HASH = 0x22n
+
+/** A target may begin with what looks like a byte order mark. */
+const TARGET_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** @throws SkepError NOT_UNIXFS */
 export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
@@ -67,7 +74,7 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
   let node: Node
   let links: DirectoryLink[]
   try {
-    node = Node.decode(bytes)
+    node = Node.decode(bytes, { limits: LIMITS })
     links = node.links.map(({ hash, name = '', tSize }) => ({
       name,
       cid: CID.decode(hash ?? new Uint8Array()),
@@ -83,9 +90,9 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
     case 'DIRECTORY':
       return { type: 'directory', links, ...attributes }
     case 'HAMT_SHARD':
-      return { type: 'shard', links, ...shardLayout(cid, data), ...attributes }
+      return { type: 'shard', links, ...shardLayout(cid, data, links.length), ...attributes }
     case 'SYMLINK':
-      return { type: 'symlink', target: new TextDecoder().decode(data.data), ...attributes }
+      return { type: 'symlink', target: TARGET_TEXT.decode(data.data), ...attributes }
     case 'METADATA':
       throw notUnixfs(cid, 'it is of type metadata')
     default:
@@ -111,12 +118,17 @@ function fileContent(cid: CID, { data = new Uint8Array(), blockSizes }: Data, li
   return { data, parts, size }
 }
 
-function shardLayout(cid: CID, { fanOut = 0n, hashType }: Data): { bits: number; prefixLength: number } {
+function shardLayout(
+  cid: CID,
+  { fanOut = 0n, hashType }: Data,
+  links: number,
+): { bits: number; prefixLength: number } {
   const bits = Math.log2(Number(fanOut))
   if (hashType !== SHARD_HASH) throw notUnixfs(cid, `its names are hashed with ${hashType}`)
   if (!Number.isInteger(bits) || bits < 1 || fanOut > MAX_FANOUT) {
     throw notUnixfs(cid, `it is a shard of ${fanOut} slots`)
   }
+  if (links > fanOut) throw notUnixfs(cid, `it is a shard of ${fanOut} slots with ${links} links`)
   return { bits, prefixLength: (fanOut - 1n).toString(16).length }
 }
 

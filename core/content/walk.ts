@@ -1,10 +1,13 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import * as dagPb from '@ipld/dag-pb'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { messageOf } from '../errors.ts'
+import { cborLinks } from './cbor-links.ts'
 import { contentError } from './errors.ts'
-import { IDENTITY } from './hashes.ts'
+import { IDENTITY, isHashAllowed } from './hashes.ts'
+import { jsonLinks } from './json-links.ts'
+import { countFields } from './pb-fields.ts'
 
 /** One edge of a DAG. */
 export interface DagLink {
@@ -19,11 +22,29 @@ export const MAX_DAG_DEPTH = 2_048
 /** More than fit into a block of 2 MiB where each has a hash of 32 bytes. */
 export const MAX_LINKS = 65_536
 
+/**
+ * Links of all the nodes that a walk is within, each some 700 bytes in memory: two blocks full, or a
+ * dozen directories of ten thousand entries within each other. What goes deeper with as many at each level was made to fill the memory.
+ */
+const MAX_OPEN_LINKS = 2 * MAX_LINKS
+
+/**
+ * For whoever walks depth first and keeps the links of all the nodes that it is within.
+ * @throws SkepError DAG_INVALID where `count` are too many
+ */
+export function checkOpenLinks(where: string, count: number): void {
+  if (count <= MAX_OPEN_LINKS) return
+  throw contentError('DAG_INVALID', `${where} and what it lies in have over ${MAX_OPEN_LINKS} links`)
+}
+
+/** Of a dag-pb node. https://ipld.io/specs/codecs/dag-pb/spec/#serial-format */
+const LINKS_FIELD = 2
+
 /** Links by codec; codecs that aren't here have none that we know of. https://ipld.io/specs/codecs/ */
 const linkers = new Map<number, (bytes: Uint8Array) => Iterable<DagLink>>([
   [dagPb.code, linksOfPb],
-  [dagCbor.code, bytes => linksOfValue(dagCbor.decode(bytes))],
-  [dagJson.code, bytes => linksOfValue(dagJson.decode(bytes))],
+  [dagCbor.code, bytes => cborLinks(bytes).map(cid => ({ cid }))],
+  [dagJson.code, bytes => jsonLinks(bytes).map(cid => ({ cid }))],
 ])
 
 /** True where blocks of this codec may link to others. */
@@ -43,38 +64,35 @@ export function linksOf(cid: CID, bytes: Uint8Array): DagLink[] {
   return [...links.values()]
 }
 
-function collectLinks(cid: CID, bytes: Uint8Array, into: Map<string, DagLink>): void {
+/** Returns how many links there were so far, those of `outer` blocks and those met before counted in. */
+function collectLinks(cid: CID, bytes: Uint8Array, into: Map<string, DagLink>, outer = 0): number {
+  let count = outer
   for (const link of decodeLinks(cid, bytes)) {
+    if (++count > MAX_LINKS) throw tooManyLinks(cid)
     const { code, bytes: hash, digest } = link.cid.multihash
-    // Inlined content is shorter than the block it is in, so this ends.
-    if (code === IDENTITY) collectLinks(link.cid, digest, into)
-    else into.set(`${link.cid.code} ${Buffer.from(hash).toString('latin1')}`, link)
-    if (into.size > MAX_LINKS) throw contentError('DAG_INVALID', `block ${cid} has over ${MAX_LINKS} links`)
+    if (code !== IDENTITY) into.set(`${link.cid.code} ${Buffer.from(hash).toString('latin1')}`, link)
+    // Inlined content is shorter than what it is in, and short from the start, so this ends soon.
+    else if (isHashAllowed(link.cid)) count = collectLinks(link.cid, digest, into, count)
+    else throw contentError('DAG_INVALID', `block ${cid} has ${digest.length} bytes inlined in a link`)
   }
+  return count
 }
 
-function decodeLinks(cid: CID, bytes: Uint8Array): Iterable<DagLink> {
+function* decodeLinks(cid: CID, bytes: Uint8Array): Generator<DagLink, void, void> {
+  if (cid.code === dagPb.code && countFields(bytes, LINKS_FIELD, MAX_LINKS) > MAX_LINKS)
+    throw tooManyLinks(cid)
   try {
-    return linkers.get(cid.code)?.(bytes) ?? []
+    yield* linkers.get(cid.code)?.(bytes) ?? []
   } catch (cause) {
     const message = `block ${cid} isn't what its codec 0x${cid.code.toString(16)} says: ${messageOf(cause)}`
     throw contentError('DAG_INVALID', message, { cause })
   }
 }
 
-function linksOfPb(bytes: Uint8Array): DagLink[] {
-  return dagPb.decode(bytes).Links.map(({ Hash, Tsize }) => ({ cid: Hash, totalBytes: Tsize }))
+function tooManyLinks(cid: CID): Error {
+  return contentError('DAG_INVALID', `block ${cid} has over ${MAX_LINKS} links`)
 }
 
-function linksOfValue(root: unknown): DagLink[] {
-  const links: DagLink[] = []
-  const values: unknown[] = [root]
-  while (values.length > 0) {
-    const value = values.pop()
-    if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) continue
-    const cid = CID.asCID(value)
-    if (cid) links.push({ cid })
-    else for (const inner of Object.values(value).reverse()) values.push(inner)
-  }
-  return links
+function linksOfPb(bytes: Uint8Array): DagLink[] {
+  return dagPb.decode(bytes).Links.map(({ Hash, Tsize }) => ({ cid: Hash, totalBytes: Tsize }))
 }

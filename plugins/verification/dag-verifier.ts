@@ -5,6 +5,7 @@ import {
   type BlockStore,
   type Blocks,
   type ContentOptions,
+  checkOpenLinks,
   type DagLink,
   isSkepError,
   linksOf,
@@ -73,6 +74,12 @@ export class DagVerifier {
   }
 }
 
+/** The links of one of the nodes that a walk is within. */
+interface Level {
+  readonly links: Iterator<DagLink>
+  readonly count: number
+}
+
 class Walk {
   readonly #session: BlockSession
   readonly #dependencies: DagVerifierDependencies
@@ -90,15 +97,18 @@ class Walk {
   }
 
   async run(root: CID): Promise<VerifyReport> {
-    const levels: Iterator<DagLink>[] = [[{ cid: root }].values()]
+    const levels: Level[] = [{ links: [{ cid: root }].values(), count: 1 }]
+    let openLinks = 1
     for (let level = levels.at(-1); level; level = levels.at(-1)) {
       this.#options.signal?.throwIfAborted()
-      const { value: link, done } = level.next()
-      if (done) levels.pop()
+      const { value: link, done } = level.links.next()
+      if (done) openLinks -= levels.pop()?.count ?? 0
       else if (this.#isNew(link.cid)) {
         const links = await this.#look(link.cid)
         this.#totalBytes ??= this.#report.bytes + sum(links)
-        if (links.length > 0) levels.push(links.values())
+        if (links.length > 0) levels.push({ links: links.values(), count: links.length })
+        openLinks += links.length
+        checkOpenLinks(`block ${link.cid}`, openLinks)
         const { blocks, bytes } = this.#report
         this.#options.onProgress?.({ blocks, bytes, totalBytes: Math.max(bytes, this.#totalBytes) })
         await turn()
