@@ -6,7 +6,7 @@ import {
   type Transport,
   type Upgrader,
 } from '@libp2p/interface'
-import { Uint8ArrayList } from 'uint8arraylist'
+import type { Uint8ArrayList } from 'uint8arraylist'
 
 // libp2p reads a length byte by byte, each time from its start, and looks at its bound only when it has ended: one that never
 // does keeps the event loop busy for good, as all of it happens within microtasks. Whoever connects can send one, before it has
@@ -117,20 +117,19 @@ interface StreamInside {
 export function guardLengths(stream: MessageStream, options: LengthGuardOptions): void {
   const inside = stream as unknown as StreamInside
   const guard = new LengthGuard(options)
-  const admits = (data: Uint8Array | Uint8ArrayList): boolean => {
-    for (const part of data instanceof Uint8ArrayList ? data : [data]) if (!guard.push(part)) return false
-    return true
-  }
-  const cut = (): void => {
-    inside.onData = () => {}
-    stream.abort(new ProtocolError('A length that does not end, or too many lines'))
-  }
-  if (!admits(inside.readBuffer)) return cut()
   const onData = inside.onData.bind(stream)
+  let isCut = false
+  const admits = (data: Uint8Array | Uint8ArrayList): boolean => {
+    if (guard.isOver) return true
+    // There may be more than one copy of the list's package.
+    for (const part of data instanceof Uint8Array ? [data] : data) isCut ||= !guard.push(part)
+    if (isCut) stream.abort(new ProtocolError('A length that does not end, or too many lines'))
+    return !isCut
+  }
+  if (!admits(inside.readBuffer)) return
+  // It stays, as others may have put theirs around it.
   inside.onData = data => {
-    if (!admits(data)) return cut()
-    if (guard.isOver) inside.onData = onData
-    onData(data)
+    if (!isCut && admits(data)) onData(data)
   }
 }
 
