@@ -11,6 +11,8 @@ import { RemoteEntrance } from './control/remote-entrance.ts'
 import { remoteRoutes } from './control/remote-route.ts'
 import { addCoreRoutes } from './control/routes/core.ts'
 import { createControl } from './control/server.ts'
+import { createTcpControl } from './control/tcp/tcp-control.ts'
+import { Tokens } from './control/tokens/tokens.ts'
 import { createEvents, Events } from './events.ts'
 import { FleetNode } from './fleet/fleet.ts'
 import { createSigner } from './fleet/keys.ts'
@@ -165,6 +167,13 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const pins = boot.adopt(createPins({ storage, blocks, events, log }), pins => pins.stop())
   const content = createContent({ storage, blocks, pins, memory })
   const control = createControl({ socketPath, ...core.control }, { log })
+  const tokens = new Tokens({
+    store: storage.vault,
+    log,
+    wallMs: Date.now,
+    nowMs: () => performance.now(),
+  })
+  const tcpControl = createTcpControl(core.control, { control, tokens, metrics, log })
 
   const remote = boot.adopt(
     new RemoteEntrance({ control, network: network.port(CONTROL).port, fleet, events, log }),
@@ -181,6 +190,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     { network, peers, storage, wear, pins, plugins: () => host.statuses(), events, changes, now: Date.now },
   )
   state.describe('fleet', () => fleet.status())
+  if (tcpControl) state.describe('control', () => ({ url: tcpControl.url }))
   state.describe('protocols', () => network.protocols())
   provide(container, Storage, storage)
   provide(container, Blocks, blocks)
@@ -209,6 +219,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     changes,
     state,
     config,
+    tokens,
     stop: () => void stop().catch(() => {}),
   })
 
@@ -232,6 +243,8 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const reviews = setInterval(() => state.review(), REVIEW_PERIOD_MS).unref()
   boot.defer(() => clearInterval(reviews))
   await control.listen()
+  boot.defer(() => tcpControl?.close())
+  await tcpControl?.listen()
   await remote.start()
   const manager = createServiceManager({ env }, { status: () => state.status(), log })
   boot.defer(() => manager.stopping())

@@ -14,8 +14,8 @@ import type { Control } from './control.ts'
 import type { Entrance } from './entrance.ts'
 import { controlError, errorBody, statusOf } from './errors.ts'
 import { listenOnSocket } from './socket.ts'
-import { endAfterUpload } from './upload-end.ts'
 import { asksForTunnel, upgradeAnswer } from './upgrade.ts'
+import { endAfterUpload } from './upload-end.ts'
 
 /** JSON requests are a few hundred bytes. Streams have their own parsers, which this limit doesn't reach. */
 const MAX_JSON_BYTES = 64 * 1024
@@ -65,7 +65,7 @@ export function createControl(
 ): ControlServer {
   const stopping = new AbortController()
   /** Answers under way, and connections; but for those that linger. */
-  const open = new Set<ServerResponse>()
+  const open = new Map<ServerResponse, () => void>()
   const connections = new Set<Socket>()
   // On the server itself: fastify sets no timeouts on one that it didn't make. An upload may take hours.
   const server = createServer({
@@ -76,7 +76,11 @@ export function createControl(
   const follow = (server: Server): void => {
     server.on('connection', socket => {
       connections.add(socket)
-      socket.once('close', () => connections.delete(socket))
+      socket.once('close', () => {
+        connections.delete(socket)
+        // An answer that waits for its turn behind others isn't told that nobody is there any more.
+        for (const [answer, leave] of open) if (answer.req.socket === socket) leave()
+      })
     })
   }
   follow(server)
@@ -88,34 +92,41 @@ export function createControl(
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_JSON_BYTES,
+    // It would do all the work of an answer that nobody gets, and of a stream not even begin it.
+    exposeHeadRoutes: false,
     // An unknown parameter is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
   })
 
+  // Fastify's own, which a form of a web page may send without being asked for leave.
+  app.removeContentTypeParser('text/plain')
   server.on('upgrade', (request, connection) => app.routing(request, upgradeAnswer(request, connection)))
 
   app.addContentTypeParser(STREAMED_TYPES, (_request, payload, done) => done(null, payload))
 
   app.decorateRequest('cancelled')
   app.decorateRequest('lingers', function (this: FastifyRequest) {
-    for (const answer of open) if (answer.req === this.raw) open.delete(answer)
+    for (const answer of open.keys()) if (answer.req === this.raw) open.delete(answer)
     connections.delete(this.raw.socket)
     // What an entrance brings may be no socket of the system.
     this.raw.socket.unref?.()
   })
   app.addHook('onRequest', async (request, reply) => {
     const gone = new AbortController()
-    open.add(reply.raw)
-    reply.raw.once('close', () => {
+    const leave = (): void => {
       open.delete(reply.raw)
       if (!reply.raw.writableFinished) gone.abort(controlError('CLIENT_GONE', 'the client has disconnected'))
-    })
+    }
+    open.set(reply.raw, leave)
+    reply.raw.once('close', leave)
     request.cancelled = AbortSignal.any([gone.signal, stopping.signal])
     const entrance = entrances.get(request.raw)
     if (!entrance) return
     const { config } = request.routeOptions
     const withdrawn = entrance.admit(request, reply, request.is404 ? undefined : (config.scope ?? 'local'))
     if (withdrawn) request.cancelled = AbortSignal.any([request.cancelled, withdrawn])
+    // It has the whole of its answer, as what a browser asks before it asks.
+    if (reply.sent) return reply
   })
 
   app.setNotFoundHandler(request => {
@@ -123,8 +134,9 @@ export function createControl(
   })
 
   app.setErrorHandler<FastifyError>(async (error, request, reply) => {
-    const known = isBadRequest(error) ? controlError('INPUT_INVALID', error.message, { cause: error }) : error
-    const status = statusOf(known)
+    const badStatus = badRequestStatus(error)
+    const known = badStatus ? controlError('INPUT_INVALID', error.message, { cause: error }) : error
+    const status = badStatus ?? statusOf(known)
     // What breaks because the client left is no fault of the node.
     const isOurs = status === 500 && !request.cancelled?.aborted
     const { url: route } = request.routeOptions
@@ -145,9 +157,11 @@ export function createControl(
     stopping.abort(controlError('NODE_STOPPING', 'the node is stopping'))
     server.close()
     const hangUp = setTimeout(() => {
-      for (const answer of open) answer.destroy()
+      for (const answer of open.keys()) answer.destroy()
     }, CLOSE_GRACE_MS)
-    await Promise.all(Array.from(open, answer => new Promise(resolve => answer.once('close', resolve))))
+    await Promise.all(
+      Array.from(open.keys(), answer => new Promise(resolve => answer.once('close', resolve))),
+    )
     clearTimeout(hangUp)
     // What is left has asked nothing, or has its answer.
     for (const connection of connections) connection.destroy()
@@ -161,6 +175,8 @@ export function createControl(
     serve(server, entrance) {
       follow(server)
       server.on('request', (request, answer) => {
+        // Hung up on already, say for all that it sent at once.
+        if (request.socket.destroyed) return
         entrances.set(request, entrance)
         app.routing(request, answer)
       })
@@ -176,7 +192,7 @@ export function createControl(
   }
 }
 
-/** What fastify itself refuses before a route sees it: schema, JSON syntax, size, media type. */
-function isBadRequest(error: FastifyError): boolean {
-  return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
+/** Of what fastify itself refuses before a route sees it: schema, JSON syntax, size, media type. */
+function badRequestStatus({ statusCode }: FastifyError): number | undefined {
+  return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : undefined
 }

@@ -11,6 +11,7 @@ import type { Peers } from '../../state/peer-state.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { ControlAccess } from '../access.ts'
 import type { Control } from '../control.ts'
+import type { Tokens } from '../tokens/tokens.ts'
 import { contentRoutes } from './content.ts'
 import { eventRoutes } from './events.ts'
 import { fileRoutes } from './files.ts'
@@ -19,6 +20,7 @@ import { nodeRoutes } from './node.ts'
 import { peerRoutes } from './peers.ts'
 import { pinRoutes } from './pins.ts'
 import { storageRoutes } from './storage.ts'
+import { tokenRoutes } from './tokens.ts'
 
 /** What the routes of the core are made of. */
 export interface CoreServices {
@@ -27,13 +29,14 @@ export interface CoreServices {
   readonly pins: PinKeeper
   readonly storage: Storage
   readonly network: Pick<NetworkPort, 'self' | 'dial' | 'ping' | 'hangUp' | 'connections'> &
-    Pick<NodeNetwork, 'worthOf' | 'forget'>
+    Pick<NodeNetwork, 'worthOf' | 'usageOf' | 'forget'>
   readonly blocklist: Blocklist
   readonly fleet: FleetNode
   readonly peers: Peers
   readonly changes: ChangeFeed
   readonly state: Pick<NodeState, 'status'>
   readonly config: Pick<LoadedConfig, 'entries'>
+  readonly tokens: Tokens
   /** Begins to stop the node; not waited for. */
   readonly stop: () => void
 }
@@ -48,4 +51,5 @@ export function addCoreRoutes(control: Control, services: CoreServices): void {
   control.routes(peerRoutes(services))
   control.routes(fleetRoutes(services))
   control.routes(eventRoutes(services))
+  control.routes(tokenRoutes(services))
 }

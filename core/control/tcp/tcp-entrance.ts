@@ -92,7 +92,6 @@ export class TcpEntrance implements Entrance {
     if (waitMs > 0) {
       const seconds = Math.ceil(waitMs / 1000)
       reply.raw.setHeader('retry-after', seconds)
-      reply.raw.setHeader('connection', 'close')
       throw this.#refused(
         'too_many_tries',
         'TOO_MANY_TRIES',

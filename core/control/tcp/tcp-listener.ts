@@ -104,7 +104,7 @@ export class TcpListener {
   #follow(request: IncomingMessage, answer: ServerResponse): void {
     const { socket } = request
     const connection = this.#connections.get(socket)
-    if (!connection) return
+    if (!connection || socket.destroyed) return
     const { exchanges } = connection
     exchanges.add(request)
     if (exchanges.size > MAX_PIPELINED) {
