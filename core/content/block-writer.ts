@@ -2,7 +2,8 @@ import type { CID } from 'multiformats/cid'
 import { discard } from '../owned-bytes.ts'
 import type { MemoryBudget } from '../resources/byte-budget.ts'
 import type { BlockStore } from '../storage/storage.ts'
-import { cidOfLarge } from './hashes.ts'
+import type { HashThread } from './hash-thread.ts'
+import { cidOfDigest, cidOfLarge } from './hashes.ts'
 import type { Hold } from './holds.ts'
 
 /** Puts that share one flush; bytes are bounded by the memory budget. */
@@ -11,6 +12,7 @@ const MAX_WRITES_IN_FLIGHT = 256
 export interface BlockWriterDependencies {
   readonly store: BlockStore
   readonly memory: MemoryBudget
+  readonly hashThread: HashThread
   /** What was written is held until the caller releases it. */
   readonly hold: Hold
 }
@@ -19,14 +21,19 @@ export interface BlockWriterDependencies {
 export class BlockWriter {
   readonly #store: BlockStore
   readonly #memory: MemoryBudget
+  readonly #hashThread: HashThread
   readonly #hold: Hold
   readonly #signal: AbortSignal
   readonly #failure = new AbortController()
   readonly #writes = new Set<Promise<void>>()
 
-  constructor(options: { readonly signal?: AbortSignal }, { store, memory, hold }: BlockWriterDependencies) {
+  constructor(
+    options: { readonly signal?: AbortSignal },
+    { store, memory, hashThread, hold }: BlockWriterDependencies,
+  ) {
     this.#store = store
     this.#memory = memory
+    this.#hashThread = hashThread
     this.#hold = hold
     this.#signal = options.signal
       ? AbortSignal.any([options.signal, this.#failure.signal])
@@ -35,21 +42,24 @@ export class BlockWriter {
 
   /**
    * Resolves when there is room for the next block; `drain` tells when this one is durable. `bytes` must not change
-   * until then; with `discards` they are the writer's, which empties them.
+   * until then; with `discards` they are the writer's, which empties
+   * them.
    *
    * @throws SkepError STORAGE_FULL, STORAGE_FAILED, perhaps of an earlier block
    */
   async write(codec: number, bytes: Uint8Array, { discards = false } = {}): Promise<CID> {
     while (this.#writes.size >= MAX_WRITES_IN_FLIGHT) await Promise.race(this.#writes)
-    const cid = await cidOfLarge(codec, bytes)
-    const lease = await this.#memory.lease(bytes.length, { signal: this.#signal })
+    const aside = discards && this.#hashThread.takes(bytes) ? await this.#hashThread.hash(bytes) : undefined
+    const block = aside?.bytes ?? bytes
+    const cid = aside ? cidOfDigest(codec, aside.sha256) : await cidOfLarge(codec, bytes)
+    const lease = await this.#memory.lease(block.length, { signal: this.#signal })
     this.#signal.throwIfAborted()
     this.#hold.add(cid.multihash.bytes)
     const write = this.#store
-      .put(cid, bytes, { given: discards })
+      .put(cid, block, { given: discards, crc: aside?.crc32 })
       .catch(error => this.#failure.abort(error))
       .finally(() => {
-        if (discards) discard(bytes)
+        if (discards) discard(block)
         lease.release()
         this.#writes.delete(write)
       })

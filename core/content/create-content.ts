@@ -6,6 +6,7 @@ import type { Content } from './content.ts'
 import { DagReader } from './dag-reader.ts'
 import { entriesOf } from './directory-reader.ts'
 import { Exporter } from './exporter.ts'
+import { HashThread } from './hash-thread.ts'
 import { importEntries } from './importer.ts'
 import type { PinKeeper } from './pins.ts'
 import { type ImportProfile, UNIXFS_V1_2025 } from './profile.ts'
@@ -31,6 +32,7 @@ export function createContent(
   { profile = UNIXFS_V1_2025, maxOpenEntries }: ContentSettings = {},
 ): Content {
   const store = storage.blocks
+  const hashThread = new HashThread()
   const exporter = new Exporter({ blocks, store, memory })
 
   const readDirectory = async (cid: CID, { signal }: WaitOptions): Promise<StoredDirectory | undefined> => {
@@ -53,7 +55,7 @@ export function createContent(
         const result = await importEntries(
           entries,
           { ...options, profile, maxOpenEntries },
-          { store, memory, hold, readDirectory: cid => readDirectory(cid, { signal }) },
+          { store, memory, hashThread, hold, readDirectory: cid => readDirectory(cid, { signal }) },
         )
         if (pin) await pins.add(result.cid, { signal, name: pinName })
         return result

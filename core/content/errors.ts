@@ -12,6 +12,7 @@ export type ContentErrorCode =
   | 'CONTENT_CORRUPT'
   | 'DAG_INVALID'
   | 'ENTRY_INVALID'
+  | 'HASHING_FAILED'
   | 'NOT_PINNED'
   | 'PIN_REMOVED'
 
@@ -29,6 +30,7 @@ export const contentError = defineErrors<ContentErrorCode>({
   CONTENT_CORRUPT: 'Check the disk, and connect to a peer that has a good copy.',
   DAG_INVALID: 'Ask whoever made the content: one of its blocks is malformed or passes the limits of a DAG.',
   ENTRY_INVALID: 'Give entries with relative paths of plain names, each once, parents before what they hold.',
+  HASHING_FAILED: 'Add it again; where that fails too, see the log of the node, and whether memory is short.',
   NOT_PINNED: 'See what is pinned with `skep pin ls`.',
   PIN_REMOVED: 'Pin it again if you want it kept: it was removed in the meantime.',
 })

@@ -27,6 +27,7 @@ const digests = new Map<number, { readonly bytes: number; readonly of: (input: U
 
 /** True where blocks of this CID's hash function and digest length may be stored, fetched and served. */
 export function isHashAllowed(cid: CID): boolean {
+  if (!isSpellable(cid)) return false
   const { code, size } = cid.multihash
   return code === IDENTITY ? size <= MAX_IDENTITY_BYTES : digests.get(code)?.bytes === size
 }
@@ -35,6 +36,14 @@ export function isHashAllowed(cid: CID): boolean {
 export function multihashOf(code: number, digestBytes: number, bytes: Uint8Array): Uint8Array | undefined {
   const digest = digests.get(code)
   return digest?.bytes === digestBytes ? createDigest(code, digest.of(bytes)).bytes : undefined
+}
+
+/**
+ * False for a CID of version 0 with another hash than sha2-256. multiformats reads such from bytes that begin with a zero, and
+ * writes what nobody reads: a peer that is sent it takes it for an attack.
+ */
+export function isSpellable({ version, multihash }: CID): boolean {
+  return version !== 0 || (multihash.code === SHA2_256 && multihash.size === 32)
 }
 
 /** True where `bytes` are the content of `cid`. False for a hash that isn't allowed, and for bytes above MAX_BLOCK_BYTES. */
@@ -47,13 +56,18 @@ export function verifyBlock(cid: CID, bytes: Uint8Array): boolean {
 
 /** The CIDv1 of `bytes` under sha2-256. */
 export function cidOf(codec: number, bytes: Uint8Array): CID {
-  return CID.createV1(codec, createDigest(SHA2_256, hash('sha256', bytes, 'buffer')))
+  return cidOfDigest(codec, hash('sha256', bytes, 'buffer'))
+}
+
+/** The CIDv1 of what has the SHA-256 `digest`. */
+export function cidOfDigest(codec: number, digest: Uint8Array): CID {
+  return CID.createV1(codec, createDigest(SHA2_256, digest))
 }
 
 /** {@link cidOf}, with a large block hashed on another thread. */
 export async function cidOfLarge(codec: number, bytes: Uint8Array): Promise<CID> {
   if (bytes.byteLength < ASIDE_MIN_BYTES) return cidOf(codec, bytes)
-  return CID.createV1(codec, createDigest(SHA2_256, await digestAside('SHA-256', bytes)))
+  return cidOfDigest(codec, await digestAside('SHA-256', bytes))
 }
 
 /** {@link verifyBlock}, with a large block hashed on another thread: the event loop is free meanwhile. A small one's verdict comes at once. */

@@ -5,6 +5,7 @@ import { BlockWriter } from './block-writer.ts'
 import type { AddResult, ContentOptions, ImportEntry } from './content.ts'
 import { contentError } from './errors.ts'
 import { FileImporter } from './file-importer.ts'
+import type { HashThread } from './hash-thread.ts'
 import type { Hold } from './holds.ts'
 import type { ImportProfile } from './profile.ts'
 import { TreeImporter, type TreeImporterDependencies } from './tree-importer.ts'
@@ -22,6 +23,7 @@ export interface ImportOptions extends ContentOptions {
 export interface ImportDependencies {
   readonly store: BlockStore
   readonly memory: MemoryBudget
+  readonly hashThread: HashThread
   readonly hold: Hold
   readonly readDirectory: TreeImporterDependencies['readDirectory']
 }
@@ -34,9 +36,9 @@ export interface ImportDependencies {
 export async function importEntries(
   entries: AsyncIterable<ImportEntry>,
   { profile, signal, onProgress, maxOpenEntries }: ImportOptions,
-  { store, memory, hold, readDirectory }: ImportDependencies,
+  { store, memory, hashThread, hold, readDirectory }: ImportDependencies,
 ): Promise<AddResult> {
-  const writer = new BlockWriter({ signal }, { store, memory, hold })
+  const writer = new BlockWriter({ signal }, { store, memory, hashThread, hold })
   const progress = { bytes: 0, blocks: 0 }
   const onChunk = (bytes: number): void => {
     progress.bytes += bytes

@@ -42,6 +42,8 @@ export interface DiskUse {
 export interface ShelfBlock {
   readonly hash: Uint8Array
   readonly bytes: Uint8Array
+  /** CRC-32 of the bytes, where it is known. */
+  readonly crc?: number
 }
 
 export interface ShelfWriteOptions {
@@ -90,7 +92,7 @@ export interface BlockStoreOptions {
   readonly maxBytes: number
 }
 
-type PutOptions = WaitOptions & { reservation?: Reservation; given?: boolean }
+type PutOptions = WaitOptions & { reservation?: Reservation; given?: boolean; crc?: number }
 
 /** Blocks on a shelf, within a quota: both twins share what a store promises and differ only in where bytes lie. */
 export class QuotaBlockStore implements BlockStore {
@@ -146,7 +148,7 @@ export class QuotaBlockStore implements BlockStore {
   }
 
   async put(cid: CID, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
-    const { signal } = options
+    const { signal, crc } = options
     signal?.throwIfAborted()
     if (inlinedBytes(cid)) return
     checkBlock(cid, bytes)
@@ -163,7 +165,7 @@ export class QuotaBlockStore implements BlockStore {
       )
     }
     if (this.#heldSize(hash) !== undefined) return
-    await untilAborted(this.#begin(new Map([[key, { hash, bytes }]]), options), signal)
+    await untilAborted(this.#begin(new Map([[key, { hash, bytes, crc }]]), options), signal)
   }
 
   async putAll(blocks: readonly BlockToPut[], options: { reservation?: Reservation } = {}): Promise<void> {

@@ -181,8 +181,11 @@ export class DiskShelf implements BlockShelf {
     await Promise.all([this.#group.addAll(arriving), ...large.map(block => this.#writeSlot(block, options))])
   }
 
-  async #writeSlot({ hash, bytes }: ShelfBlock, { given, onPlaced }: ShelfWriteOptions): Promise<void> {
-    const block = { hash, length: bytes.length, crc: crc32(bytes) }
+  async #writeSlot(
+    { hash, bytes, crc = crc32(bytes) }: ShelfBlock,
+    { given, onPlaced }: ShelfWriteOptions,
+  ): Promise<void> {
+    const block = { hash, length: bytes.length, crc }
     const { segment, slot } = await this.#segments.take(sizeClassOf(block.length))
     onPlaced(block.length)
     try {

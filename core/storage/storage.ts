@@ -87,14 +87,15 @@ export interface BlockStore {
   /**
    * Resolves when the block is durable: its segment synced, its index entry flushed. Puts that overlap share both, so
    * keep several in flight. A block already held resolves at once. `bytes` must not change until then; with `given`
-   * they are the store's, which may give their memory back as soon as they are written.
+   * they are the store's, which may give their memory back as soon as they are written. `crc` is the CRC-32 of `bytes`,
+   * from a caller who has it already.
    *
    * @throws SkepError STORAGE_FULL (quota or disk), BLOCK_TOO_LARGE, STORAGE_FAILED
    */
   put(
     cid: CID,
     bytes: Uint8Array,
-    options?: WaitOptions & { reservation?: Reservation; given?: boolean },
+    options?: WaitOptions & { reservation?: Reservation; given?: boolean; crc?: number },
   ): Promise<void>
   /**
    * `put` of many blocks, of which small ones share their bookkeeping. Ends when all have; rejects with the first failure.
