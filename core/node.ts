@@ -130,6 +130,8 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     await createNetwork(
       {
         ...core.network,
+        // Beside the budget, as nobody can wait for what is here already.
+        maxHeldBytes: core.memory.transferBytes,
         listen: await keepPorts(core.network.listen, storage.index),
         agent: `skep/${version}`,
       },
@@ -212,7 +214,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     content,
     pins,
     storage,
-    network: { ...corePort, worthOf: network.worthOf, forget: network.forget },
+    network: { ...corePort, worthOf: network.worthOf, usageOf: network.usageOf, forget: network.forget },
     blocklist: network.blocklist,
     fleet,
     peers,

@@ -12,6 +12,7 @@ import type { Logger } from '../logger.ts'
 import { networkError } from './errors.ts'
 import type { Components } from './libp2p.ts'
 import type { AttachOptions } from './network-port.ts'
+import { type ServiceTable, tabled } from './services.ts'
 
 /** What a libp2p service says it can do beside its own. */
 interface Capabilities {
@@ -28,6 +29,8 @@ interface Attachment {
 
 export interface AttachmentsDependencies {
   components(): Components
+  /** Takes in the protocols that services handle. */
+  readonly table: ServiceTable
   readonly router: LateRouter
   readonly log: Logger
 }
@@ -49,7 +52,8 @@ export class Attachments {
   ): Promise<T> {
     const taken = this.#attached.get(name)
     if (taken) throw networkError('NAME_TAKEN', `service ${name} is already attached by ${taken.owner}`)
-    const service = factory(this.#deps.components() as never)
+    const parts = tabled(this.#deps.components(), this.#deps.table, owner)
+    const service = factory(parts as never)
     const attachment: Attachment = { owner, service, undo: [] }
     this.#attached.set(name, attachment)
     try {

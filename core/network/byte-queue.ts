@@ -1,3 +1,5 @@
+import { PIECE_BYTES } from './held-bytes.ts'
+
 /** Five groups of seven bits hold every length a frame may have; more is an attack. */
 const MAX_VARINT_BYTES = 5
 
@@ -14,6 +16,11 @@ export class ByteQueue {
 
   get byteLength(): number {
     return this.#byteLength
+  }
+
+  /** Memory that it holds: bytes, and what describes each chunk. */
+  get heldBytes(): number {
+    return this.#byteLength + (this.#chunks.length - this.#head) * PIECE_BYTES
   }
 
   push(chunk: Uint8Array): void {

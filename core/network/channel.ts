@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { PeerId } from '@libp2p/interface'
 import * as varint from 'uint8-varint'
 import { isSkepError, messageOf } from '../errors.ts'
@@ -28,6 +29,8 @@ export interface ChannelDependencies {
   readonly pipe: Pipe
   /** First-hand evidence against the peer. */
   report(kind: EvidenceKind, detail: string): void
+  /** Counts a message of so many bytes that was announced; milliseconds that it has to wait for its turn. */
+  ask?(bytes: number): number
 }
 
 /** A {@link Channel} over a pipe. */
@@ -36,6 +39,7 @@ export class PipeChannel implements Channel {
   readonly protocol: string
   readonly #pipe: Pipe
   readonly #report: ChannelDependencies['report']
+  readonly #ask: ChannelDependencies['ask']
   readonly #gone = new AbortController()
   readonly #reader: FrameReader
   #resuming = false
@@ -53,11 +57,12 @@ export class PipeChannel implements Channel {
 
   constructor(options: ChannelOptions, deps: ChannelDependencies) {
     const { protocol, maxMessageBytes, idleTimeoutMs, maySleep = false } = options
-    const { peer, pipe, report } = deps
+    const { peer, pipe, report, ask } = deps
     this.peer = peer
     this.protocol = protocol
     this.#pipe = pipe
     this.#report = report
+    this.#ask = ask
     this.#reader = new FrameReader(
       { maxMessageBytes },
       {
@@ -80,7 +85,14 @@ export class PipeChannel implements Channel {
   }
 
   read(options?: ReadOptions): Promise<Uint8Array | undefined> {
-    return this.#reader.read(options)
+    const ask = this.#ask
+    if (!ask) return this.#reader.read(options)
+    const admit = async (bytes: number): Promise<void> => {
+      const waitMs = ask(bytes)
+      if (waitMs > 0) await wait(waitMs, undefined, { signal: this.#gone.signal, ref: false })
+      await options?.admit?.(bytes)
+    }
+    return this.#reader.read({ ...options, admit })
   }
 
   readPayload(bytes: number, options?: WaitOptions): Promise<Uint8Array> {
@@ -135,6 +147,9 @@ export class PipeChannel implements Channel {
     return {
       get space() {
         return reader.space
+      },
+      get unreadBytes() {
+        return reader.unreadBytes
       },
       filled: bytes => {
         this.#receivedBytes += bytes

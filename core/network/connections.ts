@@ -9,7 +9,7 @@ export interface ConnectionOptions {
   readonly maxConnections: number
   /** What a trim leaves; where it isn't below the high mark, four fifths of that. */
   readonly lowConnections: number
-  /** Inbound connections one host may open a second. */
+  /** Inbound connections one host may open a second: an address of IPv4, a /64 of IPv6. */
   readonly maxInboundPerSecond: number
   /** Inbound connections one network of the internet may open a second. */
   readonly maxInboundPerSubnet: number
@@ -33,8 +33,8 @@ const MAX_HANDSHAKES_SHARE = 0.25
 const MIN_HANDSHAKES = 8
 /** Of the high mark, where the low one says nothing. */
 const LOW_SHARE = 0.8
-/** A handshake with a Pi Zero on a bad link takes seconds. */
-const INBOUND_UPGRADE_TIMEOUT_MS = 10_000
+/** From the accept of the socket to the muxer. A handshake with a Pi Zero on a bad link takes seconds. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Agreeing on a protocol takes a round trip; whoever needs longer holds a stream that nothing counts yet. */
 export const NEGOTIATION_TIMEOUT_MS = 10_000
 /** How long a close may wait for what is still to be sent. */
@@ -48,7 +48,8 @@ export function trimMarks({ maxConnections, lowConnections }: ConnectionOptions)
   return { low, high: maxConnections }
 }
 
-function maxHandshakes({ maxConnections }: ConnectionOptions): number {
+/** Inbound ones at a time. */
+export function maxHandshakes({ maxConnections }: ConnectionOptions): number {
   return Math.max(MIN_HANDSHAKES, Math.ceil(maxConnections * MAX_HANDSHAKES_SHARE))
 }
 
@@ -57,7 +58,7 @@ function maxHandshakes({ maxConnections }: ConnectionOptions): number {
  * high mark, so that it is never met: `connection-keeper.ts` refuses and trims before.
  */
 function libp2pLimit(options: ConnectionOptions): number {
-  return options.maxConnections + maxHandshakes(options) + MAX_PARALLEL_DIALS
+  return options.maxConnections + 2 * maxHandshakes(options) + MAX_PARALLEL_DIALS
 }
 
 /** How long one address may take to answer. */
@@ -75,15 +76,16 @@ export function connectionManager(options: ConnectionOptions): ConnectionManager
   const { maxInboundPerSecond, maxDialsPerSecond, dialTimeoutMs } = options
   return {
     maxConnections: libp2pLimit(options),
-    inboundConnectionThreshold: maxInboundPerSecond,
-    maxIncomingPendingConnections: maxHandshakes(options),
+    // Twice ours, of `inbound-rate.ts` and `doorstep.ts`: never met by TCP, which leaves those that come through a relay.
+    inboundConnectionThreshold: 2 * maxInboundPerSecond,
+    maxIncomingPendingConnections: 2 * maxHandshakes(options),
     maxParallelDials: Math.min(MAX_PARALLEL_DIALS, maxDialsPerSecond * MAX_TURN_SECONDS),
     maxDialQueueLength: MAX_WAITING_DIALS,
     maxPeerAddrsToDial: MAX_ADDRESSES_PER_PEER,
     dialTimeout: dialTimeoutMs,
     // What counts is from its turn on, which libp2p doesn't know: `addressTimeoutMs`.
     addressDialTimeout: dialTimeoutMs,
-    inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
+    inboundUpgradeTimeout: HANDSHAKE_TIMEOUT_MS,
     inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
     outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
     connectionCloseTimeout: CLOSE_TIMEOUT_MS,

@@ -5,7 +5,7 @@ import { untilAborted } from '../until-aborted.ts'
 import { ByteQueue, MALFORMED } from './byte-queue.ts'
 import type { ReadOptions } from './framing.ts'
 
-/** Unread bytes above which the remote is made to wait; below half of it, it may go on. */
+/** Memory for what is unread above which the remote is made to wait; below half of it, it may go on. */
 const HIGH_WATER_BYTES = 256 * 1024
 
 export interface FrameReaderDependencies {
@@ -48,12 +48,17 @@ export class FrameReader {
 
   /** More is unread than should be. */
   get crowded(): boolean {
-    return this.#unread.byteLength > HIGH_WATER_BYTES
+    return this.#unread.heldBytes > HIGH_WATER_BYTES
   }
 
   /** There is room again for a good deal. */
   get roomy(): boolean {
-    return this.#unread.byteLength <= HIGH_WATER_BYTES / 2
+    return this.#unread.heldBytes <= HIGH_WATER_BYTES / 2
+  }
+
+  /** Memory held for what is unread. */
+  get unreadBytes(): number {
+    return this.#unread.heldBytes
   }
 
   /** Number of the frame whose rest somebody waits for; undefined where nobody does. */

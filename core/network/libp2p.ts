@@ -91,8 +91,8 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     connectionMonitor: { enabled: false },
     transports: [
       paced(
-        deps.doorstep.guarded(
-          guardedTransport(
+        guardedTransport<Components>(
+          deps.doorstep.guarded(
             tcp({
               inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
               outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
@@ -127,10 +127,11 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     ],
     peerRouters: [() => deps.peerRouting as PeerRouting],
     services: {
-      identify: parts => identify({ maxMessageSize: MAX_IDENTIFY_BYTES })(tabled(parts, deps.table, OWNER)),
-      ping: parts => ping()(tabled(parts, deps.table, OWNER)),
+      identify: (parts: Components) =>
+        identify({ maxMessageSize: MAX_IDENTIFY_BYTES })(tabled(parts, deps.table, OWNER)),
+      ping: (parts: Components) => ping()(tabled(parts, deps.table, OWNER)),
       // libp2p shows its parts to services alone.
-      parts: parts => {
+      parts: (parts: Components) => {
         components = parts
         return {}
       },

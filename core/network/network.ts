@@ -294,7 +294,16 @@ export async function createNetwork(
     log,
   })
   on('self:peer:update', () => ownAddresses.review())
-  const upkeep = new Upkeep({ keeper, guard, ownAddresses, probes, traffic, surroundings, events: deps.events, log })
+  const upkeep = new Upkeep({
+    keeper,
+    guard,
+    ownAddresses,
+    probes,
+    traffic,
+    surroundings,
+    events: deps.events,
+    log,
+  })
 
   return {
     self: libp2p.peerId,

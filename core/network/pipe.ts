@@ -27,6 +27,8 @@ export interface Pipe {
 export interface PipeSink {
   /** Where the next bytes belong, for a pipe that can put them there itself. */
   readonly space: Uint8Array | undefined
+  /** Memory that is kept until it is read. */
+  readonly unreadBytes: number
   /** So many bytes were put into `space`. */
   filled(bytes: number): void
   /** `lent`: the pipe uses the memory again. */

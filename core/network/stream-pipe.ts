@@ -2,6 +2,7 @@ import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/inter
 import { Uint8ArrayList } from 'uint8arraylist'
 import type { WaitOptions } from '../storage/storage.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { keepsBytesOf } from './held-bytes.ts'
 import type { Pipe, PipeSink } from './pipe.ts'
 
 /**
@@ -41,6 +42,7 @@ export class StreamPipe implements Pipe {
   attach(sink: PipeSink): void {
     const stream = this.#stream
     this.#sink = sink
+    keepsBytesOf(stream, () => sink.unreadBytes)
     stream.maxReadBufferLength = MAX_STREAM_BUFFER_BYTES
     stream.addEventListener('close', this.#onClose)
     stream.addEventListener('end', this.#onEnd)

@@ -4,6 +4,7 @@ import type { ConnectionKeeper } from './connection-keeper.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import type { OwnAddresses } from './own-addresses.ts'
 import type { PeerProbes } from './peer-probes.ts'
+import type { StreamGuard } from './stream-guard.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -12,6 +13,7 @@ const PERIOD_MS = 5_000
 
 export interface UpkeepDependencies {
   readonly keeper: Pick<ConnectionKeeper, 'review'>
+  readonly guard: Pick<StreamGuard, 'review'>
   readonly ownAddresses: Pick<OwnAddresses, 'review'>
   readonly probes: Pick<PeerProbes, 'check'>
   readonly traffic: Pick<Traffic, 'sample'>
@@ -42,7 +44,7 @@ export class Upkeep {
   }
 
   #turn(): void {
-    const { keeper, ownAddresses, probes, traffic, surroundings, events, log } = this.#deps
+    const { keeper, guard, ownAddresses, probes, traffic, surroundings, events, log } = this.#deps
     const change = this.#watch.look()
     if (change) {
       log.info({ reason: change }, 'the network has changed: all peers are asked whether they are there')
@@ -50,6 +52,7 @@ export class Upkeep {
     }
     ownAddresses.review()
     keeper.review()
+    guard.review()
     traffic.sample(surroundings.nowMs())
     if (change) events.emit('network:changed', { reason: change })
   }

@@ -42,10 +42,21 @@ export async function startDhtNode(wire: Wire, options: DhtConfig): Promise<DhtN
   const parts = components
   wire.join(parts)
   const storage = createMemoryStorage({ maxBytes: 16 * MIB })
-  const attachments = new Attachments({ components: () => wired(parts, wire), router, log: silentLogger })
+  const attachments = new Attachments({
+    components: () => wired(parts, wire),
+    table: {
+      handleService: (_owner, id, handler, options) => parts.registrar.handle(id, handler, options),
+      async unhandleService(ids) {
+        for (const id of [ids].flat()) await parts.registrar.unhandle(id)
+      },
+    },
+    router,
+    log: silentLogger,
+  })
   const dht = new Kademlia(options, {
     network: portOf(parts, wire, attachments),
     store: storage.bookkeeping,
+    fleetLabel: () => undefined,
     provides: () => false,
     onPeer: () => undefined,
     onTable: () => undefined,

@@ -6,6 +6,7 @@ export const networkOptions: NetworkOptions = {
   announce: [],
   blocked: [],
   maxPeers: 100,
+  maxHeldBytes: 32 * 1024 * 1024,
   maxConnections: 50,
   lowConnections: 40,
   maxInboundPerSecond: 100,

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { messageOf } from '../../errors.ts'
 import { readTarget } from '../../network/block-target.ts'
 import type { Block } from '../../network/blocklist.ts'
+import type { PeerUsage } from '../../network/peer-quota.ts'
 import { stateError } from '../../state/errors.ts'
 import { peerNamed } from '../../state/peer-name.ts'
 import type { PeerSummary } from '../../state/peer-state.ts'
@@ -35,6 +36,8 @@ const MAX_HANG_UPS = 5
 
 /** All there is to tell of one peer. Plain JSON. */
 export interface PeerDetails extends PeerSummary {
+  /** What it has asked of this node lately. */
+  readonly usage: PeerUsage
   readonly worth: {
     readonly total: number
     /** By who says so and why. */
@@ -85,6 +88,7 @@ export function peerRoutes({ network, blocklist, peers }: Services) {
     const blockedBy = blocklist.isBlocked({ peer })
     return {
       ...summary,
+      usage: network.usageOf(peer),
       worth: { total: Object.values(reasons).reduce((sum, worth) => sum + worth, 0), reasons },
       connections: network.connections(peer).map(({ direction, remoteAddr, direct, streams, timeline }) => ({
         direction,

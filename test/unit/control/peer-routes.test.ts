@@ -23,6 +23,7 @@ async function start(t: Test, returns: number) {
     ...port,
     self: port.self,
     worthOf: network.worthOf,
+    usageOf: network.usageOf,
     async forget(...args: Parameters<typeof network.forget>) {
       await network.forget(...args)
       hangUps += 1

@@ -44,6 +44,7 @@ function listener() {
   const gone = Promise.withResolvers<Error | undefined>()
   const sink: PipeSink = {
     space: undefined,
+    unreadBytes: 0,
     filled() {},
     accept(arrived) {
       for (const chunk of arrived) chunks.push(Buffer.from(chunk))

@@ -12,8 +12,8 @@ function run(
 ) {
   const watch = new StallWatch({ idleTimeoutMs, maySleep }, 0)
   for (let nowMs = 0; nowMs <= untilMs; nowMs += watch.everyMs) {
-    const sides = side === 'reading' ? ([at(nowMs), NOTHING] as const) : ([NOTHING, at(nowMs)] as const)
-    const stall = watch.look(nowMs, ...sides)
+    const seen = at(nowMs)
+    const stall = side === 'reading' ? watch.look(nowMs, seen, NOTHING) : watch.look(nowMs, NOTHING, seen)
     if (stall) return { stall, afterMs: nowMs }
   }
   return undefined

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { PeerDetails } from '../../../control/routes/peers.ts'
+import type { PeerUsage } from '../../../network/peer-quota.ts'
 import { printable } from '../../../printable.ts'
 import { contextOf, examples, print } from '../../context.ts'
 import { formatBytes, formatDuration, table } from '../../format.ts'
@@ -38,6 +39,7 @@ function describe(details: PeerDetails, nowMs: number): string {
       `${wayOf(way)}: ${address}, ${streams} streams, opened ${ago(openedMs)}`,
     ]),
     ...details.addresses.map(address => ['address', printable(address)]),
+    ['asked', asked(details.usage)],
     ['worth', String(worth.total)],
     ...Object.entries(worth.reasons).map(([reason, value]) => ['', `${value}: ${printable(reason)}`]),
     ...Object.entries(tags).map(([name, value]) => ['tag', `${printable(name)} (${value})`]),
@@ -46,6 +48,13 @@ function describe(details: PeerDetails, nowMs: number): string {
     ...details.protocols.map(protocol => ['protocol', printable(protocol)]),
   ]
   return table(rows)
+}
+
+/** What it asked of the node. */
+function asked({ openStreams, streams, refusedStreams, requests, requestBytes, busyMs }: PeerUsage): string {
+  const refused = refusedStreams > 0 ? `, ${refusedStreams} refused` : ''
+  const work = `${requests} messages (${formatBytes(requestBytes)}), ${(busyMs / 1000).toFixed(1)} s of work`
+  return `${streams} streams, ${openStreams} open${refused}; ${work}`
 }
 
 export function expiry(expiresInMs: number | undefined): string {
