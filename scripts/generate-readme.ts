@@ -10,6 +10,7 @@ import { loadConfig } from '../core/config/load.ts'
 import { createPluginLoader } from '../core/config/load-plugin.ts'
 import { contentError } from '../core/content/errors.ts'
 import { controlError } from '../core/control/errors.ts'
+import { SCOPES } from '../core/control/scopes.ts'
 import { isSkepError, type SkepError } from '../core/errors.ts'
 import { executableError } from '../core/executable/errors.ts'
 import { fleetError } from '../core/fleet/errors.ts'
@@ -78,6 +79,10 @@ const GENERATED: Blocks = {
     return `\`\`\`ts\n${code}\`\`\`\n`
   },
   attacks: async () => attacksTable(),
+  async scopes() {
+    const rows = Object.entries(SCOPES).map(([scope, what]) => `| \`${scope}\` | ${what} |`)
+    return `${['| scope | its bearer can |', '| --- | --- |', ...rows].join('\n')}\n`
+  },
   async errors() {
     const rows = Object.entries(ERRORS).flatMap(([part, fixes]) =>
       Object.entries(fixes).map(([code, fix]) => `| ${part} | \`${code}\` | ${fix.replaceAll('|', '\\|')} |`),

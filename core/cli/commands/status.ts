@@ -25,6 +25,12 @@ function fleetRows(fleet: unknown): string[][] {
     : []
 }
 
+/** Where programs with a token may ask; most nodes have no such place. */
+function controlRows(control: unknown): string[][] {
+  const { url } = (control ?? {}) as { url?: string }
+  return url === undefined ? [] : [['control', `${url}, with a token`]]
+}
+
 function describe(status: NodeStatus): string {
   const { storage, pins, plugins, peers } = status
   const running = plugins.filter(({ state }) => state === 'running').length
@@ -50,6 +56,7 @@ function describe(status: NodeStatus): string {
       `${connected.length} connected${silent > 0 ? ` (${silent} of them silent)` : ''}, ${peers.length} known`,
     ],
     ...fleetRows(status.details.fleet),
+    ...controlRows(status.details.control),
     ...networkRows(status),
     ['plugins', `${running} of ${plugins.length} running`],
   ])
