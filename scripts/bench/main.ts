@@ -9,6 +9,7 @@ import { crash } from './crash.ts'
 import { dht } from './dht.ts'
 import { evict } from './evict.ts'
 import { fleetTraffic } from './fleet-traffic.ts'
+import { fuzz } from './fuzz.ts'
 import { idle } from './idle.ts'
 import { members } from './members.ts'
 import { quota } from './quota.ts'
@@ -187,6 +188,19 @@ program
   .option('--json', 'one JSON object a line')
   .action(async ({ json, stores, flips, seed = randomInt(1, 2 ** 31) }) =>
     print(await bitFlips({ stores, flips, seed }), json),
+  )
+
+program
+  .command('fuzz')
+  .description(
+    'valid, damaged and meaningless inputs for every codec and parser; what fails is kept as a fixture',
+  )
+  .option('--minutes <n>', 'for how long, all targets together', positiveInteger, 10)
+  .option('--target <name>', 'this one alone')
+  .option('--seed <n>', 'for the same inputs again (default: a new one)', positiveInteger)
+  .option('--json', 'one JSON object a line')
+  .action(async ({ json, seed = randomInt(1, 2 ** 31), ...options }) =>
+    print(await fuzz({ seed, ...options }), json),
   )
 
 program

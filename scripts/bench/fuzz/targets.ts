@@ -1,0 +1,29 @@
+import type { FuzzTarget } from './target.ts'
+import { CONTENT_TARGETS } from './targets/content.ts'
+import { CONTROL_TARGETS } from './targets/control.ts'
+import { DISCOVERY_TARGETS } from './targets/discovery.ts'
+import { EXCHANGE_TARGETS } from './targets/exchange.ts'
+import { FLEET_TARGETS } from './targets/fleet.ts'
+import { LMDB_TARGETS } from './targets/lmdb.ts'
+import { MEMBERS_TARGETS } from './targets/members.ts'
+import { NETWORK_TARGETS } from './targets/network.ts'
+import { RECORD_TARGETS } from './targets/records.ts'
+import { STORAGE_TARGETS } from './targets/storage.ts'
+import { TAR_TARGETS } from './targets/tar.ts'
+import { TEXT_TARGETS } from './targets/text.ts'
+
+/** Every codec and parser that reads what comes from elsewhere: other nodes, disks, files, people. */
+export const TARGETS: readonly FuzzTarget[] = [
+  ...EXCHANGE_TARGETS,
+  ...MEMBERS_TARGETS,
+  ...RECORD_TARGETS,
+  ...STORAGE_TARGETS,
+  ...FLEET_TARGETS,
+  ...DISCOVERY_TARGETS,
+  ...CONTENT_TARGETS,
+  ...NETWORK_TARGETS,
+  ...TEXT_TARGETS,
+  ...TAR_TARGETS,
+  ...CONTROL_TARGETS,
+  ...LMDB_TARGETS,
+]

@@ -1,0 +1,7 @@
+import t from 'tap'
+import { DISCOVERY_TARGETS } from '../../scripts/bench/fuzz/targets/discovery.ts'
+import { EXCHANGE_TARGETS } from '../../scripts/bench/fuzz/targets/exchange.ts'
+import { MEMBERS_TARGETS } from '../../scripts/bench/fuzz/targets/members.ts'
+import { fuzzed } from './fuzzed.ts'
+
+await fuzzed(t, [...EXCHANGE_TARGETS, ...MEMBERS_TARGETS, ...DISCOVERY_TARGETS])
