@@ -2,6 +2,7 @@ import {
   type ConnectionEncrypter,
   type MessageStream,
   ProtocolError,
+  type StreamMessageEvent,
   type StreamMuxerFactory,
   type Transport,
   type Upgrader,
@@ -116,20 +117,38 @@ interface StreamInside {
 /** Cuts `stream` off where it sends a length that libp2p must not read. */
 export function guardLengths(stream: MessageStream, options: LengthGuardOptions): void {
   const inside = stream as unknown as StreamInside
-  const guard = new LengthGuard(options)
+  const admits = admission(stream, options)
+  if (!admits(inside.readBuffer)) return
   const onData = inside.onData.bind(stream)
+  // It stays, as others may have put theirs around it.
+  inside.onData = data => {
+    if (admits(data)) onData(data)
+  }
+}
+
+/** The same for a raw connection. A door may take it, with what came, before libp2p is shown any of it. */
+function guardRaw(raw: MessageStream, options: LengthGuardOptions): void {
+  const admits = admission(raw, options)
+  const dispatch = raw.dispatchEvent.bind(raw)
+  raw.dispatchEvent = event => {
+    const isRefused = event.type === 'message' && !admits((event as StreamMessageEvent).data)
+    return isRefused ? false : dispatch(event)
+  }
+}
+
+/** False from what must not be read on: the stream is reset then. */
+function admission(
+  stream: MessageStream,
+  options: LengthGuardOptions,
+): (data: Uint8Array | Uint8ArrayList) => boolean {
+  const guard = new LengthGuard(options)
   let isCut = false
-  const admits = (data: Uint8Array | Uint8ArrayList): boolean => {
-    if (guard.isOver) return true
+  return data => {
+    if (isCut || guard.isOver) return !isCut
     // There may be more than one copy of the list's package.
     for (const part of data instanceof Uint8Array ? [data] : data) isCut ||= !guard.push(part)
     if (isCut) stream.abort(new ProtocolError('A length that does not end, or too many lines'))
     return !isCut
-  }
-  if (!admits(inside.readBuffer)) return
-  // It stays, as others may have put theirs around it.
-  inside.onData = data => {
-    if (!isCut && admits(data)) onData(data)
   }
 }
 
@@ -156,11 +175,11 @@ export function guardedTransport<
     const encrypters = (): Iterable<string> => components.upgrader.getConnectionEncrypters().keys()
     const guarded = (upgrader: Upgrader): Upgrader => {
       const upgradeInbound: Upgrader['upgradeInbound'] = (raw, options) => {
-        guardLengths(raw, questions(encrypters))
+        guardRaw(raw, questions(encrypters))
         return upgrader.upgradeInbound(raw, options)
       }
       const upgradeOutbound: Upgrader['upgradeOutbound'] = (raw, options) => {
-        guardLengths(raw, answers())
+        guardRaw(raw, answers())
         return upgrader.upgradeOutbound(raw, options)
       }
       return Object.create(upgrader, {
