@@ -7,7 +7,7 @@ import { PipeChannel } from './channel.ts'
 import { networkError } from './errors.ts'
 import type { Channel } from './framing.ts'
 import type { NetworkMetrics } from './metrics.ts'
-import { paceIntake } from './paced-intake.ts'
+import { boundQuestion, paceIntake } from './paced-intake.ts'
 import type { PeerQuota } from './peer-quota.ts'
 import type { Pipe } from './pipe.ts'
 import type { Protocol, ProtocolRow, Trust } from './protocols.ts'
@@ -191,15 +191,19 @@ export class Handlers implements ServiceTable {
       },
       { once: true },
     )
+    const overflow = (): void => {
+      if (stream.status !== 'open') return
+      report(peer, 'overload', `${protocol.id}: it sends more than it may`)
+      stream.abort(networkError('STREAM_CLOSED', `${protocol.id}: too much came`))
+    }
     if (isPaced(protocol.id)) {
       paceIntake(stream, {
         ask: bytes => quota.askService(key, bytes),
         onWait: () => metrics.delayedRequests.inc({ protocol: protocol.id }),
-        overflow: () => {
-          report(peer, 'overload', `${protocol.id}: it asks faster than it may`)
-          stream.abort(networkError('STREAM_CLOSED', `${protocol.id}: asked too fast`))
-        },
+        overflow,
       })
+    } else {
+      boundQuestion(stream, protocol.maxMessageBytes, overflow)
     }
     await handler(stream, connection)
   }

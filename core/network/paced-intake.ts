@@ -11,6 +11,27 @@ interface Intake {
   onRemoteCloseWrite(): void
 }
 
+/**
+ * Bounds what comes before anything is answered: one message, that its reader keeps until it is whole. What follows is as much as
+ * it likes.
+ */
+export function boundQuestion(stream: Stream, maxBytes: number, overflow: () => void): void {
+  const intake = stream as unknown as Intake
+  const onData = intake.onData.bind(stream)
+  const send = stream.send.bind(stream)
+  let bytes = stream.readBufferLength
+  let isAnswered = false
+  stream.send = data => {
+    isAnswered = true
+    return send(data)
+  }
+  intake.onData = data => {
+    bytes += data.byteLength
+    if (isAnswered || bytes <= maxBytes) onData(data)
+    else overflow()
+  }
+}
+
 export interface PacedIntakeDependencies {
   /** Counts bytes; milliseconds that they have to wait for their turn. */
   ask(bytes: number): number

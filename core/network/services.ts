@@ -14,7 +14,7 @@ const IDLE_TIMEOUT_MS = 10_000
 
 /** Those that we ask, and that answer with one short message. */
 const ANSWERING = /\/kad\/|^\/(ipfs|libp2p)\/(id|ping|autonat|dcutr)(\/|$)/
-/** Streams that become whole connections, within limits of the relay. */
+/** Streams that become whole connections, within limits of the relay, once their first message is answered. */
 const RELAYED = /^\/libp2p\/circuit\/relay\//
 const DHT = /\/kad\//
 

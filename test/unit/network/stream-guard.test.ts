@@ -210,6 +210,33 @@ t.test(
   },
 )
 
+t.test('a relay gets one message of bounded length, and then what it relays', async t => {
+  const node = await startNode(t)
+  const id = '/libp2p/circuit/relay/0.2.0/test'
+  let bytes = 0
+  await attachService(node, id, stream => {
+    stream.addEventListener('message', ({ data }) => {
+      if (bytes === 0 && data.byteLength < 100) stream.send(frame(1))
+      bytes += data.byteLength
+    })
+  })
+  const { stock, connection } = await attacker(t, node)
+  const good = await connection.newStream(id)
+  good.send(frame(8))
+  await new Promise(resolve => good.addEventListener('message', resolve, { once: true }))
+  for (let at = 0; at < 4; at++) good.send(new Uint8Array(50 * 1024))
+  await eventually('what is relayed', () => bytes > 200 * 1024 || undefined)
+  t.same(node.peers.get(stock.peerId)?.evidence, {})
+
+  const bad = await connection.newStream(id)
+  bytes = 0
+  bad.send(Buffer.concat([varint.encode(MIB), new Uint8Array(50 * 1024)]))
+  bad.send(new Uint8Array(50 * 1024))
+  await eventually('it to be reset', () => bad.status === 'reset' || undefined)
+  t.ok(bytes <= 64 * 1024)
+  t.match(node.peers.get(stock.peerId), { evidence: { overload: 1 } })
+})
+
 t.test('a flood of pings that reads no answer costs little memory', { timeout: 60_000 }, async t => {
   const node = await startNode(t)
   const ask = await honest(t, node)
