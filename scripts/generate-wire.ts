@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { copyFile, glob, mkdir, rm } from 'node:fs/promises'
+import { copyFile, glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { generate } from 'protons'
@@ -39,7 +39,20 @@ async function transpile(root: string, schema: string, work: string): Promise<st
   const output = join(work, dirname(schema))
   await mkdir(output, { recursive: true })
   await generate(join(root, schema), { output, strict: true })
-  return join(output, basename(schema).replace(/\.proto$/, '.ts'))
+  const source = join(output, basename(schema).replace(/\.proto$/, '.ts'))
+  await writeFile(source, mended(await readFile(source, 'utf8')))
+  return source
+}
+
+/**
+ * protons-runtime (7 and 8) spoils numbers of 64 bits from 2^31 up to 2^32: it writes one of their five bytes, and sends four as
+ * they were in memory. Its writer of numbers is right as long as they are exact.
+ */
+function mended(source: string): string {
+  return source.replace(
+    /\bw\.uint64\(([^()]+)\)/g,
+    (_, value: string) => `;(${value} >> 32n === 0n ? w.uint64Number(Number(${value})) : w.uint64(${value}))`,
+  )
 }
 
 async function compile(root: string, sources: readonly string[]): Promise<void> {

@@ -105,6 +105,13 @@ export function encodePin({ cid, name, createdMs, state }: Pin): Uint8Array {
   return dagCbor.encode({ cid, createdMs, state, ...(name !== undefined && { name }) })
 }
 
+/** @throws TypeError, and what CBOR's reader throws, where it is no pin: only a damaged vault has such */
 export function decodePin(bytes: Uint8Array): Pin {
-  return dagCbor.decode<Pin>(bytes)
+  const saved = dagCbor.decode<Partial<Pin> | null>(bytes) ?? {}
+  const { name, createdMs, state } = saved
+  const cid = CID.asCID(saved.cid)
+  const isNamed = name === undefined || typeof name === 'string'
+  if (!cid || typeof createdMs !== 'number' || !isNamed || (state !== 'pinning' && state !== 'pinned'))
+    throw new TypeError('it is no pin')
+  return { cid, createdMs, state, ...(name !== undefined && { name }) }
 }

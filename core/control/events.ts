@@ -33,6 +33,10 @@ export function encodeErrorTrailer(error: ErrorBody): string {
   }
 }
 
+/** @throws URIError, SyntaxError, TypeError for what {@link encodeErrorTrailer} didn't write */
 export function decodeErrorTrailer(text: string): ErrorBody {
-  return JSON.parse(decodeURIComponent(text)) as ErrorBody
+  const { code, message, fix } = JSON.parse(decodeURIComponent(text))
+  const isWhole = [code, message, fix].every(part => typeof part === 'string')
+  if (!isWhole) throw new TypeError(`${text} is no error`)
+  return { code, message, fix }
 }

@@ -171,6 +171,9 @@ async function* explained(
 }
 
 function treeEntry(header: Header, bytes: () => AsyncIterable<Uint8Array>): TreeEntry {
+  // Of an entry without a size tar-stream waits for the end for ever.
+  if (!Number.isSafeInteger(header.size) || header.size < 0)
+    throw controlError('TREE_INVALID', `${printable(header.name)} has a size that is no number`)
   const path = relativePath(header.name)
   const attributes = { path, ...attributesOf(header) }
   switch (header.type) {

@@ -19,8 +19,12 @@ export interface BlockTarget {
 /** Content type of a peer id that is written as a CID. https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md */
 const LIBP2P_KEY = 0x72
 
+/** The longest peer id, as a CID of an RSA key, has under half as many. Base58 takes the square of its length. */
+const MAX_CHARACTERS = 256
+
 /** Reads an IP address, a network or a peer id; undefined where `text` is none of them. */
 export function readTarget(text: string): BlockTarget | undefined {
+  if (text.length > MAX_CHARACTERS) return undefined
   const network = parseIpNetwork(text)
   if (network) {
     const isAddress = network.prefix === network.bytes.length * 8

@@ -140,7 +140,8 @@ export function decodeTallies(text: string): WriteTallies {
   for (const tally of Object.values<Readonly<Record<string, unknown>>>(tallies)) {
     for (const name of Object.keys(EMPTY_TALLY)) {
       const value = tally[name]
-      if (typeof value !== 'number' || !(value >= 0)) throw new TypeError(`${text} is no tally of writes`)
+      if (typeof value !== 'number' || !(value >= 0 && value < Number.POSITIVE_INFINITY))
+        throw new TypeError(`${text} is no tally of writes`)
     }
   }
   return tallies

@@ -49,18 +49,36 @@ export class ScrubRecordStore {
 
   read(): ScrubRecord {
     const bytes = this.#bucket.get(KEY)
-    try {
-      return bytes
-        ? { ...FIRST_RECORD, ...(JSON.parse(Buffer.from(bytes).toString()) as ScrubRecord) }
-        : FIRST_RECORD
-    } catch {
-      // Damage of the index that has it: the scrub begins anew.
-      return FIRST_RECORD
-    }
+    // Damage of the index that has it: the scrub begins anew.
+    return (bytes && decodeRecord(bytes)) ?? FIRST_RECORD
   }
 
   write(record: ScrubRecord): Promise<void> {
     const bucket = this.#bucket
     return this.#store.write(batch => batch.put(bucket, KEY, Buffer.from(JSON.stringify(record))))
   }
+}
+
+/** Undefined for what is none. Never throws. */
+function decodeRecord(bytes: Uint8Array): ScrubRecord | undefined {
+  try {
+    const { lastPass, ...record } = { ...FIRST_RECORD, ...JSON.parse(Buffer.from(bytes).toString()) }
+    const { position, isDone, elapsedMs, savedMs, blocks, bytes: size } = record
+    if (typeof position !== 'string' || typeof isDone !== 'boolean') return undefined
+    if (!areAmounts(elapsedMs, savedMs, blocks, size)) return undefined
+    const known = { position, isDone, elapsedMs, savedMs, blocks, bytes: size }
+    return lastPass === undefined ? known : { ...known, lastPass: decodePass(lastPass) }
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws TypeError where it is none */
+function decodePass({ endedMs, durationMs, blocks, bytes }: LastPass): LastPass {
+  if (!areAmounts(endedMs, durationMs, blocks, bytes)) throw new TypeError('it is no pass')
+  return { endedMs, durationMs, blocks, bytes }
+}
+
+function areAmounts(...values: readonly unknown[]): boolean {
+  return values.every(value => Number.isFinite(value))
 }

@@ -15,7 +15,7 @@ export var Charter;
                 }
                 if ((obj.term != null && obj.term !== 0n)) {
                     w.uint32(16);
-                    w.uint64(obj.term);
+                    (obj.term >> 32n === 0n ? w.uint64Number(Number(obj.term)) : w.uint64(obj.term));
                 }
                 if ((obj.name != null && obj.name !== '')) {
                     w.uint32(26);
@@ -150,7 +150,7 @@ export var Roster;
                 }
                 if ((obj.version != null && obj.version !== 0n)) {
                     w.uint32(24);
-                    w.uint64(obj.version);
+                    (obj.version >> 32n === 0n ? w.uint64Number(Number(obj.version)) : w.uint64(obj.version));
                 }
                 if (obj.members != null && obj.members.length > 0) {
                     for (const value of obj.members) {
@@ -345,7 +345,7 @@ export var Member;
                 }
                 if ((obj.joinedMs != null && obj.joinedMs !== 0n)) {
                     w.uint32(24);
-                    w.uint64(obj.joinedMs);
+                    (obj.joinedMs >> 32n === 0n ? w.uint64Number(Number(obj.joinedMs)) : w.uint64(obj.joinedMs));
                 }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
@@ -443,7 +443,7 @@ export var EditCount;
                 }
                 if ((obj.count != null && obj.count !== 0n)) {
                     w.uint32(16);
-                    w.uint64(obj.count);
+                    (obj.count >> 32n === 0n ? w.uint64Number(Number(obj.count)) : w.uint64(obj.count));
                 }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
@@ -631,11 +631,11 @@ export var RosterHead;
                 }
                 if ((obj.term != null && obj.term !== 0n)) {
                     w.uint32(16);
-                    w.uint64(obj.term);
+                    (obj.term >> 32n === 0n ? w.uint64Number(Number(obj.term)) : w.uint64(obj.term));
                 }
                 if ((obj.version != null && obj.version !== 0n)) {
                     w.uint32(24);
-                    w.uint64(obj.version);
+                    (obj.version >> 32n === 0n ? w.uint64Number(Number(obj.version)) : w.uint64(obj.version));
                 }
                 if ((obj.hash != null && obj.hash.byteLength > 0)) {
                     w.uint32(34);
@@ -951,7 +951,7 @@ export var InviteText;
                 }
                 if ((obj.expiresMs != null && obj.expiresMs !== 0n)) {
                     w.uint32(40);
-                    w.uint64(obj.expiresMs);
+                    (obj.expiresMs >> 32n === 0n ? w.uint64Number(Number(obj.expiresMs)) : w.uint64(obj.expiresMs));
                 }
                 if ((obj.fleet != null && obj.fleet !== '')) {
                     w.uint32(50);
@@ -1420,7 +1420,7 @@ export var StoredEdit;
                 }
                 if ((obj.count != null && obj.count !== 0n)) {
                     w.uint32(8);
-                    w.uint64(obj.count);
+                    (obj.count >> 32n === 0n ? w.uint64Number(Number(obj.count)) : w.uint64(obj.count));
                 }
                 if ((obj.kind != null && obj.kind !== '')) {
                     w.uint32(18);
@@ -1436,7 +1436,7 @@ export var StoredEdit;
                 }
                 if ((obj.joinedMs != null && obj.joinedMs !== 0n)) {
                     w.uint32(40);
-                    w.uint64(obj.joinedMs);
+                    (obj.joinedMs >> 32n === 0n ? w.uint64Number(Number(obj.joinedMs)) : w.uint64(obj.joinedMs));
                 }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
@@ -1558,11 +1558,11 @@ export var StoredInvite;
                 }
                 if ((obj.createdMs != null && obj.createdMs !== 0n)) {
                     w.uint32(16);
-                    w.uint64(obj.createdMs);
+                    (obj.createdMs >> 32n === 0n ? w.uint64Number(Number(obj.createdMs)) : w.uint64(obj.createdMs));
                 }
                 if ((obj.expiresMs != null && obj.expiresMs !== 0n)) {
                     w.uint32(24);
-                    w.uint64(obj.expiresMs);
+                    (obj.expiresMs >> 32n === 0n ? w.uint64Number(Number(obj.expiresMs)) : w.uint64(obj.expiresMs));
                 }
                 if ((obj.name != null && obj.name !== '')) {
                     w.uint32(34);

@@ -10,11 +10,11 @@ export var StoredPeer;
                 }
                 if ((obj.rank != null && obj.rank !== 0n)) {
                     w.uint32(8);
-                    w.uint64(obj.rank);
+                    (obj.rank >> 32n === 0n ? w.uint64Number(Number(obj.rank)) : w.uint64(obj.rank));
                 }
                 if ((obj.lastSeenMs != null && obj.lastSeenMs !== 0n)) {
                     w.uint32(16);
-                    w.uint64(obj.lastSeenMs);
+                    (obj.lastSeenMs >> 32n === 0n ? w.uint64Number(Number(obj.lastSeenMs)) : w.uint64(obj.lastSeenMs));
                 }
                 if ((obj.foundBy != null && obj.foundBy !== '')) {
                     w.uint32(26);
@@ -193,7 +193,7 @@ export var StoredCount;
                 }
                 if ((obj.count != null && obj.count !== 0n)) {
                     w.uint32(16);
-                    w.uint64(obj.count);
+                    (obj.count >> 32n === 0n ? w.uint64Number(Number(obj.count)) : w.uint64(obj.count));
                 }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();

@@ -55,6 +55,20 @@ export function isAnswerOf({ answers }: ResponsePacket, serviceTag: string, name
   )
 }
 
+/** Of a question, the shortest there is: a name of one byte, and its type and class. */
+const MIN_ENTRY_BYTES = 5
+const HEADER_BYTES = 12
+
+/**
+ * False where the four counts of a packet's header announce more than it has room for. The library makes room for as many, and
+ * may read one record that often.
+ */
+export function isPlausible(packet: Buffer): boolean {
+  if (packet.length < HEADER_BYTES) return false
+  const entries = [4, 6, 8, 10].reduce((sum, at) => sum + packet.readUInt16BE(at), 0)
+  return entries * MIN_ENTRY_BYTES <= packet.length - HEADER_BYTES
+}
+
 /** Who answered; undefined for answers to other questions, and for what is malformed: anybody may send anything. */
 export function neighbourOf(packet: ResponsePacket, serviceTag: string): Neighbour | undefined {
   if (!packet.answers.some(({ type, name }) => type === 'PTR' && name === serviceTag)) return undefined

@@ -33,7 +33,7 @@ export function createVolumeStore(store: KeyValueStore): VolumeStore {
 function decode(text: string): Month {
   const { startMs, sentBytes, receivedBytes, doubtMs } = JSON.parse(text)
   for (const count of [startMs ?? 0, sentBytes, receivedBytes, doubtMs]) {
-    if (typeof count !== 'number' || count < 0) throw new TypeError(`${text} is no month's volume`)
+    if (!Number.isFinite(count) || count < 0) throw new TypeError(`${text} is no month's volume`)
   }
   return { startMs: startMs ?? undefined, sentBytes, receivedBytes, doubtMs }
 }

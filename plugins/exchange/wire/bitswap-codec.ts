@@ -1,6 +1,6 @@
 import { CID } from 'multiformats/cid'
 import { decode as decodeVarint, encode as encodeVarint, encodingLength } from 'uint8-varint'
-import { MAX_BLOCK_BYTES, type Protocol } from '../../../core/api.ts'
+import { isSpellable, MAX_BLOCK_BYTES, type Protocol } from '../../../core/api.ts'
 import { exchangeError } from '../errors.ts'
 import { Message, PresenceType, WantType } from './bitswap.js'
 
@@ -138,5 +138,7 @@ function decodeBlock(prefix: Uint8Array, data: Uint8Array): BitswapBlock {
 function decodeCid(bytes: Uint8Array): CID {
   if (bytes.byteLength > MAX_CID_BYTES) throw new Error(`a CID has ${bytes.byteLength} bytes`)
   // A copy: the bytes are part of a whole message, which a queued want would keep in memory.
-  return CID.decode(new Uint8Array(bytes))
+  const cid = CID.decode(new Uint8Array(bytes))
+  if (!isSpellable(cid)) throw new Error('a CID of version 0 has another hash than sha2-256')
+  return cid
 }

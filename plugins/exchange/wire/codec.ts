@@ -1,5 +1,5 @@
 import { CID } from 'multiformats/cid'
-import { MAX_BLOCK_BYTES, type Protocol } from '../../../core/api.ts'
+import { isSpellable, MAX_BLOCK_BYTES, type Protocol } from '../../../core/api.ts'
 import { exchangeError } from '../errors.ts'
 import { type Answer, Mode, Reply, Request, Status } from './blocks.js'
 
@@ -102,7 +102,9 @@ export function decodeReply(bytes: Uint8Array): ReplyMessage {
 function decodeCid(bytes: Uint8Array): CID {
   if (bytes.byteLength > MAX_CID_BYTES) throw new Error(`a CID has ${bytes.byteLength} bytes`)
   // A copy: the bytes are part of a whole message, which a queued want would keep in memory.
-  return CID.decode(new Uint8Array(bytes))
+  const cid = CID.decode(new Uint8Array(bytes))
+  if (!isSpellable(cid)) throw new Error('a CID of version 0 has another hash than sha2-256')
+  return cid
 }
 
 function decoding<T>(what: string, decode: () => T): T {

@@ -36,11 +36,21 @@ export function resumed(saved: Progress | undefined, nowMs: number, periodMs: nu
   return isLost ? overdue(nowMs, periodMs) : saved
 }
 
+/** Undefined where nothing was saved, or what is there is none. */
 export function loadProgress(store: KeyValueStore): Progress | undefined {
   const bytes = store.bucket(BUCKET).get(KEY)
-  if (!bytes) return undefined
-  const { startedMs, position } = JSON.parse(Buffer.from(bytes).toString()) as Progress
-  return { startedMs, position }
+  return bytes && decodeProgress(bytes)
+}
+
+/** Undefined for what is none: only a damaged index has such. */
+function decodeProgress(bytes: Uint8Array): Progress | undefined {
+  try {
+    const { startedMs, position } = JSON.parse(Buffer.from(bytes).toString())
+    const isSound = Number.isFinite(startedMs) && position >= 0 && position <= 1 && Number.isFinite(position)
+    return isSound ? { startedMs, position } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 export async function saveProgress(store: KeyValueStore, progress: Progress): Promise<void> {
