@@ -38,6 +38,6 @@ export function isSameOrigin(origin: string, host: string | undefined): boolean 
 }
 
 /** An IPv4 address without what an IPv6 socket puts before it. RFC 4291, section 2.5.5.2 */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   return address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
 }
