@@ -306,9 +306,9 @@ t.test(
       'blocks to wait unread',
       async () => (await holder.metric('read_ahead_bytes')) >= 3 * MIB || undefined,
     )
+    const ended = once(channel.signal, 'abort')
     await channel.close()
     await eventually('the server to let go', () => holder.details().requesters === 0 || undefined)
-    const ended = once(channel.signal, 'abort')
     for (let message = await channel.read(); message; message = await channel.read()) {
       for (const { length } of decodeReply(message).answers) await channel.readPayload(length)
     }
