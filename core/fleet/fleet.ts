@@ -20,7 +20,7 @@ import { createSigner } from './keys.ts'
 import { findMember } from './member-name.ts'
 import type { Membership, RosterChange } from './membership.ts'
 import type { FleetMode } from './modes.ts'
-import { checkName, isName } from './names.ts'
+import { checkName, fleetLabel, isName } from './names.ts'
 import { exportOwnerKey, importOwnerKey, newOwnerKey, type OwnerKeyFile } from './owner-key.ts'
 import type { Edit } from './roster.ts'
 import { RosterExchange } from './roster-exchange.ts'
@@ -112,6 +112,15 @@ export class FleetNode implements Fleet {
     await this.#inviteFile
   }
 
+  get label(): string | undefined {
+    const { roster, isRemoved } = this.#deps.membership
+    return roster && !isRemoved ? fleetLabel(roster.charter.owner) : undefined
+  }
+
+  get isClosed(): boolean {
+    return this.#options.mode === 'closed'
+  }
+
   isMember(peer: PeerId): boolean | undefined {
     const { membership } = this.#deps
     return membership.roster && !membership.isRemoved ? membership.isMember(peer) : undefined
@@ -122,7 +131,7 @@ export class FleetNode implements Fleet {
   }
 
   admits(peer: PeerId): boolean {
-    return this.#options.mode === 'open' || this.#deps.membership.isMember(peer)
+    return !this.isClosed || this.#deps.membership.isMember(peer)
   }
 
   status(): FleetStatus {
@@ -163,10 +172,11 @@ export class FleetNode implements Fleet {
     return this.status()
   }
 
-  /** @throws SkepError NO_FLEET, NOT_OPERATOR, INVITES_FULL, FLEET_NAME_INVALID */
+  /** @throws SkepError NO_FLEET, NOT_OPERATOR, INVITES_FULL, FLEET_NAME_INVALID, SWARM_PRIVATE */
   async invite({ expiresInMs, name = '' }: { expiresInMs: number; name?: string }): Promise<MadeInvite> {
     const { membership, network, wallMs } = this.#deps
     if (name !== '') checkName(name)
+    this.#expectDoors()
     const seed = newSeed()
     const { id } = await signerOf({ seed })
     const createdMs = wallMs()
@@ -192,12 +202,14 @@ export class FleetNode implements Fleet {
 
   /**
    * Joins the fleet that `text` invites to, and connects to who made the invite.
-   * @throws SkepError INVITE_INVALID, INVITE_REFUSED, INVITER_UNREACHABLE, FLEET_ALREADY, FLEET_NAME_INVALID
+   * @throws SkepError INVITE_INVALID, INVITE_REFUSED, INVITER_UNREACHABLE, FLEET_ALREADY, FLEET_NAME_INVALID,
+   * SWARM_PRIVATE
    */
   async join(text: string, { name, signal }: { name?: string; signal: AbortSignal }): Promise<FleetStatus> {
     const { membership, doors, peers, network, log } = this.#deps
     const invite = parseInvite(text)
     membership.expectNone()
+    this.#expectDoors()
     const bytes = await askToJoin(invite, { self: membership.self, name: boardName(name), signal }, { doors })
     await membership.enter(bytes, invite.owner)
     const host = peerIdFromString(invite.host)
@@ -284,6 +296,15 @@ export class FleetNode implements Fleet {
     membership.use(signer)
     await membership.edit({ kind: 'delegate', peer: membership.self })
     return this.status()
+  }
+
+  /** Joining goes past what protects a private network, and would betray it. */
+  #expectDoors(): void {
+    if (this.#deps.network.isPrivate)
+      throw fleetError(
+        'SWARM_PRIVATE',
+        'boards cannot join by invite in a private network (network.swarmKeyFile)',
+      )
   }
 
   get #connected(): ReadonlySet<string> {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { base32 } from 'multiformats/bases/base32'
 import { fleetError } from './errors.ts'
 import { MAX_NAME_BYTES, type Roster } from './roster.ts'
 
@@ -32,4 +34,16 @@ export function distinctName(name: string, { members }: Pick<Roster, 'members'>)
     distinct = base + suffix
   }
   return distinct
+}
+
+/** With `skep-` before it as long as a DNS-SD service name may be: https://www.rfc-editor.org/rfc/rfc6335#section-5.1 */
+const LABEL_LENGTH = 10
+
+/**
+ * What sets the fleet of `owner` apart in names that everybody may see. From it nobody learns the owner's key; whoever has met the
+ * fleet can work it out.
+ */
+export function fleetLabel(owner: string): string {
+  const hash = createHash('sha256').update(`skep-fleet:${owner}`).digest()
+  return base32.baseEncode(hash).slice(0, LABEL_LENGTH)
 }

@@ -12,7 +12,7 @@ export interface DiscoveryConfig {
 
 export interface MdnsConfig {
   readonly enabled: boolean
-  readonly serviceTag: string
+  readonly serviceTag: string | undefined
   readonly intervalMs: number
 }
 
@@ -41,9 +41,11 @@ export const schema: Schema<DiscoveryConfig> = {
       default: true,
     },
     serviceTag: {
-      doc: 'The name that neighbours ask for. Nodes with another one stay apart; `_p2p._udp.local` is that of every libp2p program.',
+      doc:
+        'The name that neighbours ask for. Nodes with another one stay apart; `_p2p._udp.local` is that of every libp2p program. ' +
+        'Left out: `_skep._udp.local`, in a fleet one of its own as well, in a closed fleet that one alone.',
       format: 'string',
-      default: '_skep._udp.local',
+      default: undefined,
     },
     intervalMs: {
       doc: 'How often neighbours are asked for where nothing changes; one node asks for all. A node that starts, or whose networks changed, asks at once and often.',
@@ -142,10 +144,10 @@ const SERVICE_TAG = /^_[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?\._(?:udp|tcp)\.local
 
 /** @throws SkepError DISCOVERY_CONFIG_INVALID */
 export function validate({ mdns, bootstrap, dial }: Readonly<DiscoveryConfig>): void {
-  if (!SERVICE_TAG.test(mdns.serviceTag)) {
+  if (mdns.serviceTag !== undefined && !SERVICE_TAG.test(mdns.serviceTag)) {
     throw discoveryError(
       'DISCOVERY_CONFIG_INVALID',
-      `mdns.serviceTag is '${mdns.serviceTag}', expected a name like '${schema.mdns.serviceTag.default}'`,
+      `mdns.serviceTag is '${mdns.serviceTag}', expected a name like '_skep._udp.local'`,
     )
   }
   for (const address of bootstrap) {

@@ -16,6 +16,7 @@ import type { DiscoveryConfig } from './config.ts'
 import { Dialer } from './dialer.ts'
 import { Introductions } from './introductions/introductions.ts'
 import { Neighbours } from './mdns/neighbours.ts'
+import { serviceTags } from './mdns/service-tags.ts'
 import type { DiscoveryMetrics } from './metrics.ts'
 
 export interface PeerFinderDependencies {
@@ -61,6 +62,7 @@ export class PeerFinder implements Discovery {
       { nowMs, random },
     )
     this.#neighbours = new Neighbours(options.mdns, {
+      serviceTags: () => serviceTags(options.mdns.serviceTag, dependencies.fleet),
       network,
       events,
       nowMs,
@@ -177,7 +179,7 @@ export class PeerFinder implements Discovery {
     return {
       mdns: {
         enabled: mdns.enabled,
-        serviceTag: mdns.serviceTag,
+        serviceTags: this.#neighbours.serviceTags,
         working: this.#neighbours.isWorking,
         interfaces: this.#neighbours.interfaces(),
       },

@@ -12,7 +12,7 @@ export interface RoutingConfig {
 
 export interface DhtConfig {
   readonly network: 'off' | 'fleet' | 'amino'
-  readonly name: string
+  readonly name: string | undefined
   readonly mode: 'auto' | 'client' | 'server'
   readonly bootstrap: readonly string[]
   readonly bucketSize: number
@@ -51,9 +51,9 @@ export const schema: Schema<RoutingConfig> = {
       default: 'off',
     },
     name: {
-      doc: 'Sets fleets apart: the protocol is `/<name>/kad/1.0.0`. `amino` has a name of its own.',
+      doc: 'Sets networks apart: the protocol is `/<name>/kad/1.0.0`. Left out: `skep`, and in a fleet one of its own. `amino` has a name of its own.',
       format: 'string',
-      default: 'skep',
+      default: undefined,
     },
     mode: {
       doc: 'A `server` keeps records and answers others, a `client` only asks. `auto` serves while others can dial this node: from the local network for `fleet`, from anywhere for `amino`.',
@@ -187,7 +187,7 @@ export function validate({ delegated, dht }: RoutingConfig): void {
     if (url?.protocol === 'http:' || url?.protocol === 'https:') continue
     throw routingError('URL_INVALID', `delegated has ${JSON.stringify(text)}, expected an http or https URL`)
   }
-  if (!/^[a-z0-9][a-z0-9.-]*$/.test(dht.name)) {
+  if (dht.name !== undefined && !/^[a-z0-9][a-z0-9.-]*$/.test(dht.name)) {
     const given = JSON.stringify(dht.name)
     throw routingError('NAME_INVALID', `dht.name is ${given}, expected lower case letters, digits, - and .`)
   }

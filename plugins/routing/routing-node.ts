@@ -1,3 +1,4 @@
+import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
@@ -6,6 +7,7 @@ import {
   type Clock,
   type Discovery,
   type Events,
+  type Fleet,
   HEALTHY,
   type Health,
   type Logger,
@@ -38,6 +40,8 @@ export interface RoutingNodeDependencies {
   /** Where it is there. */
   discovery(): Discovery | undefined
   /** Where it is there. */
+  fleet?(): Fleet | undefined
+  /** Where it is there. */
   reputation?(): Reputation | undefined
   readonly metrics: RoutingMetrics
   readonly membersMetrics: MembersMetrics
@@ -47,6 +51,9 @@ export interface RoutingNodeDependencies {
   /** Fills the bytes it is given. */
   readonly random: (bytes: Uint8Array) => Uint8Array
 }
+
+/** Before each time that connected peers are asked whether they take part in the DHT of the fleet. */
+const GREETING_PAUSES_MS = [500, 2_000, 10_000]
 
 /** All parts of the plugin, and their life. */
 export class RoutingNode {
@@ -60,6 +67,10 @@ export class RoutingNode {
   readonly #refresh: TableRefresh | undefined
   readonly #announcer: Announcer | undefined
   readonly #undo: (() => void)[] = []
+  readonly #stopped = new AbortController()
+  #greeting = new AbortController()
+  /** Changes of the DHT's network, one after the other. */
+  #following: Promise<void> = Promise.resolve()
 
   constructor(config: RoutingConfig, deps: RoutingNodeDependencies) {
     this.#config = config
@@ -90,8 +101,9 @@ export class RoutingNode {
     await this.#members.start()
     const dht = this.#dht
     if (!dht) return
-    await dht.start()
+    const isOther = await dht.start()
     this.#undo.push(
+      events.on('fleet:changed', () => this.#follow(dht)),
       events.on('network:addresses', () => dht.reconsiderMode()),
       events.on('network:changed', () => this.#refresh?.again()),
     )
@@ -101,10 +113,13 @@ export class RoutingNode {
     }
     supervise('refresh', async signal => this.#refresh?.run(signal))
     this.#startAnnouncer()
+    if (isOther) this.#announcer?.startOver()
   }
 
   async stop(): Promise<void> {
+    this.#stopped.abort()
     for (const step of this.#undo.splice(0)) step()
+    await this.#following
     await this.#members?.stop()
     await this.#dht?.stop()
   }
@@ -133,6 +148,34 @@ export class RoutingNode {
     }
   }
 
+  /** Where the fleet is another one, so is its DHT. */
+  #follow(dht: Kademlia): void {
+    const { log } = this.#deps
+    this.#greeting.abort()
+    this.#greeting = new AbortController()
+    const signal = AbortSignal.any([this.#stopped.signal, this.#greeting.signal])
+    const follow = async (): Promise<void> => {
+      if (this.#stopped.signal.aborted || !(await dht.follow())) return
+      log.info({ protocol: dht.protocol }, 'the DHT is that of another fleet now')
+      this.#refresh?.again()
+      this.#announcer?.startOver()
+    }
+    this.#following = this.#following
+      .then(follow)
+      .catch(err => log.error({ err }, 'the DHT of the fleet did not start'))
+    void this.#following.then(() => this.#greet(dht, signal)).catch(() => undefined)
+  }
+
+  /** Who is connected may come into the same network a moment sooner or later. */
+  async #greet(dht: Kademlia, signal: AbortSignal): Promise<void> {
+    const fleet = this.#deps.fleet?.()
+    const isWanted = (peer: PeerId): boolean => fleet?.isMember(peer) ?? true
+    for (const pauseMs of GREETING_PAUSES_MS) {
+      await this.#deps.clock.wait(pauseMs, signal)
+      await dht.greet(isWanted, signal)
+    }
+  }
+
   #sources(): Source[] {
     const { dhtDelayMs, delegatedDelayMs } = this.#config.lookup
     return [
@@ -158,6 +201,7 @@ export class RoutingNode {
     return new Kademlia(this.#config.dht, {
       ...this.#deps,
       store: storage.bookkeeping,
+      fleetLabel: () => this.#deps.fleet?.()?.label,
       provides: hash => this.#provides(hash),
       onPeer: (peer, addresses) => this.#deps.discovery()?.found(peer, addresses, 'dht'),
       onTable: () => {

@@ -2,8 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { MeshEvent, MeshState } from '../integration/mesh-node.ts'
-import type { DiscoveryNodeOptions } from '../unit/discovery/discovery-node.ts'
+import type { MeshEvent, MeshFleet, MeshOptions, MeshState } from '../integration/mesh-node.ts'
 
 const NODE = fileURLToPath(new URL('../integration/mesh-node.ts', import.meta.url))
 
@@ -15,7 +14,7 @@ export class MeshProcess {
   #state: MeshState | undefined
   #more = Promise.withResolvers<void>()
 
-  constructor(namespace: string, options: DiscoveryNodeOptions) {
+  constructor(namespace: string, options: MeshOptions) {
     this.#child = spawn('ip', ['netns', 'exec', namespace, process.execPath, NODE, JSON.stringify(options)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
@@ -46,6 +45,11 @@ export class MeshProcess {
       const ended = this.#exited.then(() => Promise.reject(new Error(`it ended before ${what}`)))
       await Promise.race([this.#more.promise, ended])
     }
+  }
+
+  /** It is in that fleet from now on. */
+  enter(fleet: MeshFleet): void {
+    this.#child.stdin?.write(`${JSON.stringify(fleet)}\n`)
   }
 
   /** As if the machine slept: nothing of it runs until `SIGCONT`. */

@@ -5,6 +5,7 @@ import t from 'tap'
 import { createBridge } from '../helpers/bridge.ts'
 import { MeshProcess } from '../helpers/mesh-process.ts'
 import { createNamespace, namespacesMissing } from '../helpers/namespace.ts'
+import type { MeshFleet, MeshState } from './mesh-node.ts'
 
 const run = promisify(execFile)
 
@@ -59,6 +60,49 @@ t.test('mDNS in a network namespace', { skip: await namespacesMissing() }, async
     holder.stdin.end()
     t.same(await Promise.all([near.end(), far.end()]), [0, 0])
   })
+})
+
+t.test('fleets on one network', { skip: await namespacesMissing() }, async t => {
+  await using namespace = await createNamespace()
+  // Nobody shall be introduced: who meets whom is what mDNS alone brings about.
+  const config = { ...NEIGHBOURLY.config, exchange: { enabled: false } }
+  const start = (fleet?: MeshFleet) => new MeshProcess(namespace.name, { config, ...(fleet && { fleet }) })
+  const label = 'abcdefghij'
+  const closed = start({ label, isClosed: true })
+  const leaver = start({ label, isClosed: true })
+  const open = start({ label, isClosed: false })
+  const stranger = start()
+  const loner = start({ isClosed: true })
+  const other = start({ label: 'zyxwvutsrq', isClosed: true })
+  const all = { closed, leaver, open, stranger, loner, other }
+  const names = new Map<string, string>()
+  await Promise.all(
+    Object.entries(all).map(async ([name, node]) => names.set((await node.started).peer, name)),
+  )
+  const metBy = ({ peers }: MeshState): string =>
+    Object.keys(peers)
+      .map(peer => names.get(peer))
+      .sort()
+      .join()
+
+  await t.test('a closed one is met by its members alone, an open one by everybody', async () => {
+    await closed.reaches('its fleet', state => metBy(state) === 'leaver,open')
+    await open.reaches('everybody who may', state => metBy(state) === 'closed,leaver,stranger')
+    await stranger.reaches('the open member', state => metBy(state) === 'open')
+  })
+
+  await t.test('a node changes its fleet while it runs', async t => {
+    leaver.enter({ isClosed: false })
+    await stranger.reaches('who left', state => metBy(state) === 'leaver,open')
+    t.equal(loner.state?.mdnsQueries, 0, 'who admits nobody asks for nobody')
+    loner.enter({ label, isClosed: true })
+    await loner.reaches('its fleet', state => metBy(state) === 'closed,open')
+    await closed.reaches('who joined', state => metBy(state).includes('loner'))
+  })
+
+  t.equal(metBy(stranger.state as MeshState), 'leaver,open', 'and nobody else, all the while')
+  t.equal(metBy(other.state as MeshState), '')
+  t.same(await Promise.all(Object.values(all).map(node => node.end())), [0, 0, 0, 0, 0, 0])
 })
 
 t.test('a board on two networks finds neighbours on both', { skip: await namespacesMissing() }, async t => {

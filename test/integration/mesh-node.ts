@@ -1,12 +1,15 @@
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Health } from '../../core/plugin.ts'
+import type { Fleet } from '../../core/services/fleet.ts'
 import { createDiscoveryNode, type DiscoveryNodeOptions } from '../unit/discovery/discovery-node.ts'
 
 /**
  * A node that finds others, as a process of its own, for a network namespace. Its argument is JSON with what differs from the
- * defaults. Prints a line of JSON for each thing that happens; ends with its input.
+ * defaults. Prints a line of JSON for each thing that happens; ends with its input. A line of that is the fleet it is in from then
+ * on, as JSON.
  */
 export type MeshEvent =
   | { readonly event: 'started'; readonly peer: string; readonly addresses: readonly string[] }
@@ -28,18 +31,40 @@ export interface MeshState {
   readonly mdnsAnswers: number
 }
 
+/** What neighbours are asked for by; everybody counts as a member, and may connect. */
+export type MeshFleet = Pick<Fleet, 'isClosed'> & { readonly label?: string }
+
+export interface MeshOptions extends Omit<DiscoveryNodeOptions, 'fleet'> {
+  readonly fleet?: MeshFleet
+}
+
 const POLL_MS = 50
 
 function tell(event: MeshEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`)
 }
 
-async function run(options: DiscoveryNodeOptions): Promise<void> {
-  const node = await createDiscoveryNode(options)
-  const { finder, port, metrics } = node
+async function run({ fleet: given, ...options }: MeshOptions): Promise<void> {
+  let facts = given
+  const fleet: Fleet = {
+    get label() {
+      return facts?.label
+    },
+    get isClosed() {
+      return facts?.isClosed ?? false
+    },
+    isMember: () => (facts?.label === undefined ? undefined : true),
+    isOperator: () => false,
+    admits: () => true,
+  }
+  const node = await createDiscoveryNode({ ...options, fleet })
+  const { finder, port, metrics, events } = node
   tell({ event: 'started', peer: port.self.toString(), addresses: port.addresses().map(String) })
   const ended = new AbortController()
-  process.stdin.resume()
+  createInterface({ input: process.stdin }).on('line', line => {
+    facts = JSON.parse(line)
+    events.emit('fleet:changed', {})
+  })
   once(process.stdin, 'end').then(() => ended.abort())
   let told = ''
   while (!ended.signal.aborted) {

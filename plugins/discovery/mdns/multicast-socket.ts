@@ -7,6 +7,7 @@ import multicastDns, {
   type ResponsePacket,
 } from 'multicast-dns'
 import type { MulticastInterface } from './interfaces.ts'
+import { isPlausible } from './packets.ts'
 
 /** https://www.rfc-editor.org/rfc/rfc6762#section-3 */
 const GROUP = '224.0.0.251'
@@ -40,6 +41,7 @@ export class MulticastSocket implements AsyncDisposable {
   static async open({ onQuery, onResponse, onTrouble }: MulticastHandlers): Promise<MulticastSocket> {
     const socket = createSocket({ type: 'udp4', reuseAddr: true })
     const mdns = multicastDns({ socket, bind: '0.0.0.0', port: PORT, ip: GROUP, multicast: false })
+    passPlausible(socket)
     mdns.on('query', (packet, { address }) => onQuery(packet, address))
     mdns.on('response', (packet, { address }) => onResponse(packet, address))
     // The library tells of one error more than once.
@@ -69,8 +71,9 @@ export class MulticastSocket implements AsyncDisposable {
     }
   }
 
-  query(serviceTag: string, on: MulticastInterface): Promise<void> {
-    return this.#send(on, done => this.#mdns.query([{ name: serviceTag, type: 'PTR' }], done))
+  query(serviceTags: readonly string[], on: MulticastInterface): Promise<void> {
+    const questions = serviceTags.map(name => ({ name, type: 'PTR' as const }))
+    return this.#send(on, done => this.#mdns.query(questions, done))
   }
 
   respond(answer: ResponseOutgoingPacket, on: MulticastInterface): Promise<void> {
@@ -95,4 +98,14 @@ export class MulticastSocket implements AsyncDisposable {
     this.#sent = sent.catch(() => {})
     return sent
   }
+}
+
+/** Has those that hear messages on `socket` hear no others than {@link isPlausible} ones. */
+function passPlausible(socket: Socket): void {
+  const listeners = socket.listeners('message')
+  socket.removeAllListeners('message')
+  socket.on('message', (message, from) => {
+    if (!isPlausible(message)) return
+    for (const listener of listeners) listener.call(socket, message, from)
+  })
 }

@@ -11,6 +11,8 @@ import { answerOf, isAnswerOf, neighbourOf, tellable } from './packets.ts'
 import { queryWaitMs } from './query-plan.ts'
 
 export interface NeighboursDependencies {
+  /** What to ask for and answer to, as the fleet is now; none: nobody. */
+  readonly serviceTags: () => readonly string[]
   readonly network: Pick<NetworkPort, 'addresses' | 'self'>
   readonly events: Pick<Events, 'on'>
   readonly onFound: (peer: PeerId, addresses: readonly Multiaddr[]) => void
@@ -50,10 +52,13 @@ const NAME_BYTES = 16
  * brings them back to the sender, and where they stay away nobody else hears them either.
  */
 export class Neighbours {
-  readonly #options: MdnsConfig
+  readonly #options: Pick<MdnsConfig, 'intervalMs'>
   readonly #dependencies: NeighboursDependencies
-  /** Of this node among its neighbours; another one each time it begins. */
+  /** Of this node among its neighbours; another one each time it begins, also under other tags. */
   #name = ''
+  #tags: readonly string[] = []
+  /** Tags that were asked for, and not answered yet. */
+  readonly #asking = new Set<string>()
   /** By address. */
   #places = new Map<string, Place>()
   /** Why there is no socket. */
@@ -67,13 +72,17 @@ export class Neighbours {
   #askAtMs = 0
   #rest = new AbortController()
 
-  constructor(options: MdnsConfig, dependencies: NeighboursDependencies) {
+  constructor(options: Pick<MdnsConfig, 'intervalMs'>, dependencies: NeighboursDependencies) {
     this.#options = options
     this.#dependencies = dependencies
   }
 
   get isWorking(): boolean {
     return [...this.#places.values()].some(({ isHeard }) => isHeard)
+  }
+
+  get serviceTags(): readonly string[] {
+    return this.#tags
   }
 
   /** Networks searched, each with whether this node's own packets come back on it. */
@@ -84,8 +93,9 @@ export class Neighbours {
   /** Background loop: looks for neighbours until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { events } = this.#dependencies
-    this.#name = randomBytes(NAME_BYTES).toString('hex')
+    this.#begin()
     const unsubscribe = [
+      events.on('fleet:changed', () => this.#follow()),
       events.on('network:changed', () => this.#startOver()),
       events.on('network:addresses', () => this.#startOver()),
     ]
@@ -122,6 +132,20 @@ export class Neighbours {
     return why ? { status: 'degraded', reason: `mDNS finds no neighbours: ${why}` } : HEALTHY
   }
 
+  /** Under the tags there are now. Nobody shall see by its name that it is the one that had others. */
+  #begin(): void {
+    this.#tags = this.#dependencies.serviceTags()
+    this.#name = randomBytes(NAME_BYTES).toString('hex')
+    this.#asking.clear()
+  }
+
+  /** The fleet changed: most times its roster alone. */
+  #follow(): void {
+    if (this.#dependencies.serviceTags().join() === this.#tags.join()) return
+    this.#begin()
+    this.#startOver()
+  }
+
   /** Asks often again for a while: something changed. */
   #startOver(): void {
     this.#asked = 0
@@ -133,7 +157,7 @@ export class Neighbours {
   async #turn(socket: MulticastSocket, signal: AbortSignal): Promise<void> {
     const { nowMs, random } = this.#dependencies
     this.#rest = new AbortController()
-    this.#follow(socket)
+    this.#look(socket)
     if (nowMs() >= this.#askAtMs) {
       this.#asked += 1
       this.#askedMs = nowMs()
@@ -145,7 +169,7 @@ export class Neighbours {
     await sleep(waitMs, undefined, { signal: woken, ref: false }).catch(() => undefined)
   }
 
-  #follow(socket: MulticastSocket): void {
+  #look(socket: MulticastSocket): void {
     const before = this.#places
     this.#places = new Map(
       multicastInterfaces().map(on => [
@@ -166,6 +190,7 @@ export class Neighbours {
   }
 
   async #ask(socket: MulticastSocket): Promise<void> {
+    if (this.#tags.length === 0) return
     for (const place of this.#places.values()) {
       place.unheard += 1
       if (place.isHeard && place.unheard > 1) {
@@ -174,7 +199,7 @@ export class Neighbours {
         place.isHeard = place.unheard <= MAX_UNHEARD
       }
       try {
-        await socket.query(this.#options.serviceTag, place.on)
+        await socket.query(this.#tags, place.on)
         this.#dependencies.onSent('query')
       } catch (error) {
         place.trouble = messageOf(error)
@@ -183,22 +208,22 @@ export class Neighbours {
   }
 
   #onQuery({ questions }: QueryPacket, from: string): void {
-    const { serviceTag } = this.#options
-    if (!questions.some(({ name }) => name === serviceTag)) return
+    const asked = this.#tags.filter(tag => questions.some(({ name }) => name === tag))
+    if (asked.length === 0) return
     // What comes from here while nothing of ours is on its way is of another node of this machine.
     const isOwn = (this.#places.get(from)?.unheard ?? 0) > 0
     this.#heard(from)
-    if (!isOwn) this.#postpone()
+    if (!isOwn && asked.length === this.#tags.length) this.#postpone()
+    for (const tag of asked) this.#asking.add(tag)
     this.#answerSoon()
   }
 
   #onResponse(packet: ResponsePacket, from: string): void {
-    const { serviceTag } = this.#options
-    if (isAnswerOf(packet, serviceTag, this.#name)) {
+    if (this.#tags.some(tag => isAnswerOf(packet, tag, this.#name))) {
       this.#heard(from)
       return
     }
-    const found = neighbourOf(packet, serviceTag)
+    const [found] = this.#tags.flatMap(tag => neighbourOf(packet, tag) ?? [])
     if (found) this.#dependencies.onFound(found.peer, found.addresses)
   }
 
@@ -234,14 +259,18 @@ export class Neighbours {
   async #tell(): Promise<void> {
     const { network, nowMs, onSent } = this.#dependencies
     this.#answeredMs = nowMs()
+    const answered = [...this.#asking]
+    this.#asking.clear()
     for (const place of this.#places.values()) {
       const addresses = tellable(network.addresses(), place.on.isLoopback)
       if (addresses.length === 0) continue
-      try {
-        await this.#socket?.respond(answerOf(this.#options.serviceTag, this.#name, addresses), place.on)
-        onSent('answer')
-      } catch (error) {
-        place.trouble = messageOf(error)
+      for (const tag of answered) {
+        try {
+          await this.#socket?.respond(answerOf(tag, this.#name, addresses), place.on)
+          onSent('answer')
+        } catch (error) {
+          place.trouble = messageOf(error)
+        }
       }
     }
   }

@@ -42,11 +42,14 @@ const DISJOINT_PATHS: Readonly<Record<DhtConfig['network'], number>> = { off: 1,
 const NEVER_MS = 2 ** 31 - 1
 /** Nodes of the routing table are worth keeping, a little. */
 const NEIGHBOUR_WORTH = 5
+const WORTH_REASON = 'dht'
 /** Peers found in answers of others that wait to be looked at; kad-dht's own default would take any number. */
 const MAX_TABLE_UPDATES = 512
 
 export interface KademliaDependencies {
   readonly network: NetworkPort
+  /** Sets the fleet that this node is in apart; undefined in none. */
+  fleetLabel(): string | undefined
   /** For what may be lost. */
   readonly store: KeyValueStore
   /** Whether this node provides what the multihash names. */
@@ -83,11 +86,14 @@ export type LookupListener = (event: QueryEvent) => void
 
 /** This node's part in a Kademlia network: @libp2p/kad-dht, attached to the live node, within bounds. */
 export class Kademlia {
-  readonly protocol: string
   readonly #options: DhtConfig
   readonly #deps: KademliaDependencies
   readonly #records: RecordStore
   readonly #slots: Slots
+  /** Nodes of the routing table, by id. */
+  readonly #neighbours = new Map<string, PeerId>()
+  /** Of the network that this node takes part in, or begins with. */
+  #protocol: string
   #dht: (KadDHT & KadInternals) | undefined
   #peerStore: KadDHTComponents['peerStore'] | undefined
 
@@ -95,7 +101,7 @@ export class Kademlia {
     const { network, store, wallMs } = deps
     this.#options = options
     this.#deps = deps
-    this.protocol = options.network === 'amino' ? AMINO_PROTOCOL : `/${options.name}/kad/1.0.0`
+    this.#protocol = this.#protocolNow()
     this.#slots = new Slots(options.maxLookups)
     this.#records = new RecordStore(
       { maxRecords: options.maxRecords, self: network.self },
@@ -106,6 +112,10 @@ export class Kademlia {
         wallMs,
       },
     )
+  }
+
+  get protocol(): string {
+    return this.#protocol
   }
 
   /** Nodes in the routing table. */
@@ -136,10 +146,12 @@ export class Kademlia {
     return dialable(this.#options.network === 'amino' ? own.filter(isUsable) : own)
   }
 
-  async start(): Promise<void> {
+  /** Resolves with whether the network is another one than before, also than that of an earlier run. */
+  async start(): Promise<boolean> {
     const { network, onPeer } = this.#deps
     const kad = await import('@libp2p/kad-dht')
-    this.#records.open()
+    this.#protocol = this.#protocolNow()
+    const isOther = await this.#records.open(this.#protocol)
     const init = this.#init(kad)
     await network.attach(
       SERVICE,
@@ -154,11 +166,24 @@ export class Kademlia {
       { onPeer: (peer, addresses) => onPeer(peer, addresses) },
     )
     await this.#greetConnected()
+    return isOther
   }
 
   async stop(): Promise<void> {
+    const { network } = this.#deps
+    // It would go on answering else: its own end leaves the handler where it is.
+    await this.#dht?.setMode('client')
     this.#dht = undefined
-    await this.#deps.network.detach(SERVICE)
+    await network.detach(SERVICE)
+    for (const peer of this.#neighbours.values()) network.value(peer, WORTH_REASON, 0)
+    this.#neighbours.clear()
+  }
+
+  /** The fleet may be another one, and its network with it. Resolves with whether it is. */
+  async follow(): Promise<boolean> {
+    if (this.#protocolNow() === this.#protocol) return false
+    await this.stop()
+    return await this.start()
   }
 
   /** Own addresses came or went. */
@@ -231,6 +256,13 @@ export class Kademlia {
     }
   }
 
+  #protocolNow(): string {
+    const { network, name } = this.#options
+    if (network === 'amino') return AMINO_PROTOCOL
+    const label = this.#deps.fleetLabel()
+    return `/${name ?? (label === undefined ? 'skep' : `skep-${label}`)}/kad/1.0.0`
+  }
+
   #running(): KadDHT {
     if (!this.#dht || this.peers === 0) {
       throw routingError('DHT_ALONE', `no peer takes part in ${this.protocol}`)
@@ -261,11 +293,43 @@ export class Kademlia {
   #watch({ routingTable }: KadInternals): void {
     const { network, onTable } = this.#deps
     const tell = (peer: PeerId, worth: number): void => {
-      network.value(peer, 'dht', worth)
+      network.value(peer, WORTH_REASON, worth)
       onTable()
     }
-    routingTable.addEventListener('peer:add', ({ detail }) => tell(detail, NEIGHBOUR_WORTH))
-    routingTable.addEventListener('peer:remove', ({ detail }) => tell(detail, 0))
+    routingTable.addEventListener('peer:add', ({ detail }) => {
+      this.#neighbours.set(detail.toString(), detail)
+      tell(detail, NEIGHBOUR_WORTH)
+    })
+    routingTable.addEventListener('peer:remove', ({ detail }) => {
+      this.#neighbours.delete(detail.toString())
+      tell(detail, 0)
+    })
+  }
+
+  /**
+   * Asks connected peers that are not in the table whether they take part by now: what they said they speak is of when they
+   * connected.
+   */
+  async greet(isWanted: (peer: PeerId) => boolean, signal: AbortSignal): Promise<void> {
+    const { network } = this.#deps
+    for (const peer of network.connectedPeers()) {
+      if (this.#neighbours.has(peer.toString()) || !isWanted(peer)) continue
+      if (!(await this.#takesPart(peer, signal))) continue
+      const multiaddrs = network.connections(peer).map(({ remoteAddr }) => remoteAddr)
+      await this.#dht?.onPeerConnect({ id: peer, multiaddrs })
+    }
+  }
+
+  async #takesPart(peer: PeerId, signal: AbortSignal): Promise<boolean> {
+    try {
+      const channel = await this.#deps.network.open(peer, kadProtocol(this.protocol), { signal })
+      await channel.close({ signal })
+      return true
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#deps.log.debug({ peer: peer.toString(), reason: messageOf(error) }, 'a peer is not of this DHT')
+      return false
+    }
   }
 
   /** kad-dht hears of peers that connect from now on; these are here already. */

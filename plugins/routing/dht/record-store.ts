@@ -10,6 +10,9 @@ import type { Bucket, KeyValueStore } from '../../../core/api.ts'
 import { placeOf } from './key-space.ts'
 
 const BUCKET = 'routing/records'
+/** Which network the records are of. */
+const NETWORK_BUCKET = 'routing/network'
+const NETWORK_KEY = Buffer.from('protocol')
 
 /** Where kad-dht keeps records of providers: `/dht/provider/<multihash in base32>/<peer id>`, with the time as a varint. */
 const PROVIDERS = '/dht/provider'
@@ -74,11 +77,24 @@ export class RecordStore extends BaseDatastore {
     return this.#size
   }
 
-  /** Counts what an earlier run left. */
-  open(): void {
+  /**
+   * Counts what an earlier run left. Records of another network than `protocol` are of no use in it, and none of its business:
+   * they go. Resolves with whether it is another one.
+   */
+  async open(protocol: string): Promise<boolean> {
     this.#counts.clear()
     this.#size = 0
+    const network = this.#deps.store.bucket(NETWORK_BUCKET)
+    const before = network.get(NETWORK_KEY)
+    const isOther = before === undefined || Buffer.from(before).toString() !== protocol
+    if (isOther) {
+      await this.#deps.store.write(batch => {
+        if (before !== undefined) for (const key of this.#bucket.keys()) batch.delete(this.#bucket, key)
+        batch.put(network, NETWORK_KEY, Buffer.from(protocol))
+      })
+    }
     for (const key of this.#bucket.keys()) this.#count(peerBytesOf(key), 1)
+    return isOther
   }
 
   override async put(key: Key, value: Uint8Array): Promise<Key> {

@@ -91,6 +91,12 @@ export class Announcer {
     }
   }
 
+  /** The network is another one, in which nobody was told of anything. */
+  startOver(): void {
+    this.#beginAgain()
+    this.#wake.abort()
+  }
+
   /** Something new to provide. */
   add(hash: Uint8Array): void {
     if (!canBeAnnounced(hash)) return
@@ -176,7 +182,8 @@ export class Announcer {
   async #sweep(signal: AbortSignal): Promise<void> {
     const { clock, store } = this.#deps
     const { what, periodMs } = this.#options
-    const range = nextRange(this.#progress.position, this.#total)
+    const before = this.#progress
+    const range = nextRange(before.position, this.#total)
     const slice = await sliceOf(hashesOf(what, this.#deps), range, signal)
     this.#total = slice.total
     const isDone = await this.#announceAll(
@@ -184,7 +191,8 @@ export class Announcer {
       signal,
       { between: () => this.#fresh.size > 0 && this.#announceNew(signal) },
     )
-    if (!isDone) return
+    // Or all is due again meanwhile.
+    if (!isDone || this.#progress !== before) return
     this.#progress = { ...this.#progress, position: slice.to }
     if (slice.to >= 1) this.#progress = nextPeriod(this.#progress, clock.wallMs(), periodMs)
     await saveProgress(store, this.#progress)

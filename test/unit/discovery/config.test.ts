@@ -1,8 +1,8 @@
 import t from 'tap'
-import { type DiscoveryConfig, schema, validate } from '../../../plugins/discovery/config.ts'
+import { type DiscoveryConfig, validate } from '../../../plugins/discovery/config.ts'
 
 const valid: DiscoveryConfig = {
-  mdns: { enabled: true, serviceTag: schema.mdns.serviceTag.default, intervalMs: 10_000 },
+  mdns: { enabled: true, serviceTag: undefined, intervalMs: 10_000 },
   bootstrap: ['/dnsaddr/example.net/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'],
   exchange: { enabled: true, intervalMs: 10_000 },
   maxCandidates: 1,

@@ -33,6 +33,8 @@ t.test('in a fleet the roster says who is a member, and in a closed one who is d
   const near = await createDiscoveryNode({
     config: { bootstrap: [member, stranger].flatMap(({ port }) => port.addresses().map(String)) },
     fleet: {
+      label: 'abcdefghij',
+      isClosed: true,
       isMember: peer => roster.has(peer.toString()),
       isOperator: () => false,
       admits: peer => roster.has(peer.toString()),

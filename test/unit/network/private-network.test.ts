@@ -27,6 +27,9 @@ function cipherMemory(): number {
   return highest
 }
 
+/** Of the ciphers at both ends of a connection, which may still be on their way out. */
+const LEAVING_BYTES = 4 * 64
+
 const frames = protocolOf({ maxMessageBytes: 2 * MIB })
 
 /** Sends what it gets back. */
@@ -132,12 +135,12 @@ function collectFirst(socket: ReturnType<typeof connect>): Promise<[Buffer]> {
 t.test('big pieces, and connections that come and go, take no more memory', async t => {
   const before = cipherMemory()
   const [alice, bob] = [await startNode(t, { swarmKey: KEY }), await startNode(t, { swarmKey: KEY })]
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 10; round++) {
     await alice.port.dial(bob.port.addresses())
     await alice.port.hangUp(bob.port.self)
     await eventually('the end at the other side', () => bob.port.connections().length === 0 || undefined)
   }
-  t.ok(cipherMemory() <= before, 'what ciphers had is given back')
+  t.ok(cipherMemory() <= before + LEAVING_BYTES, 'what ciphers had is given back')
 
   // Far more in one piece than the ciphers' memory has.
   const { dialed, accepted } = await rawPair(t)
@@ -155,7 +158,7 @@ t.test('big pieces, and connections that come and go, take no more memory', asyn
   }
   one.abort(new Error('enough'))
   await eventually('the end at the other side', () => other.status !== 'open' || undefined)
-  t.ok(cipherMemory() <= before)
+  t.ok(cipherMemory() <= before + LEAVING_BYTES)
 })
 
 t.test('so many connections and no more, as long as they last', async t => {

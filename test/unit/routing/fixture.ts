@@ -1,6 +1,6 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
-import type { Discovery, DiscoverySource } from '../../../core/api.ts'
+import type { Discovery, DiscoverySource, Fleet } from '../../../core/api.ts'
 import { systemClock } from '../../../core/clock.ts'
 import { isSchemaKey, type SchemaTree } from '../../../core/config/schema.ts'
 import { createBlocks } from '../../../core/content/blocks.ts'
@@ -37,6 +37,7 @@ export type ConfigChanges = {
 export interface Status {
   readonly dht: {
     readonly network: string
+    readonly protocol: string
     readonly mode: string
     readonly peers: number
     readonly records: number
@@ -86,6 +87,8 @@ export interface RoutedOptions {
   readonly config?: ConfigChanges
   readonly network?: Partial<NetworkOptions>
   readonly storage?: Storage
+  /** The fleet that it is in. Default: none. */
+  readonly fleet?: Fleet
   /** Who counts as one of our own. Default: nobody. */
   isMember?(): boolean
 }
@@ -124,6 +127,7 @@ export async function startRouting(t: Test, options: RoutedOptions = {}): Promis
     events: node.events,
     peers: node.peers,
     discovery: () => discovery,
+    fleet: () => options.fleet,
     metrics: createRoutingMetrics(node.metrics.factory('routing')),
     membersMetrics: createMembersMetrics(node.metrics.factory('routing-members')),
     supervise: (name, loop) => supervisor.supervise(name, loop),

@@ -18,12 +18,14 @@ const someHash = (): Uint8Array => create(SHA2_256, new Uint8Array(randomBytes(3
 const prefixOf = (hash: Uint8Array): string => `${PREFIX}/${base32.baseEncode(hash)}`
 const keyOf = (hash: Uint8Array, peer: PeerId): Key => new Key(`${prefixOf(hash)}/${peer}`)
 
-function setUp({ maxRecords = 1000 } = {}) {
+const NETWORK = '/skep/kad/1.0.0'
+
+async function setUp({ maxRecords = 1000 } = {}) {
   const held = new Set<string>()
   const unknown = new Set<string>()
   const clock = { nowMs: 1_000_000 }
   const { bookkeeping } = createMemoryStorage({ maxBytes: 64 * 1024 * 1024 })
-  const open = (): RecordStore => {
+  const open = async (network = NETWORK): Promise<RecordStore> => {
     const store = new RecordStore(
       { maxRecords, self },
       {
@@ -33,10 +35,10 @@ function setUp({ maxRecords = 1000 } = {}) {
         wallMs: () => clock.nowMs,
       },
     )
-    store.open()
+    await store.open(network)
     return store
   }
-  const store = open()
+  const store = await open()
   const put = (hash: Uint8Array, peer: PeerId) => store.put(keyOf(hash, peer), varint.encode(clock.nowMs))
   const providersOf = async (hash: Uint8Array, from = store): Promise<string[]> => {
     const ids: string[] = []
@@ -50,7 +52,7 @@ function setUp({ maxRecords = 1000 } = {}) {
 }
 
 t.test('records are kept as kad-dht asks for them, across a restart', async t => {
-  const { store, open, put, providersOf } = setUp()
+  const { store, open, put, providersOf } = await setUp()
   const [one, two] = [someHash(), someHash()]
   await put(one, other)
   await put(one, peers[2] as PeerId)
@@ -60,7 +62,7 @@ t.test('records are kept as kad-dht asks for them, across a restart', async t =>
   t.same((await providersOf(one)).sort(), [other, peers[2]].map(String).sort())
   t.same(await providersOf(two), [other.toString()])
   t.same(await providersOf(someHash()), [])
-  const again = open()
+  const again = await open()
   t.equal(again.size, 3)
   t.same(await providersOf(two, again), [other.toString()])
   await store.delete(keyOf(two, other))
@@ -69,7 +71,7 @@ t.test('records are kept as kad-dht asks for them, across a restart', async t =>
 })
 
 t.test('what this node has is answered from what it holds, and not stored', async t => {
-  const { store, put, providersOf, held } = setUp()
+  const { store, put, providersOf, held } = await setUp()
   const hash = someHash()
   await put(hash, self)
   t.equal(store.size, 0)
@@ -79,7 +81,7 @@ t.test('what this node has is answered from what it holds, and not stored', asyn
 })
 
 t.test('records end', async t => {
-  const { store, put, providersOf, clock } = setUp()
+  const { store, put, providersOf, clock } = await setUp()
   const hash = someHash()
   await put(hash, other)
   clock.nowMs += RECORD_LIFE_MS
@@ -93,7 +95,7 @@ t.test('records end', async t => {
 })
 
 t.test('who is nowhere to be found provides nothing', async t => {
-  const { put, providersOf, unknown } = setUp()
+  const { put, providersOf, unknown } = await setUp()
   const hash = someHash()
   await put(hash, other)
   unknown.add(other.toString())
@@ -101,13 +103,13 @@ t.test('who is nowhere to be found provides nothing', async t => {
 })
 
 t.test('no peer takes more than its share', async t => {
-  const { store, put } = setUp({ maxRecords: 80 })
+  const { store, put } = await setUp({ maxRecords: 80 })
   for (let index = 0; index < 30; index++) await put(someHash(), other)
   t.equal(store.size, 10)
 })
 
 t.test('where there are too many the oldest leave', async t => {
-  const { store, put, providersOf, clock } = setUp({ maxRecords: 64 })
+  const { store, put, providersOf, clock } = await setUp({ maxRecords: 64 })
   const all: Uint8Array[] = []
   for (let index = 0; index < 80; index++) {
     clock.nowMs += 1
@@ -121,10 +123,23 @@ t.test('where there are too many the oldest leave', async t => {
 })
 
 t.test('other kinds of records are not kept', async t => {
-  const { store } = setUp()
+  const { store } = await setUp()
   const key = new Key('/dht/record/abc')
   await store.put(key, Buffer.from('value'))
   t.equal(store.size, 0)
   t.notOk(store.has())
   t.throws(() => store.get(key), { name: 'NotFoundError' })
+})
+
+t.test('records of another network go, also where it began in another run', async t => {
+  const { store, open, put, providersOf } = await setUp()
+  const hash = someHash()
+  await put(hash, other)
+  t.equal(await store.open(NETWORK), false)
+  t.same(await providersOf(hash), [String(other)])
+  const elsewhere = await open('/skep-abc/kad/1.0.0')
+  t.equal(elsewhere.size, 0)
+  t.same(await providersOf(hash, elsewhere), [])
+  t.equal(await store.open(NETWORK), true, 'and none is there on the way back')
+  t.same(await providersOf(hash), [])
 })
