@@ -31,7 +31,7 @@ for (const [what, says] of [
     await eventually('all places to be taken', () => refusedOf(node) >= 8 || undefined)
     const startedMs = performance.now()
     await honest.port.dial(node.port.addresses())
-    t.ok(performance.now() - startedMs < 2_000, 'at once, or nearly')
+    t.ok(performance.now() - startedMs < 5_000, 'long before their time is over')
     t.equal(sockets.filter(socket => socket.closed || socket.destroyed).length >= 8, true)
     t.equal(refusedOf(node), 9, 'eight beyond the places, and one for who came')
   })
