@@ -1,22 +1,19 @@
 import { CID } from 'multiformats/cid'
 
-/** What stands for a CID or for bytes. https://ipld.io/specs/codecs/dag-json/spec/ */
-const RESERVED = '/'
+/**
+ * An object that stands for a CID: nothing in it but the key `/` with a text. A string can't look like one, as its quotes are
+ * escaped. https://ipld.io/specs/codecs/dag-json/spec/#links
+ */
+const LINK = /\{\s*"(?:\\?\/|\\u002[fF])"\s*:\s*("(?:[^"\\]|\\.)*")\s*\}/g
 
 /**
- * The CIDs in a DAG-JSON block, in order. By the engine's own parser, which takes a fraction of the time and memory of the
- * codec's for what was made to exhaust it.
+ * The CIDs in a DAG-JSON block, in order. Found in the text, which the engine's parser has found sound: of what was made to
+ * exhaust a reader, the codec's takes a hundred times as long.
  *
  * @throws Error where the block is no JSON, or a link in it no CID
  */
 export function* jsonLinks(bytes: Uint8Array): Generator<CID, void, void> {
-  const values: unknown[] = [JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))]
-  while (values.length > 0) {
-    const value = values.pop()
-    if (typeof value !== 'object' || value === null) continue
-    const inner = Object.values(value)
-    const link = inner.length === 1 ? (value as Record<string, unknown>)[RESERVED] : undefined
-    if (typeof link === 'string') yield CID.parse(link)
-    else while (inner.length > 0) values.push(inner.pop())
-  }
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  JSON.parse(text)
+  for (const [, link = ''] of text.matchAll(LINK)) yield CID.parse(JSON.parse(link))
 }

@@ -23,10 +23,10 @@ export const MAX_DAG_DEPTH = 2_048
 export const MAX_LINKS = 65_536
 
 /**
- * Links of all the nodes that a walk is within, each some 700 bytes in memory: two blocks full, or a
- * dozen directories of ten thousand entries within each other. What goes deeper with as many at each level was made to fill the memory.
+ * Links of all the nodes that a walk is within, each about a kilobyte in memory: one block full, or six directories of ten
+ * thousand entries within each other. What goes deeper with as many at each level was made to fill the memory.
  */
-const MAX_OPEN_LINKS = 2 * MAX_LINKS
+const MAX_OPEN_LINKS = MAX_LINKS
 
 /**
  * For whoever walks depth first and keeps the links of all the nodes that it is within.

@@ -91,6 +91,8 @@ export class EventStreams {
     const { changes } = this.#dependencies
     reply.hijack()
     raw.writeHead(200, reply.getHeaders() as Record<string, string>)
+    // Of itself it is silent for longer than a request may be: heartbeats tell who is gone.
+    raw.socket?.setTimeout(0)
     raw.write(`retry: ${RETRY_MS}\n\n`)
     let idleBeats = 0
     raw.on('drain', () => {

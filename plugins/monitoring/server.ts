@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import {
   type FastifyError,
   type FastifyInstance,
@@ -88,6 +88,8 @@ export class MonitoringServer {
     const app = fastify({
       bodyLimit: MAX_BODY_BYTES,
       requestTimeout: requestTimeoutMs,
+      // Nothing in either direction: whoever doesn't read what it asked for would hold its place for good.
+      connectionTimeout: requestTimeoutMs,
       keepAliveTimeout: requestTimeoutMs,
       forceCloseConnections: true,
       http: {
@@ -96,7 +98,17 @@ export class MonitoringServer {
         connectionsCheckingInterval: requestTimeoutMs,
       },
     })
+    /** Connections with a request that isn't answered. */
+    const busy = new WeakSet<Socket>()
     app.addHook('onRequest', async (request, reply) => {
+      const { socket } = request.raw
+      if (busy.has(socket)) {
+        // Hundreds fit into one read, and would be answered in one turn. No client of today sends them before it has an answer.
+        socket.destroy()
+        throw monitoringError('REQUEST_REFUSED', 'asked again before the answer was sent')
+      }
+      busy.add(socket)
+      reply.raw.once('close', () => busy.delete(socket))
       reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
       const { host } = request.headers
       const isLocal = this.#address !== undefined && isLoopbackAddress(this.#address.address)

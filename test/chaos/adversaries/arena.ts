@@ -27,6 +27,9 @@ const ATTACK_LIMIT_MS = 20_000
 /** Lanes of honest peers come and go: two each way, and the connection of a command that has just ended. */
 const SOCKET_SLACK = 5
 
+/** Of the node's log, where it didn't stand an attack. */
+const LOG_LINES = 20
+
 /** What an attack has to work with: the node, and ways to come to it as somebody it has never seen. */
 export interface Arena {
   readonly victim: Victim
@@ -81,7 +84,7 @@ async function tryAttack(t: Test, victim: Victim, honest: Honest, attack: Attack
     t.notOk(limit.aborted, 'the attack was over in time')
     await judge(t, victim, attack.verdict, [...offenders], before.metrics)
   } catch (error) {
-    t.fail('the node stands it', { found: error })
+    t.fail('the node stands it', { found: error, log: victim.process.log.slice(-LOG_LINES) })
   } finally {
     for (const end of ends.reverse()) await end()
     stop.abort()

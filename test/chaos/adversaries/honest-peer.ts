@@ -28,8 +28,14 @@ export class HonestPeer implements Honest {
     this.#held = held
   }
 
-  static async meet(t: Test, victim: Victim): Promise<HonestPeer> {
+  /** `enter`: called before the node connects to it. */
+  static async meet(
+    t: Test,
+    victim: Victim,
+    enter: (node: ExchangeNode) => Promise<void> = async () => {},
+  ): Promise<HonestPeer> {
     const node = await startExchange(t)
+    await enter(node)
     const held = randomBlocks(FETCHED_BLOCKS, FETCHED_BLOCK_BYTES)
     // The node has them from this very peer: it fetches and pins them.
     await node.hold(held)

@@ -10,6 +10,9 @@ import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 /** The budgets of the smallest board, and a store that content of attackers fills soon. */
 const SMALL = ['--set', 'profile=pi-zero', '--set', 'storage.maxBytes=256MiB']
 
+/** As config/systemd/skep.service.d/pi-zero.conf has it. */
+const HEAP = { NODE_OPTIONS: '--max-old-space-size=160' }
+
 /** More than a probe may take (`plugins.monitoring.probeTimeoutMs`): a node that says nothing for so long isn't ready. */
 const ANSWER_LIMIT_MS = 5000
 
@@ -35,7 +38,9 @@ export class Victim {
 
   static async start(t: Test, settings: readonly string[] = []): Promise<Victim> {
     const directory = await temporaryDirectory(t)
-    const victim = new Victim(await SkepProcess.start(directory, [...QUIET, ...SMALL, ...settings]))
+    const victim = new Victim(
+      await SkepProcess.start(directory, [...QUIET, ...SMALL, ...settings], { env: HEAP }),
+    )
     t.teardown(() => victim.#end())
     return victim
   }
@@ -107,6 +112,48 @@ export class Victim {
     const options = { query: { path }, ...(signal && { signal }) }
     for await (const chunk of this.client.download('content/cat', options)) chunks.push(chunk)
     return Buffer.concat(chunks)
+  }
+
+  /** Keeps a path, with all that is beneath it. */
+  async pin(path: string, signal?: AbortSignal): Promise<void> {
+    await this.client.operate({ method: 'POST', path: 'pins', body: { path }, ...(signal && { signal }) })
+  }
+
+  /** Names in a directory, `limit` at most. */
+  async list(
+    path: string,
+    { limit = 1000, signal }: { limit?: number; signal?: AbortSignal } = {},
+  ): Promise<string[]> {
+    const enough = new AbortController()
+    const names: string[] = []
+    const listing = this.client.operate<object, { name: string }>({
+      method: 'GET',
+      path: 'content/list',
+      query: { path },
+      signal: signal ? AbortSignal.any([signal, enough.signal]) : enough.signal,
+      onItem({ name }) {
+        names.push(name)
+        if (names.length === limit) enough.abort()
+      },
+    })
+    await listing.catch(error => {
+      if (!enough.signal.aborted) throw error
+    })
+    return names
+  }
+
+  /** The tar archive of a path, `limit` bytes of it at most. Resolves with how many there were. */
+  async export(
+    path: string,
+    { limit = Number.POSITIVE_INFINITY, signal }: { limit?: number; signal?: AbortSignal } = {},
+  ): Promise<number> {
+    let bytes = 0
+    const options = { query: { path }, ...(signal && { signal }) }
+    for await (const chunk of this.client.download('content/export', options)) {
+      bytes += chunk.length
+      if (bytes >= limit) break
+    }
+    return bytes
   }
 
   #ask(path: string): Promise<Answer> {

@@ -41,6 +41,9 @@ export interface Transfers {
   readonly failures: readonly string[]
 }
 
+/** Between two transfers: whoever is honest leaves a small board room for others. */
+const TRANSFER_PAUSE_MS = 100
+
 /** Transfers one after the other until `stop` aborts, and the one that runs then to its end; or until one fails. */
 export async function transferUntil(honest: Honest, stop: AbortSignal): Promise<Transfers> {
   let done = 0
@@ -51,6 +54,7 @@ export async function transferUntil(honest: Honest, stop: AbortSignal): Promise<
     } catch (error) {
       return { done, failures: [String(error)] }
     }
+    await wait(TRANSFER_PAUSE_MS, undefined, { signal: stop }).catch(() => {})
   } while (!stop.aborted)
   return { done, failures: [] }
 }
