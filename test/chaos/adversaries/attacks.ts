@@ -1,16 +1,40 @@
+import { attack as amplification } from './amplification.ts'
 import type { AttackGroup } from './attack.ts'
+import { attack as connectionFlood } from './connection-flood.ts'
 import { attack as controlSocketAbuse } from './control-socket-abuse.ts'
+import { attack as deafAskers } from './deaf-askers.ts'
 import { attack as decodeBombs } from './decode-bombs.ts'
 import { attack as deepDag } from './deep-dag.ts'
+import { attack as dhtFlood } from './dht-flood.ts'
+import { attack as endlessData } from './endless-data.ts'
+import { attack as endlessLengths } from './endless-lengths.ts'
+import { attack as endlessStreams } from './endless-streams.ts'
 import { attack as endlessTree } from './endless-tree.ts'
 import { attack as falseSizes } from './false-sizes.ts'
+import { meetMember } from './fleet-of-victim.ts'
+import { attack as forgedInvites } from './forged-invites.ts'
+import { attack as forgedRosters } from './forged-rosters.ts'
+import { attack as halfOpenHandshakes } from './half-open-handshakes.ts'
 import { attack as haveButNeverSend } from './have-but-never-send.ts'
 import { attack as hostileNames } from './hostile-names.ts'
+import { attack as identifyFlood } from './identify-flood.ts'
+import { attack as malformedMessages } from './malformed-messages.ts'
 import { attack as monitoringAbuse } from './monitoring-abuse.ts'
+import { attack as oneByteASecond } from './one-byte-a-second.ts'
+import { attack as oversizeLengths } from './oversize-lengths.ts'
+import { attack as pingFlood } from './ping-flood.ts'
+import { attack as poisonedIndex } from './poisoned-index.ts'
+import { attack as rapidReset } from './rapid-reset.ts'
 import { attack as sharedShards } from './shared-shards.ts'
+import { attack as slowReaders } from './slow-readers.ts'
+import { attack as spoofedRecords } from './spoofed-records.ts'
+import { attack as strangersAtAClosedFleet } from './strangers-at-a-closed-fleet.ts'
+import { attack as streamFlood } from './stream-flood.ts'
 import { attack as symlinkEscape } from './symlink-escape.ts'
 import { attack as tarBombs } from './tar-bombs.ts'
+import { attack as wantFlood } from './want-flood.ts'
 import { attack as wideAndDeep } from './wide-and-deep.ts'
+import { attack as windowAbuse } from './window-abuse.ts'
 import { attack as wrongBytes } from './wrong-bytes.ts'
 
 /** All attacks, by the node that they are tried on. Each group has a test file, so that groups run beside each other. */
@@ -26,4 +50,33 @@ export const attacks = {
   },
   dags: { attacks: [deepDag, endlessTree, sharedShards, wideAndDeep, decodeBombs] },
   http: { attacks: [tarBombs, controlSocketAbuse, monitoringAbuse] },
+  connections: {
+    attacks: [
+      connectionFlood,
+      halfOpenHandshakes,
+      endlessLengths,
+      oversizeLengths,
+      endlessStreams,
+      rapidReset,
+      streamFlood,
+      endlessData,
+      pingFlood,
+      deafAskers,
+      identifyFlood,
+      windowAbuse,
+    ],
+  },
+  patience: { attacks: [slowReaders, oneByteASecond, wantFlood] },
+  peers: {
+    settings: ['plugins.routing.dht.network=fleet', 'plugins.routing.dht.mode=server'].flatMap(setting => [
+      '--set',
+      setting,
+    ]),
+    attacks: [spoofedRecords, amplification, malformedMessages, poisonedIndex, dhtFlood, forgedRosters],
+  },
+  fleet: {
+    settings: ['--set', 'fleet.mode=closed'],
+    meet: meetMember,
+    attacks: [strangersAtAClosedFleet, forgedInvites],
+  },
 } satisfies Record<string, AttackGroup>

@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto'
+import { KadMessage } from '../../../plugins/routing/wire/kad.js'
+import type { Attack } from './attack.ts'
+import { rawOffender } from './raw-offender.ts'
+
+const KAD = '/skep/kad/1.0.0'
+const FLOOD_MS = 3000
+/** https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages */
+const FIND_NODE = 4
+const STREAMS = 32
+/** 8 KiB a second, and 64 KiB at once, in questions of 38 bytes. */
+const PER_SECOND = 230
+const BURST = 1900
+
+export const attack: Attack = {
+  name: 'DHT flood',
+  what: 'Asks a node of the DHT for the nearest peers, on all the streams that it may have, without a pause',
+  limit: '32 streams a peer, 8 KiB of questions a second, which is some 200',
+  result: 'Slowed; others are answered meanwhile',
+  verdict: { harmless: true },
+  async run(arena) {
+    const { muxer } = await rawOffender(arena)
+    const endMs = performance.now() + FLOOD_MS
+    let answered = 0
+    const flood = async (): Promise<void> => {
+      while (performance.now() < endMs && !muxer.wire.isGone) {
+        const stream = muxer.open()
+        try {
+          await stream.speak(KAD)
+          while (performance.now() < endMs) {
+            const key = Uint8Array.from(randomBytes(34))
+            const message = KadMessage.encode({ type: FIND_NODE, key, providers: [] })
+            await stream.room(message.byteLength + 4)
+            stream.say(message)
+            await stream.takeMessage()
+            answered++
+          }
+        } catch {
+          await new Promise(setImmediate)
+        }
+        stream.reset()
+      }
+    }
+    await Promise.all(Array.from({ length: STREAMS }, flood))
+    if (answered === 0) throw new Error('it has no DHT')
+    const allowed = PER_SECOND * (FLOOD_MS / 1000) + BURST
+    if (answered > allowed) throw new Error(`${answered} questions were answered, ${allowed} may be`)
+  },
+}

@@ -1,0 +1,5 @@
+import t from 'tap'
+import { tryAttacks } from './arena.ts'
+import { attacks } from './attacks.ts'
+
+await tryAttacks(t, attacks.fleet)
