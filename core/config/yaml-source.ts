@@ -8,6 +8,9 @@ import type { Layer, Origin, Source, SourceNode } from './source.ts'
 /** A config is a page or two. The bound keeps a wrong file, or a hostile one, from taking the node's memory and time. */
 const MAX_FILE_CHARACTERS = 128 * 1024
 
+/** The parser quotes what it doesn't understand, however long that is. */
+const MAX_FAULT_CHARACTERS = 300
+
 type FileLayer = Extract<Layer, 'default' | 'profile' | 'user'>
 
 /** One source, or none where a problem leaves open what the file says. */
@@ -64,7 +67,7 @@ export function parseYaml(text: string, file: string, layer: FileLayer): ReadFil
   // One mistake makes the parser stumble many times. The first is where it is.
   const [fault] = [...document.errors, ...document.warnings]
   if (fault) {
-    refuse(originAt(fault.pos[0]), `not valid YAML: ${fault.message}`)
+    refuse(originAt(fault.pos[0]), `not valid YAML: ${fault.message.slice(0, MAX_FAULT_CHARACTERS)}`)
     return { sources: [], problems }
   }
 

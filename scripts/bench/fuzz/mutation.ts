@@ -214,7 +214,7 @@ function stretch(bytes: Buffer, random: Random, maxBytes: number): Buffer {
 }
 
 /** Fields of a message, each with its tag. Where the bytes are no message, what is left is the last one. */
-export function fieldsOf(bytes: Buffer): Field[] {
+function fieldsOf(bytes: Buffer): Field[] {
   const fields: Field[] = []
   for (let at = 0; at < bytes.length; ) {
     const tagEnd = varintEnd(bytes, at)

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { peerIdFromString } from '@libp2p/peer-id'
 import fc from 'fast-check'
 import { controlError } from '../../../../core/control/errors.ts'
@@ -123,6 +124,8 @@ let listening: Promise<string> | undefined
 async function listen(): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'skep-fuzz-'))
   const socketPath = join(directory, 's')
+  // A thread has no say in it; the directory is for us alone.
+  if (!isMainThread) process.umask = () => 0o077
   const control = createControl({ socketPath }, { log: silentLogger })
   addCoreRoutes(control, behindRoutes())
   await control.listen()

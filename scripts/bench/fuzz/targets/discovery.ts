@@ -1,8 +1,9 @@
+import type { Socket } from 'node:dgram'
+import { EventEmitter } from 'node:events'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { decode as decodeDns, encode as encodeDns, type Packet } from 'dns-packet'
 import fc from 'fast-check'
-import type { QueryPacket, ResponsePacket } from 'multicast-dns'
+import multicastDns, { type MulticastDNS, type ResponsePacket } from 'multicast-dns'
 import { openRecord, sealRecord } from '../../../../plugins/discovery/introductions/signed-record.ts'
 import {
   answerOf,
@@ -18,19 +19,36 @@ import { addresses, KEYS, PEERS, record, smallBytes, uint32s } from '../values.t
 const TAG = '_p2p._udp.local'
 const NAME = 'board'
 
+/** The library on a socket that is none: what is to be sent comes back from it, and what it hears is put in. */
+class QuietSocket extends EventEmitter {
+  /** Gets what is sent next. */
+  onSent: (message: Buffer) => void = () => {}
+
+  send(message: Buffer): void {
+    this.onSent(message)
+  }
+}
+
+const socket = new QuietSocket()
+const mdns: MulticastDNS = multicastDns({
+  socket: socket as unknown as Socket,
+  bind: false,
+  multicast: false,
+})
+let heard: ResponsePacket | undefined
+mdns.on('response', packet => {
+  heard = packet
+})
+
 /** What the plugin asks of what comes in on its socket, which the library has read. */
 function neighbourIn(bytes: Uint8Array): Neighbour | undefined {
-  let packet: QueryPacket | ResponsePacket
-  if (!isPlausible(Buffer.from(bytes))) return undefined
-  try {
-    packet = decodeDns(Buffer.from(bytes)) as unknown as QueryPacket | ResponsePacket
-  } catch {
-    // The library drops it.
-    return undefined
-  }
-  if (packet.type !== 'response') return undefined
-  isAnswerOf(packet, TAG, NAME)
-  return neighbourOf(packet, TAG)
+  const message = Buffer.from(bytes)
+  if (!isPlausible(message)) return undefined
+  heard = undefined
+  socket.emit('message', message, {})
+  if (!heard) return undefined
+  isAnswerOf(heard, TAG, NAME)
+  return neighbourOf(heard, TAG)
 }
 
 const answers: fc.Arbitrary<Neighbour> = record({
@@ -41,9 +59,12 @@ const answers: fc.Arbitrary<Neighbour> = record({
   ),
 })
 
-function encodeAnswer({ peer, addresses }: Neighbour): Uint8Array {
+function encodeAnswer({ peer, addresses }: Neighbour): Promise<Uint8Array> {
   const told = addresses.map(address => multiaddr(`${address}/p2p/${peer}`))
-  return encodeDns({ type: 'response', ...answerOf(TAG, NAME, told) } as unknown as Packet)
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>()
+  socket.onSent = resolve
+  mdns.respond(answerOf(TAG, NAME, told))
+  return promise
 }
 
 interface Sealed {
