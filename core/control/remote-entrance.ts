@@ -62,11 +62,11 @@ export class RemoteEntrance implements Entrance {
   }
 
   admit(request: FastifyRequest, _reply: FastifyReply, scope: RouteScope | undefined): undefined {
-    const { method, url, raw } = request
+    const { method, originalUrl, raw } = request
     const peer = this.#tunnels.get(raw.socket)
     if (!peer) throw controlError('CLIENT_GONE', 'the tunnel of the request is closed')
     const isRefused = scope === 'local'
-    const facts = { peer: peer.toString(), method, path: url.slice(0, MAX_LOGGED_PATH) }
+    const facts = { peer: peer.toString(), method, path: originalUrl.slice(0, MAX_LOGGED_PATH) }
     this.#deps.log.info(facts, isRefused ? 'refused to an operator from afar' : 'an operator acts from afar')
     if (isRefused)
       throw controlError(

@@ -26,6 +26,9 @@ const CLOSE_GRACE_MS = 2000
 /** Between a connection and the end of its request's headers. A client of ours needs a few milliseconds. */
 const HEADERS_TIMEOUT_MS = 60_000
 
+/** No parameter of a path is longer than the headers may be, which Node bounds. */
+const MAX_PARAMETER_CHARACTERS = 64 * 1024
+
 /** Bodies of these types are handed to their route unread. */
 const STREAMED_TYPES = ['application/octet-stream', 'application/x-tar']
 
@@ -94,6 +97,9 @@ export function createControl(
     bodyLimit: MAX_JSON_BYTES,
     // It would do all the work of an answer that nobody gets, and of a stream not even begin it.
     exposeHeadRoutes: false,
+    // Fastify answers these by itself, whoever asks: no hook sees them.
+    rewriteUrl: ({ url = '' }) => (isPath(url) ? url : '/'),
+    routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
     // An unknown parameter is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
   })
@@ -128,9 +134,11 @@ export function createControl(
     // It has the whole of its answer, as what a browser asks before it asks.
     if (reply.sent) return reply
   })
+  // The body may have taken long: by now the client may be gone, its token revoked, the node stopping.
+  app.addHook('preHandler', async ({ cancelled }) => cancelled.throwIfAborted())
 
   app.setNotFoundHandler(request => {
-    throw controlError('ROUTE_NOT_FOUND', `no route ${request.method} ${request.url}`)
+    throw controlError('ROUTE_NOT_FOUND', `no route ${request.method} ${request.originalUrl}`)
   })
 
   app.setErrorHandler<FastifyError>(async (error, request, reply) => {
@@ -195,4 +203,16 @@ export function createControl(
 /** Of what fastify itself refuses before a route sees it: schema, JSON syntax, size, media type. */
 function badRequestStatus({ statusCode }: FastifyError): number | undefined {
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : undefined
+}
+
+/** What a router can read: from `/` on, and rightly encoded. A proxy's requests name a whole URL. RFC 9112, section 3.2 */
+function isPath(target: string): boolean {
+  const [path = ''] = target.split(/[?#]/, 1)
+  if (!path.startsWith('/')) return false
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }

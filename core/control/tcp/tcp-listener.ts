@@ -51,11 +51,17 @@ export class TcpListener {
       connectionsCheckingInterval: reviewMs(requestTimeoutMs),
       // An upload may take hours, as long as it moves: see `stalls.ts`.
       requestTimeout: 0,
+      // Of two hosts or tokens Node would take the first, and a proxy maybe the last: together they are none.
+      joinDuplicateHeaders: true,
+      // Who names no host is told so, and counted, as who names a wrong one.
+      requireHostHeader: false,
     })
     this.server.maxConnections = maxConnections
     this.server.on('drop', () => this.#refused('connections'))
     this.server.on('connection', socket => this.#admit(socket))
     this.server.on('request', (request, answer) => this.#follow(request, answer))
+    // Node would answer by itself, and read on for ever. RFC 9110, section 10.1.1, lets us ignore what we don't know.
+    this.server.on('checkExpectation', (request, answer) => this.server.emit('request', request, answer))
     this.server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
   }
 

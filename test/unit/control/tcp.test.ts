@@ -22,6 +22,44 @@ t.test('without a token nothing answers, whether it is there or not', async t =>
   t.same(await refused(), { token_missing: 6 })
 })
 
+t.test('nor does what no route can have, however it is asked', async t => {
+  const { open, ask, tokenFor, refused } = await startTcp(t, { stallTimeoutMs: 200 }, app =>
+    app.get('/named/:name', { config: { scope: 'read' } }, async () => ({ read: true })),
+  )
+  const token = await tokenFor('read')
+  const answerTo = (line: string, headers = 'Host: localhost\r\n'): Promise<string> => {
+    const { socket, all } = open()
+    socket.write(`${line} HTTP/1.1\r\n${headers}Connection: close\r\n\r\n`)
+    return all
+  }
+  const bearer = `Authorization: Bearer ${token}\r\n`
+  const name = 'x'.repeat(3000)
+  for (const target of ['/%zz', '/v1/%ff', `/v1/named/${name}`, 'http://evil.example/v1/read', '*']) {
+    t.match(await answerTo(`GET ${target}`), /^HTTP\/1.1 401 .*TOKEN_REQUIRED/s, target.slice(0, 30))
+    t.match(await answerTo(`GET ${target}`, 'Host: evil.example\r\n'), /^HTTP\/1.1 403 .*HOST_REFUSED/s)
+  }
+  for (const target of ['/%zz', 'http://localhost/v1/read', '*'])
+    t.match(
+      await answerTo(`GET ${target}`, `Host: localhost\r\n${bearer}`),
+      new RegExp(`^HTTP/1.1 404 .*ROUTE_NOT_FOUND.*no route GET ${target.replace('*', '\\*')}"`, 's'),
+    )
+  t.match(await ask(`/v1/named/${name}?q=%zz`, { token }), { status: 200 })
+  t.match(await answerTo('GET /v1/read', bearer), /^HTTP\/1.1 403 .*HOST_REFUSED/s, 'no host')
+  t.match(
+    await answerTo('GET /v1/read', `Host: localhost\r\nHost: evil.example\r\n${bearer}`),
+    /HOST_REFUSED/,
+  )
+  t.match(await answerTo('GET /v1/read', `Host: localhost\r\n${bearer}${bearer}`), /TOKEN_REQUIRED/)
+  t.same(await refused(), { token_missing: 6, host: 7 })
+  const expecting = open()
+  expecting.socket.write(
+    'POST /v1/pin HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\nTransfer-Encoding: chunked\r\n\r\n',
+  )
+  const drip = setInterval(() => expecting.socket.write('1\r\nx\r\n'), 20)
+  t.teardown(() => clearInterval(drip))
+  t.match(await expecting.all, /^HTTP\/1.1 401 /, 'and is hung up on')
+})
+
 t.test('a token is a bearer token, and nothing else', async t => {
   const { ask, tokenFor } = await startTcp(t)
   const token = await tokenFor('read')
@@ -365,6 +403,23 @@ t.test('a token that ends cuts off what it does', async t => {
   t.match(await ask('/v1/read', { token: expiring.token }), { status: 401, text: /has expired/ })
   t.equal(keptAnswer?.readableEnded, false, 'another goes on')
   keptAnswer?.destroy()
+})
+
+t.test('a request whose token ends before all of it is here does nothing', async t => {
+  let ran = 0
+  const { tokens, open } = await startTcp(t, {}, app =>
+    app.post('/change', { config: { scope: 'pins' } }, async () => ({ ran: ++ran })),
+  )
+  const { token } = await tokens.create({ scopes: ['pins'], name: 'desk' })
+  const { socket, all } = open()
+  const head = (length: number): string =>
+    `POST /v1/change HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n`
+  socket.write(`${head(2)}\r\n{}${head(7)}Connection: close\r\n\r\n{"a":`)
+  await once(socket, 'data')
+  await tokens.revoke('desk')
+  socket.write('1}')
+  t.match(await all, /^HTTP\/1.1 200 .*HTTP\/1.1 401 .*TOKEN_REFUSED.*was revoked/s)
+  t.equal(ran, 1)
 })
 
 t.test('a connection outlives its token, and is of no use', async t => {
