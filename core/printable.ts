@@ -5,3 +5,8 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u206
 export function printable(text: string): string {
   return text.replace(UNSAFE, unsafe => `\\u${unsafe.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
+
+/** As {@link printable}, of what has lines and tabs of its own. What was JSON still is, and says the same. */
+export function printableText(text: string): string {
+  return text.replace(/[^\n\t]+/g, printable)
+}

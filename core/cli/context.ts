@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Catalogue } from '../config/load-plugin.ts'
+import { printableText } from '../printable.ts'
 
 /** What only the composition root knows. */
 export interface Parts {
@@ -51,9 +52,9 @@ export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'skep')
 }
 
-/** Prints a result: as one line of JSON, or as text for a person. */
+/** Prints a result: as one line of JSON, or as text for a person. With `--node` all that is in it is another board's to say. */
 export function print({ json }: Pick<Context, 'json'>, value: unknown, text: () => string): void {
-  process.stdout.write(`${json ? JSON.stringify(value) : text()}\n`)
+  process.stdout.write(`${printableText(json ? JSON.stringify(value) : text())}\n`)
 }
 
 /** As {@link print}, of a list: each value is a line of JSON. */
@@ -63,7 +64,7 @@ export function printAll(
   text: () => string,
 ): void {
   const lines = json ? values.map(value => JSON.stringify(value)) : [text()]
-  process.stdout.write(lines.map(line => `${line}\n`).join(''))
+  process.stdout.write(lines.map(line => `${printableText(line)}\n`).join(''))
 }
 
 /** Help text below a command's options: each line a comment or a command that can be pasted. */

@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander'
 import { catalogue } from '../../plugins/catalogue.ts'
 import { isSkepError, messageOf, type SkepError } from '../errors.ts'
+import { printableText } from '../printable.ts'
 import { cliError } from './errors.ts'
 import { endProcess } from './interrupt.ts'
 import { createProgram } from './program.ts'
@@ -65,7 +66,7 @@ function printError({ code, message: text }: SkepError, fix: string, json: boole
   // Some errors of the system have no text.
   const message = text || code
   const line = json ? JSON.stringify({ error: { code, message, fix } }) : `error: ${message}\nfix: ${fix}`
-  process.stderr.write(`${line}\n`)
+  process.stderr.write(`${printableText(line)}\n`)
 }
 
 /** A reader that has seen enough (`skep cat CID | head`) is no failure. */

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import t from 'tap'
@@ -72,4 +74,28 @@ t.test('how --node is given', async t => {
   t.match(await skep(['status', '--node', '', ...data]), { code: 2, stderr: /empty/ })
   t.match(await skep(['--node', 'kitchen', 'status', ...data]), { code: 3 }, 'the node here does not run')
   t.match(await skep(['--node', 'kitchen', 'statsu', ...data]), { code: 2, stderr: /Run `skep --help`/ })
+})
+
+t.test('another board has no say over the terminal', async t => {
+  const directory = await temporaryDirectory(t)
+  const evil = '\u001b]0;mine\u0007\u009b2J\r\u202e'
+  const shown = '\\u001b]0;mine\\u0007\\u009b2J\\u000d\\u202e'
+  let answer = ''
+  const board = createServer(socket =>
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: skep-control\r\n\r\n')
+      socket.once('data', () => socket.end(`HTTP/1.1 ${answer}`))
+    }),
+  ).listen(join(directory, 'skep.sock'))
+  await once(board, 'listening')
+  t.teardown(() => board.close())
+  const running = ['config', 'show', '--running', '--node', 'kitchen', '--data', directory]
+  const entry = { key: 'log.level', value: evil, text: evil, origin: evil }
+  answer = `200 OK\r\n\r\n${JSON.stringify([entry])}`
+  t.match(await skep(running), { code: 0, stdout: `log.level: ${shown}\n` })
+  const { stdout } = await skep([...running, '--json'])
+  t.notMatch(stdout, /[\u0080-\u009f\u202e]/)
+  t.match(JSON.parse(stdout), { value: evil }, 'and programs are told what it said')
+  answer = `500 Oops\r\n\r\n${JSON.stringify({ error: { code: 'X', message: evil, fix: evil } })}`
+  t.match(await skep(running), { code: 1, stderr: `error: ${shown}\nfix: ${shown}\n` })
 })
