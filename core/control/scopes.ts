@@ -2,7 +2,7 @@
 export const SCOPES = {
   read: 'see how the node is: status, peers, pins, storage, fleet, events',
   get: 'read content, which the node fetches where it does not hold it: cat, get, ls, providers',
-  add: 'add content',
+  add: 'add content, which is pinned unless it asks otherwise',
   pins: 'pin and unpin',
   peers: 'connect, disconnect, forget, tag, block and pardon peers',
   storage: 'check and repair what is stored',
