@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Stats } from 'node:fs'
-import { link, lstat, mkdir, open, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { link, lstat, mkdir, open, realpath, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import type { TreeEntry } from '../control/tar.ts'
 import { isSkepError } from '../errors.ts'
 import { printable } from '../printable.ts'
 import { cliError } from './errors.ts'
@@ -17,6 +18,9 @@ const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
  * Lets `write` make a file, directory or symlink at a temporary name beside `output`, and gives it its name when it is
  * whole and on disk: others see nothing of it or all of it. Where anything fails, nothing stays.
  *
+ * Symlinks are treated as `cp` treats them: with `force` a file goes where the symlink leads, and the symlink stays; a
+ * symlink replaces a symlink.
+ *
  * @throws SkepError OUTPUT_EXISTS (unless `force`), OUTPUT_TYPE_DIFFERS, OUTPUT_FAILED, and whatever `write` throws
  */
 export async function writeAtomically(
@@ -24,38 +28,63 @@ export async function writeAtomically(
   { force }: { readonly force: boolean },
   write: (place: string) => Promise<void>,
 ): Promise<void> {
-  const target = resolve(output)
-  if (!force && (await exists(target))) throw taken(output)
-  const temporary = siblingOf(target)
+  const named = resolve(output)
+  if (!force && (await exists(named))) throw taken(output)
+  const led = force ? await realpath(named).catch(() => named) : named
+  const temporary = siblingOf(led)
+  let target = led
   try {
     await write(temporary)
     const made = await lstatIfThere(temporary)
-    if (force && made) await checkReplaceable(output, made.isDirectory())
+    if (made?.isSymbolicLink()) target = named
+    if (force && made) await checkReplaceable(output, typeOf(made))
     await writable(output, () => (force ? replace(temporary, target) : place(temporary, target)))
     await writable(output, () => syncDirectory(dirname(target)))
   } catch (error) {
     // Why it failed matters more than what could not be cleared away.
     await rm(temporary, { recursive: true, force: true }).catch(() => {})
-    throw isSkepError(error, 'OUTPUT_FAILED') ? named(error, temporary, output) : error
+    throw isSkepError(error, 'OUTPUT_FAILED') ? withName(error, temporary, output) : error
   }
 }
 
 /** Nobody knows the temporary name, which is gone. */
-function named({ message, cause }: Error, temporary: string, output: string): Error {
+function withName({ message, cause }: Error, temporary: string, output: string): Error {
   return cliError('OUTPUT_FAILED', message.replaceAll(temporary, printable(output)), { cause })
 }
 
 /**
  * Replacing is for another version of the same thing. A file in place of a directory, or the other way round, is a mistake
- * that would cost a tree.
+ * that would cost a tree; one in place of a device, a pipe or a socket would cost what others need by that name.
  *
  * @throws SkepError OUTPUT_TYPE_DIFFERS
  */
-export async function checkReplaceable(output: string, isDirectory: boolean): Promise<void> {
-  const found = await lstatIfThere(resolve(output))
-  if (!found || found.isDirectory() === isDirectory) return
-  const [there, here] = isDirectory ? ['no directory', 'a directory'] : ['a directory', 'no directory']
-  throw cliError('OUTPUT_TYPE_DIFFERS', `${printable(output)} is ${there}, and the content is ${here}`)
+export async function checkReplaceable(output: string, type: TreeEntry['type']): Promise<void> {
+  const path = resolve(output)
+  const found = await lstatIfThere(path)
+  if (!found) return
+  const isLink = found.isSymbolicLink()
+  const there = isLink ? await stat(path).catch(() => undefined) : found
+  const isOrdinary = !there || there.isFile() || there.isDirectory()
+  const fits = type === 'directory' ? !isLink && there?.isDirectory() : there?.isFile()
+  if (fits || (type === 'symlink' && isLink && isOrdinary)) return
+  throw differs(output, `${isLink ? 'a symlink to ' : ''}${there ? kindOf(there) : 'nothing'}`, NAMED[type])
+}
+
+export function differs(output: string, there: string, here: string): Error {
+  return cliError('OUTPUT_TYPE_DIFFERS', `${printable(output)} is ${there}, and the content is ${here}`)
+}
+
+const NAMED = { file: 'a file', directory: 'a directory', symlink: 'a symlink' } as const
+
+function kindOf(stats: Stats): string {
+  if (stats.isSocket()) return 'a socket'
+  if (stats.isFIFO()) return 'a pipe'
+  return stats.isFile() || stats.isDirectory() ? NAMED[typeOf(stats)] : 'a device'
+}
+
+function typeOf(stats: Stats): TreeEntry['type'] {
+  if (stats.isDirectory()) return 'directory'
+  return stats.isSymbolicLink() ? 'symlink' : 'file'
 }
 
 /** Moves to a name that nobody has, also where somebody takes it at this moment. */
@@ -106,7 +135,7 @@ async function lstatIfThere(path: string): Promise<Stats | undefined> {
   return lstat(path).catch(() => undefined)
 }
 
-function taken(path: string) {
+export function taken(path: string): Error {
   return cliError('OUTPUT_EXISTS', `${printable(path)} exists`)
 }
 

@@ -17,7 +17,7 @@ export const cliError = defineErrors({
   INPUT_UNSUPPORTED:
     'Add files, directories, symlinks and pipes whose names are valid UTF-8; pipe in what a device gives: `cat DEVICE | skep add -`.',
   INPUT_CHANGED: 'Repeat the command when nothing writes to the file.',
-  OUTPUT_EXISTS: 'Choose another name with -o, or replace what is there with --force.',
+  OUTPUT_EXISTS: 'Choose another name with -o; `skep get` replaces what is there with --force.',
   OUTPUT_TYPE_DIFFERS: 'Choose another name with -o, or remove what is there yourself.',
   OUTPUT_FAILED: 'Check the directory, its permissions and the free space.',
   OUTPUT_REFUSED: 'Take single files of the tree with `skep cat`.',

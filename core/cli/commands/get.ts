@@ -32,12 +32,21 @@ export function define(command: Command): void {
         'The output gets its name when it is complete and on disk; a command that fails leaves nothing. What has arrived',
         'stays with the node, so that a repeated command goes on where the first one ended. Permissions that were added',
         'with --preserve-mode are set, without set-id bits; otherwise files get 0644 and directories 0755, less the umask.',
+        '',
+        'What is there is replaced with --force alone; a file then goes where a symlink leads, as with cp. A device or named',
+        'pipe is never replaced: the bytes of a file are written into it as they come (into a disk with --force alone).',
       ].join('\n'),
     )
     .action(async (path: string, { output, force = false }: Options) => {
-      const [{ decodeTar }, { checkReplaceable, writeAtomically }, { writeTree }] = await Promise.all([
+      const [
+        { decodeTar },
+        { checkReplaceable, writeAtomically },
+        { isDevice, writeToDevice },
+        { writeTree },
+      ] = await Promise.all([
         import('../../control/tar.ts'),
         import('../atomic-output.ts'),
+        import('../device-output.ts'),
         import('../tree-writer.ts'),
       ])
       const context = contextOf(command)
@@ -46,21 +55,26 @@ export function define(command: Command): void {
       let totalBytes: number | undefined
       let written = { files: 0, bytes: 0 }
       const client = await nodeClient(context)
+      const signal = interruption()
       const archive = client.download('content/export', {
         query: { path },
-        signal: interruption(),
+        signal,
         onTotal(bytes) {
           totalBytes = bytes
         },
       })
-      await writeAtomically(place, { force }, async temporary => {
-        const bytes = counted(archive, count => progress.update(count, totalBytes))
+      const bytes = counted(archive, count => progress.update(count, totalBytes))
+      if (await isDevice(place, { force })) {
+        written = await writeToDevice(withoutRootName(decodeTar(bytes)), place, { force, signal })
+      } else {
         // Told before the rest arrives.
         const onRoot = async ({ type }: TreeEntry): Promise<void> => {
-          if (force) await checkReplaceable(place, type === 'directory')
+          if (force) await checkReplaceable(place, type)
         }
-        written = await writeTree(withoutRootName(decodeTar(bytes), onRoot), temporary)
-      })
+        await writeAtomically(place, { force }, async temporary => {
+          written = await writeTree(withoutRootName(decodeTar(bytes), onRoot), temporary)
+        })
+      }
       progress[Symbol.dispose]()
       print(context, { path, output: place, ...written }, () => {
         const files = written.files === 1 ? '1 file' : `${written.files} files`
@@ -86,12 +100,12 @@ function nameOf(path: string): string {
 /** The node puts everything beneath one name; here the root has the empty path. */
 async function* withoutRootName(
   entries: AsyncIterable<TreeEntry>,
-  onRoot: (root: TreeEntry) => Promise<void>,
+  onRoot?: (root: TreeEntry) => Promise<void>,
 ): AsyncGenerator<TreeEntry, void, void> {
   let root: string | undefined
   for await (const entry of entries) {
     if (root === undefined) {
-      await onRoot(entry)
+      await onRoot?.(entry)
       root = entry.path
       yield { ...entry, path: '' }
     } else if (entry.path.startsWith(`${root}/`)) {

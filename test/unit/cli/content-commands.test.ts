@@ -1,8 +1,9 @@
-import { execFile, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -266,6 +268,81 @@ async function startSender(t: Test, entries: () => AsyncIterable<TreeEntry>) {
   t.teardown(() => control.close())
   return directory
 }
+
+t.test('get writes into pipes and devices, which stay', async t => {
+  const { directory, run } = await start(t)
+  const at = (name: string): string => join(directory, name)
+  writeFileSync(at('big'), randomBytes(3 * MIB))
+  mkdirSync(at('tree'))
+  const [big, tree] = (await run(['add', '-q', 'big', 'tree'])).stdout.trim().split('\n')
+  if (!big || !tree) throw new Error('nothing was added')
+  execFileSync('mkfifo', [at('pipe')])
+  symlinkSync('pipe', at('alias'))
+  for (const [output, flags] of [
+    ['pipe', ['--force']],
+    ['alias', []],
+  ] as const) {
+    const getting = run(['get', big, '-o', output, ...flags, '--json'])
+    const received = await readFile(at(output))
+    t.match(await getting, { code: 0, stdout: /"files":1,"bytes":3145728/ })
+    t.ok(received.equals(readFileSync(at('big'))), `all of it came out of ${output}`)
+  }
+  t.match(await run(['get', tree, '-o', 'pipe']), {
+    code: 1,
+    stderr: /error: pipe is a device or pipe, and the content is a directory\nfix: /,
+  })
+
+  const leaving = run(['get', big, '-o', 'pipe'])
+  await (await open(at('pipe'))).close()
+  t.match(await leaving, { code: 1, stderr: /can't write pipe: write EPIPE/ }, 'whoever reads may leave')
+  t.ok(lstatSync(at('pipe')).isFIFO())
+
+  const isRoot = process.getuid?.() === 0
+  await t.test('devices', { skip: !isRoot && 'making a device needs root' }, async t => {
+    execFileSync('mknod', [at('null'), 'c', '1', '3'])
+    execFileSync('mknod', [at('full'), 'c', '1', '7'])
+    // No machine has so many loop devices: nothing is behind it.
+    execFileSync('mknod', [at('disk'), 'b', '7', '1000000'])
+    for (const flags of [[], ['--force']]) {
+      t.match(await run(['get', big, '-o', 'null', ...flags]), {
+        code: 0,
+        stdout: 'null: 1 file, 3.00 MiB\n',
+      })
+    }
+    t.match(await run(['get', big, '-o', 'full', '--force']), { code: 1, stderr: /can't write full: ENOSPC/ })
+    t.match(await run(['get', big, '-o', 'disk']), { code: 1, stderr: /error: disk exists\n/ })
+    t.match(await run(['get', big, '-o', 'disk', '--force']), { code: 1, stderr: /can't write disk: / })
+    t.ok(lstatSync(at('null')).isCharacterDevice())
+    t.ok(lstatSync(at('full')).isCharacterDevice())
+    t.ok(lstatSync(at('disk')).isBlockDevice())
+  })
+})
+
+t.test('a get that waits for a reader is interrupted', async t => {
+  const asked = Promise.withResolvers<void>()
+  const directory = await startSender(t, async function* () {
+    yield {
+      type: 'file',
+      path: 'root',
+      size: 1,
+      bytes: async function* () {
+        yield Buffer.from('x')
+        asked.resolve()
+      },
+    }
+  })
+  execFileSync('mkfifo', [join(directory, 'pipe')])
+  let child: ChildProcess | undefined
+  const getting = skep(['get', 'x', '-o', 'pipe', '--data', directory, '--json'], {
+    cwd: directory,
+    onStart: started => {
+      child = started
+    },
+  })
+  await asked.promise
+  child?.kill('SIGINT')
+  t.match(await getting, { code: 1, stderr: /"INTERRUPTED".*SIGINT/ })
+})
 
 t.test('a get that is interrupted leaves nothing', async t => {
   const halfway = Promise.withResolvers<void>()

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   lstatSync,
   mkdirSync,
@@ -8,11 +10,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { writeAtomically } from '../../../core/cli/atomic-output.ts'
 import { writeTree } from '../../../core/cli/tree-writer.ts'
 import type { TreeEntry } from '../../../core/control/tar.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
 async function* entries(...list: TreeEntry[]): AsyncGenerator<TreeEntry> {
   yield* list
@@ -141,15 +145,72 @@ t.test('nothing is overwritten without force', async t => {
   t.equal(readFileSync(join(base, 'file'), 'utf8'), 'new', 'file over file')
   await write('tree', entries(directory(''), file('new', '')), true)
   t.same(readdirSync(join(base, 'tree')), ['new'], 'directory over directory')
-  await write('link', entries(file('', 'new')), true)
-  t.ok(lstatSync(join(base, 'link')).isFile(), 'the symlink itself is replaced')
-  t.same(readdirSync(join(base, 'tree')), ['new'], 'and not where it points to')
   const differs = { code: 'OUTPUT_TYPE_DIFFERS', fix: /remove/ }
   await t.rejects(write('empty', entries(file('', 'new')), true), differs, 'file over directory')
   t.ok(statSync(join(base, 'empty')).isDirectory(), 'it is still there')
   await t.rejects(write('file', entries(directory('')), true), differs, 'directory over file')
+  await t.rejects(
+    write('link', entries(file('', 'new')), true),
+    differs,
+    'file over a symlink to a directory',
+  )
+  await t.rejects(write('link', entries(directory('')), true), differs, 'directory over a symlink to one')
   t.equal(readFileSync(join(base, 'file'), 'utf8'), 'new', 'and so is the file')
   t.same(readdirSync(base), names, 'nothing else stays')
+})
+
+t.test('with force a file goes where a symlink leads, and a symlink in place of it', async t => {
+  const base = t.testdir({
+    elsewhere: { file: 'old' },
+    link: t.fixture('symlink', 'elsewhere/file'),
+    dangling: t.fixture('symlink', 'nowhere'),
+  })
+  const write = (name: string, root: TreeEntry) =>
+    writeAtomically(join(base, name), { force: true }, async place => {
+      await writeTree(entries(root), place)
+    })
+  await write('link', file('', 'new'))
+  t.equal(readlinkSync(join(base, 'link')), 'elsewhere/file', 'the symlink stays')
+  t.equal(readFileSync(join(base, 'elsewhere/file'), 'utf8'), 'new')
+  t.same(readdirSync(join(base, 'elsewhere')), ['file'], 'nothing temporary stays')
+  const nothing = { code: 'OUTPUT_TYPE_DIFFERS', message: /dangling is a symlink to nothing/ }
+  await t.rejects(write('dangling', file('', 'new')), nothing)
+  t.equal(readlinkSync(join(base, 'dangling')), 'nowhere')
+
+  for (const name of ['link', 'dangling']) {
+    await write(name, link('', 'other'))
+    t.equal(readlinkSync(join(base, name)), 'other')
+  }
+  t.equal(readFileSync(join(base, 'elsewhere/file'), 'utf8'), 'new')
+  t.same(readdirSync(base), ['dangling', 'elsewhere', 'link'])
+})
+
+t.test('what is no file, directory or symlink is never replaced', async t => {
+  const base = await temporaryDirectory(t)
+  execFileSync('mkfifo', [join(base, 'pipe')])
+  symlinkSync('pipe', join(base, 'to-pipe'))
+  symlinkSync('socket', join(base, 'to-socket'))
+  const listener = createServer().listen(join(base, 'socket'))
+  await once(listener, 'listening')
+  t.teardown(() => listener.close())
+  const before = readdirSync(base)
+  const messages = {
+    pipe: /pipe is a pipe/,
+    socket: /socket is a socket/,
+    'to-pipe': /is a symlink to a pipe/,
+    'to-socket': /is a symlink to a socket/,
+  }
+  for (const [name, message] of Object.entries(messages)) {
+    for (const root of [file('', 'new'), directory(''), link('', 'x')]) {
+      const writing = writeAtomically(join(base, name), { force: true }, async place => {
+        await writeTree(entries(root), place)
+      })
+      await t.rejects(writing, { code: 'OUTPUT_TYPE_DIFFERS', message }, `${root.type} over ${name}`)
+    }
+  }
+  t.ok(lstatSync(join(base, 'pipe')).isFIFO())
+  t.ok(lstatSync(join(base, 'socket')).isSocket())
+  t.same(readdirSync(base), before)
 })
 
 t.test('an output that appears meanwhile is left alone', async t => {
