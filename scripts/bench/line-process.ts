@@ -11,6 +11,8 @@ export class LineProcess {
   private constructor(child: ChildProcess, pid: number) {
     if (!child.stdout) throw new Error('the child has no stdout')
     this.#child = child
+    // One that is gone gives no answer, which says it.
+    child.stdin?.on('error', () => {})
     this.pid = pid
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   }
@@ -40,7 +42,7 @@ export class LineProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     this.#child.stdin?.end()
     await once(this.#child, 'exit')
   }
