@@ -192,7 +192,7 @@ export const LMDB_TARGETS: readonly FuzzTarget[] = [
     maxBytes: { base: 16 * 1024 * 1024, perByte: 0 },
     maxMs: 1000,
     // A whole file, which is read three times; what reads its pages is tried as often as any other.
-    cases: 1000,
+    cases: 200,
   }),
 ]
 
