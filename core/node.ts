@@ -26,6 +26,7 @@ import { loadIdentity } from './network/identity.ts'
 import { keepPorts } from './network/kept-ports.ts'
 import { createNetwork } from './network/network.ts'
 import { Network } from './network/network-port.ts'
+import { loadSwarmKey } from './network/swarm-key.ts'
 import { createMemoryBudget, MemoryBudget } from './resources/byte-budget.ts'
 import { WearGauge } from './resources/wear-gauge.ts'
 import { createServiceManager } from './service-manager.ts'
@@ -118,6 +119,8 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const tags = new PeerTags(storage.index)
   const peers = createPeers(core.network, { events, keeper: shelf, tags })
   const identity = await loadIdentity(dataDirectory)
+  const { swarmKeyFile } = core.network
+  const swarmKey = swarmKeyFile === undefined ? undefined : await loadSwarmKey(swarmKeyFile, { log })
   const ownerKey = new OwnerKeyFile(dataDirectory)
   const owner = await ownerKey.read()
   const membership = new Membership({
@@ -137,6 +140,7 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
       },
       {
         privateKey: identity,
+        ...(swarmKey && { swarmKey }),
         datastore: createDatastore(storage.bookkeeping, 'datastore'),
         store: storage.index,
         peers,
@@ -192,8 +196,8 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
     { network, peers, storage, wear, pins, plugins: () => host.statuses(), events, changes, now: Date.now },
   )
   state.describe('fleet', () => fleet.status())
-  if (tcpControl) state.describe('control', () => ({ url: tcpControl.url }))
   state.describe('protocols', () => network.protocols())
+  if (tcpControl) state.describe('control', () => ({ url: tcpControl.url }))
   provide(container, Storage, storage)
   provide(container, Blocks, blocks)
   provide(container, Pins, pins)
@@ -245,9 +249,9 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
   const reviews = setInterval(() => state.review(), REVIEW_PERIOD_MS).unref()
   boot.defer(() => clearInterval(reviews))
   await control.listen()
+  await remote.start()
   boot.defer(() => tcpControl?.close())
   await tcpControl?.listen()
-  await remote.start()
   const manager = createServiceManager({ env }, { status: () => state.status(), log })
   boot.defer(() => manager.stopping())
   await manager.ready()

@@ -47,6 +47,7 @@ program
   .description('random bytes from a store on disk to a store on disk, over loopback, cold (needs root)')
   .option('--mebibytes <n>', 'how much', positiveInteger, 1024)
   .option('--runs <n>', 'runs of each; the median counts', positiveInteger, 3)
+  .option('--swarm-key', 'instead of all others: in a private network beside none', false)
   .option('--json', 'one JSON object a line')
   .action(async ({ json, ...options }) => print(await transfer(options), json))
 

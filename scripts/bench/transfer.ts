@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { HEAP_FLAGS } from '../../core/cli/heap-flags.ts'
+import { formatSwarmKey } from '../../core/network/swarm-key.ts'
 import { addressOf, withHeliaPair } from './contenders/helia.ts'
-import { pin, withSkepPair } from './contenders/skep.ts'
+import { pin, type SkepPair, withSkepPair } from './contenders/skep.ts'
 import { LineProcess } from './line-process.ts'
 import { dropPageCache, measure, type Usage } from './process-sample.ts'
 import { writeRandomFile } from './random-files.ts'
@@ -24,6 +27,8 @@ interface Files {
 export interface TransferOptions {
   readonly mebibytes: number
   readonly runs: number
+  /** Instead of all others: skep in a private network beside skep in the open. */
+  readonly swarmKey?: boolean
 }
 
 /**
@@ -32,11 +37,12 @@ export interface TransferOptions {
  * `lane` is the cost of the work itself and `raw-tls` that of moving a file. Each pair has moved other bytes before.
  * Contenders take turns, and each figure is the median of its runs.
  */
-export function transfer({ mebibytes, runs }: TransferOptions): Promise<BenchRow[]> {
+export function transfer({ mebibytes, runs, swarmKey = false }: TransferOptions): Promise<BenchRow[]> {
   return withDirectory('transfer', async directory => {
     const files = { warmUp: join(directory, 'warm-up'), measured: join(directory, 'measured') }
     writeRandomFile(files.warmUp, WARM_UP_MEBIBYTES)
     writeRandomFile(files.measured, mebibytes)
+    if (swarmKey) return await privateBesideOpen(files, { mebibytes, runs, directory })
     const usages = await takeTurns(
       {
         skep: place => skep(files, place),
@@ -51,8 +57,32 @@ export function transfer({ mebibytes, runs }: TransferOptions): Promise<BenchRow
   })
 }
 
-function skep(files: Files, directory: string): Promise<Usage> {
-  return withSkepPair(directory, async ({ sender, receiver }) => {
+async function privateBesideOpen(
+  files: Files,
+  { mebibytes, runs, directory }: TransferOptions & { readonly directory: string },
+): Promise<BenchRow[]> {
+  const keyFile = join(directory, 'swarm.key')
+  writeFileSync(keyFile, formatSwarmKey(randomBytes(32)), { mode: 0o600 })
+  const usages = await takeTurns(
+    {
+      skep: place => skep(files, place),
+      'skep-private': place => skep(files, place, [`network.swarmKeyFile=${keyFile}`]),
+    },
+    { runs, directory },
+  )
+  return METRICS.map(({ metric, unit, of }) =>
+    benchRow({
+      bench: 'transfer',
+      metric: `swarm-key ${metric}`,
+      ours: median(usages['skep-private'].map(usage => of(usage, mebibytes * MIB))),
+      peer: { name: 'skep', value: median(usages.skep.map(usage => of(usage, mebibytes * MIB))) },
+      unit,
+    }),
+  )
+}
+
+function skep(files: Files, directory: string, settings: readonly string[] = []): Promise<Usage> {
+  const work = async ({ sender, receiver }: SkepPair): Promise<Usage> => {
     const add = async (file: string): Promise<string> =>
       (await sender.json<{ cid: string }>(['add', file])).cid
     const [warmUp, measured] = [await add(files.warmUp), await add(files.measured)]
@@ -60,7 +90,8 @@ function skep(files: Files, directory: string): Promise<Usage> {
     await pin(receiver, warmUp)
     dropPageCache()
     return await measure([receiver.pid, sender.pid], () => pin(receiver, measured))
-  })
+  }
+  return withSkepPair(directory, work, settings)
 }
 
 function helia(files: Files, directory: string, { synced = false } = {}): Promise<Usage> {
@@ -125,18 +156,35 @@ async function withPair<T>(
   }
 }
 
+const METRICS = [
+  {
+    metric: 'throughput',
+    unit: 'MB/s',
+    of: ({ seconds }: Usage, bytes: number) => bytes / MB / seconds,
+    limited: true,
+  },
+  {
+    metric: 'cpu',
+    unit: 's/GB',
+    of: ({ cpuSeconds }: Usage, bytes: number) => cpuSeconds / (bytes / GB),
+    limited: true,
+  },
+  {
+    metric: 'memory',
+    unit: 'MB',
+    of: ({ peakAnonymousBytes }: Usage) => peakAnonymousBytes / MB,
+    limited: false,
+  },
+] as const
+
 const PEERS = ['lane', 'helia', 'helia-synced', 'raw-tls'] as const
 
 function rowsOf(
   usages: Readonly<Record<'skep' | (typeof PEERS)[number], readonly Usage[]>>,
   bytes: number,
 ): BenchRow[] {
-  const metrics = [
-    { metric: 'throughput', unit: 'MB/s', of: (usage: Usage) => bytes / MB / usage.seconds, limited: true },
-    { metric: 'cpu', unit: 's/GB', of: (usage: Usage) => usage.cpuSeconds / (bytes / GB), limited: true },
-    { metric: 'memory', unit: 'MB', of: (usage: Usage) => usage.peakAnonymousBytes / MB, limited: false },
-  ]
-  return metrics.flatMap(({ metric, unit, of, limited }) => {
+  return METRICS.flatMap(({ metric, unit, of: read, limited }) => {
+    const of = (usage: Usage): number => read(usage, bytes)
     const limit = limited ? median(usages['raw-tls'].map(of)) : undefined
     return PEERS.map(name =>
       benchRow({

@@ -50,6 +50,11 @@ function serviceFiles(): PackageFile[] {
       content: shipped('systemd/skep-generator'),
       isExecutable: true,
     },
+    {
+      path: '/usr/libexec/skep/take-invite',
+      content: shipped('systemd/take-invite'),
+      isExecutable: true,
+    },
     ...PROFILES.map(profile => ({
       path: `/usr/share/skep/systemd/${profile}.conf`,
       content: shipped(`systemd/skep.service.d/${profile}.conf`),

@@ -176,3 +176,50 @@ t.test('a card with an invite', async t => {
     ),
   )
 })
+
+t.test('the owner is away, a board is replaced, and two owners edit at once', async t => {
+  const [owner, kitchen, attic] = [await start(t), await start(t), await start(t)]
+  await owner.json(['fleet', 'create', 'home', '--board', 'desk'])
+  for (const [node, name] of [
+    [kitchen, 'kitchen'],
+    [attic, 'attic'],
+  ] as const) {
+    await node.json(['fleet', 'join', await invite(owner), '--name', name])
+  }
+  await owner.json(['fleet', 'delegate', 'kitchen'])
+  const named = (node: SkepProcess, ...names: string[]): Promise<true> =>
+    eventually(`${names} on the roster`, async () => {
+      const found = (await membersOf(node)).map(({ name }) => name)
+      return found.sort().join() === names.sort().join() || undefined
+    })
+  await eventually('the delegation', async () => {
+    const { fleet } = await kitchen.json<FleetStatus>(['fleet', 'status'])
+    return fleet?.role === 'operator' || undefined
+  })
+
+  const key = join(await temporaryDirectory(t), 'home.key')
+  await owner.json(['fleet', 'backup-key', '-o', key])
+  await owner.end()
+  await attic.end()
+  const replacement = await start(t)
+  await replacement.json(['fleet', 'join', await invite(kitchen), '--name', 'attic 2'])
+  await kitchen.json(['fleet', 'remove', 'attic'])
+  await named(replacement, 'attic 2', 'desk', 'kitchen')
+
+  // The owner comes back, and doesn't hear of it yet: meanwhile there is a second one, and both edit.
+  await kitchen.json(['fleet', 'restore-key', key])
+  await kitchen.json(['peers', 'block', owner.ready.peerId])
+  await replacement.json(['peers', 'block', owner.ready.peerId])
+  const again = await start(t, CLOSED, owner.directory)
+  const [cellar, shed] = [await start(t), await start(t)]
+  await cellar.json(['fleet', 'join', await invite(again), '--name', 'cellar'])
+  await shed.json(['fleet', 'join', await invite(kitchen), '--name', 'shed'])
+  await named(again, 'attic', 'cellar', 'desk', 'kitchen')
+  await named(kitchen, 'attic 2', 'desk', 'kitchen', 'shed')
+
+  await kitchen.json(['peers', 'unblock', owner.ready.peerId])
+  await kitchen.json(['connect', again.ready.addresses[0] ?? ''])
+  for (const node of [again, kitchen, cellar, shed]) {
+    await named(node, 'attic 2', 'cellar', 'desk', 'kitchen', 'shed')
+  }
+})

@@ -75,6 +75,33 @@ t.test('a Debian on which skep is installed', { skip, timeout: 280_000 }, async 
     t.match(await as('alice', 'skep', 'status'), { code: 0, stdout: /^node +ready$/m })
   })
 
+  t.test('a card with an invite: the board joins, and the card has it no more', async t => {
+    // Whoever invites is another node of the same machine.
+    const owner = (...command: string[]) => debian.read('skep', ...OWNER_DATA, ...command)
+    await debian.read('systemd-run', '--unit=owner', 'skep', 'start', ...OWNER)
+    await eventually(
+      'who invites',
+      async () => (await debian.run('skep', ...OWNER_DATA, 'status')).code === 0 || undefined,
+    )
+    await owner('fleet', 'create', 'home')
+    const { invite } = JSON.parse(await owner('fleet', 'invite', '--json'))
+    mkdirSync(join(debian.root, 'boot/firmware'), { recursive: true })
+    writeFileSync(join(debian.root, 'boot/firmware/skep-invite.txt'), `${invite}\n`)
+
+    await debian.read('systemctl', 'restart', 'skep')
+    const fleet = await eventually('a fleet', async () => {
+      const { fleet } = JSON.parse(await debian.read('skep', 'fleet', 'status', '--json'))
+      return fleet
+    })
+    t.match(fleet, { name: 'home', role: 'member' })
+    t.equal(await debian.read('find', '/boot/firmware', '-type', 'f'), '')
+    await eventually('the end of the file', async () =>
+      (await debian.run('test', '-e', '/var/lib/skep/invite.txt')).code === 1 ? true : undefined,
+    )
+    await debian.read('systemctl', 'stop', 'owner')
+    await debian.read('skep', 'fleet', 'leave')
+  })
+
   t.test('a node that hangs is started anew, one that lives is left alone', async t => {
     const dropIns = join(debian.root, 'etc/systemd/system/skep.service.d')
     mkdirSync(dropIns)
@@ -188,6 +215,15 @@ t.test('a Debian on which skep is installed', { skip, timeout: 280_000 }, async 
     t.equal(await debian.read('systemctl', 'list-units', '--all', '--no-legend', 'skep*'), '')
   })
 })
+
+const OWNER_DATA = ['--data', '/root/owner']
+const OWNER = [
+  ...OWNER_DATA,
+  '--set',
+  'network.listen=/ip4/127.0.0.1/tcp/0',
+  '--set',
+  'plugins.monitoring.port=0',
+]
 
 const PLACES = [
   '/run/skep',

@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -17,6 +27,9 @@ import { executablesMissing } from './executables.ts'
 
 const run = promisify(execFile)
 const CONFIG = join(ROOT, 'config')
+
+/** The user and the group that own nothing. */
+const NOBODY = 65_534
 
 /** Of 10, where 10 is no protection at all: systemd-analyze(1). */
 const MAX_EXPOSURE = 2
@@ -44,7 +57,11 @@ t.test(
         [],
       )
       const programs = lines.filter(line => line.startsWith('-rwx')).map(line => line.split(' ').at(-1))
-      t.strictSame(programs, ['./usr/bin/skep', './usr/lib/systemd/system-generators/skep-generator'])
+      t.strictSame(programs, [
+        './usr/bin/skep',
+        './usr/lib/systemd/system-generators/skep-generator',
+        './usr/libexec/skep/take-invite',
+      ])
     })
 
     t.test('says what it is and needs', async t => {
@@ -125,6 +142,7 @@ t.test('the service', { skip: toolsMissing('systemd-analyze') }, async t => {
     const file = join(await temporaryDirectory(t), 'skep.service')
     const text = readFileSync(unit, 'utf8')
       .replace('/usr/bin/skep', process.execPath)
+      .replace('/usr/libexec/skep', join(CONFIG, 'systemd'))
       .replace(/^Documentation=.*$/m, '')
     writeFileSync(file, text)
     const { stderr } = await run('systemd-analyze', ['verify', file])
@@ -143,6 +161,53 @@ t.test('the service', { skip: toolsMissing('systemd-analyze') }, async t => {
     const { code, stderr } = await skep(['config', 'show'], { env: { SKEP_CONTROL_ACCESS: String(access) } })
     t.equal(code, 0, stderr)
   })
+
+  t.test(
+    'takes an invite from a card',
+    { skip: process.getuid?.() !== 0 && 'it is run by root' },
+    async t => {
+      const program = join(CONFIG, 'systemd/take-invite')
+      const [card, node] = [await temporaryDirectory(t), await temporaryDirectory(t)]
+      const [invite, target] = [join(card, 'skep-invite.txt'), join(node, 'invite.txt')]
+      chownSync(node, NOBODY, NOBODY)
+      const take = () => run(program, [invite, target, String(NOBODY)])
+
+      t.match(await take(), { stdout: '' }, 'there may be none')
+      writeFileSync(invite, 'skep-invite-abc\n')
+      // For whoever looks at the card: the name is another one for the same bytes.
+      linkSync(invite, join(card, 'bytes'))
+      t.match(await take(), { stdout: /took the invite/ })
+      t.equal(readFileSync(target, 'utf8'), 'skep-invite-abc\n')
+      const { mode, uid: owner } = statSync(target)
+      t.strictSame([mode & 0o777, owner], [0o600, NOBODY])
+      t.notOk(existsSync(invite))
+      t.equal(readFileSync(join(card, 'bytes'), 'latin1'), '\0'.repeat(16), 'overwritten, not just deleted')
+
+      // A power cut came before it was erased, and another one while it was written.
+      writeFileSync(invite, 'skep-invite-abc\n')
+      writeFileSync(`${target}.new`, 'skep-inv')
+      await take()
+      t.equal(readFileSync(target, 'utf8'), 'skep-invite-abc\n')
+      t.notOk(existsSync(invite))
+
+      // What the node's directory has may lead anywhere.
+      const others = join(card, 'others')
+      writeFileSync(others, 'mine')
+      symlinkSync(others, `${target}.new`)
+      writeFileSync(invite, 'skep-invite-def\n')
+      await take()
+      t.equal(readFileSync(others, 'utf8'), 'mine')
+      t.equal(readFileSync(target, 'utf8'), 'skep-invite-def\n')
+
+      writeFileSync(invite, 'x'.repeat(5000))
+      t.match(await take().catch(error => error), { stderr: /5000 bytes: this is no invite/ })
+      t.ok(existsSync(invite), 'what is none is not touched')
+      writeFileSync(invite, 'skep-invite-ghi\n')
+      chownSync(node, 0, 0)
+      await t.rejects(take())
+      t.equal(readFileSync(invite, 'utf8'), 'skep-invite-ghi\n', 'what was not handed over stays')
+    },
+  )
 
   t.test('gets the limits of the machine it is on', async t => {
     const boards: readonly [name: string, memoryKiB: number, cores: number][] = [

@@ -11,8 +11,10 @@ const QUIET = [
   'plugins.discovery.mdns.enabled=false',
 ].flatMap(setting => ['--set', setting])
 
-export function startSkep(directory: string): Promise<SkepProcess> {
-  return SkepProcess.start(directory, [...QUIET, '--log-level', 'warn'])
+/** `settings`: what differs, each as `key=value`. */
+export function startSkep(directory: string, settings: readonly string[] = []): Promise<SkepProcess> {
+  const changes = settings.flatMap(setting => ['--set', setting])
+  return SkepProcess.start(directory, [...QUIET, ...changes, '--log-level', 'warn'])
 }
 
 export interface SkepPair {
@@ -21,10 +23,14 @@ export interface SkepPair {
 }
 
 /** Two nodes with stores on disk beneath `directory`, stopped when `work` is over. They don't know each other yet. */
-export async function withSkepPair<T>(directory: string, work: (pair: SkepPair) => Promise<T>): Promise<T> {
+export async function withSkepPair<T>(
+  directory: string,
+  work: (pair: SkepPair) => Promise<T>,
+  settings: readonly string[] = [],
+): Promise<T> {
   await using nodes = new AsyncDisposableStack()
   const start = async (name: string): Promise<SkepProcess> =>
-    nodes.adopt(await startSkep(join(directory, name)), async node => {
+    nodes.adopt(await startSkep(join(directory, name), settings), async node => {
       await node.end()
     })
   return await work({ sender: await start('sender'), receiver: await start('receiver') })

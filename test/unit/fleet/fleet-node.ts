@@ -28,6 +28,8 @@ export interface FleetTestNode extends TestNode {
 
 export interface FleetTestOptions extends Partial<FleetOptions> {
   readonly privateKey?: PrivateKey
+  /** Of a private network. Default: none. */
+  readonly swarmKey?: Uint8Array
   readonly store?: KeyValueStore
   readonly directory?: string
   readonly wallMs?: () => number
@@ -52,7 +54,12 @@ export async function startFleetNode(t: Test, options: FleetTestOptions = {}): P
     wallMs,
     nowMs: () => performance.now(),
   })
-  const node = await createNode(t, { privateKey, trusts: (peer, trust) => membership.trusts(peer, trust) })
+  const { swarmKey } = options
+  const node = await createNode(t, {
+    privateKey,
+    ...(swarmKey && { swarmKey }),
+    trusts: (peer, trust) => membership.trusts(peer, trust),
+  })
   const { network, peers, events } = node
   const port = network.port('fleet').port
   const fleet = new FleetNode(

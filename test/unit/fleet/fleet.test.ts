@@ -282,3 +282,33 @@ t.test(
     await desk.hasOnly(kitchen)
   },
 )
+
+t.test('in a private network nobody joins by invite; who has joined before is a member there', async t => {
+  const [privateKey, store, swarmKey] = [
+    await generateKeyPair('Ed25519'),
+    new MemoryStore('vault'),
+    Buffer.alloc(32, 7),
+  ]
+  const { fleet } = await startFleetNode(t, { swarmKey })
+  await fleet.create('elsewhere')
+  await t.rejects(fleet.invite({ expiresInMs: 1000 }), { code: 'SWARM_PRIVATE' })
+
+  const desk = await startFleetNode(t, { privateKey, store })
+  await desk.fleet.create('home')
+  const { directory } = desk
+  const text = await invite(desk)
+  const outside = await startFleetNode(t, { swarmKey })
+  await t.rejects(outside.join(text), { code: 'SWARM_PRIVATE', fix: /before|while none/ })
+  const member = { privateKey: await generateKeyPair('Ed25519'), store: new MemoryStore('vault') }
+  const kitchen = await startFleetNode(t, member)
+  await kitchen.join(text)
+  await kitchen.knows(desk, kitchen)
+  await Promise.all([desk.stop(), kitchen.stop()])
+
+  const [one, other] = [
+    await startFleetNode(t, { privateKey, store, directory, swarmKey }),
+    await startFleetNode(t, { ...member, swarmKey }),
+  ]
+  await other.connect(one)
+  await one.hasOnly(other)
+})

@@ -58,7 +58,7 @@ export async function rawListener(
   return { port: Number(/tcp\/(\d+)/.exec(String(address))?.[1]), accepted: promise }
 }
 
-async function rawDial(t: Test, port: number): Promise<MultiaddrConnection> {
+export async function rawDial(t: Test, port: number): Promise<MultiaddrConnection> {
   const { promise, resolve } = Promise.withResolvers<MultiaddrConnection>()
   const upgradeOutbound = async (connection: MultiaddrConnection): Promise<Connection> => {
     resolve(connection)
