@@ -15,7 +15,7 @@ import {
   rowKey,
 } from './pin-records.ts'
 import { bucketsWithin, ExactTally, type PinTally, SketchTally } from './pin-tally.ts'
-import { type DagLink, linksOf } from './walk.ts'
+import { type DagLink, linksOf, mayHaveLinks } from './walk.ts'
 
 /** What is wrong with one node of the ledger. */
 export type PinFault =
@@ -184,7 +184,7 @@ export class PinAudit {
           const cid = cidOf(key, node)
           scan.tally.add(nodeKey(cid), -node.count)
           const isLinked = this.#tables['pin-links'].has(rowKey(nodeKey(cid), 0))
-          if (node.isExpanded && !isLinked) expanded.push(cid)
+          if (isWalked(node) && mayHaveLinks(cid) && !isLinked) expanded.push(cid)
           const isReleased = this.#tables['pin-queue'].has(nodeKey(cid))
           if (isReleased !== (node.count === 0)) found.push({ kind: 'release', cid })
         }
@@ -209,7 +209,8 @@ export class PinAudit {
       return []
     }
     const isRight = await index.write(() => {
-      if (!ledger.nodeOf(cid)?.isExpanded) return true
+      const node = ledger.nodeOf(cid)
+      if (!node || !isWalked(node)) return true
       let same = 0
       for (const kept of ledger.linksOf(cid)) {
         const link = links[same]
@@ -233,6 +234,11 @@ export class PinAudit {
 }
 
 const TELLS_NOTHING: ReadonlySet<string> = new Set(['BLOCK_NOT_FOUND', 'BLOCK_CORRUPT', 'DAG_INVALID'])
+
+/** All its links should be kept. */
+function isWalked({ isExpanded, isComplete }: NodeCount): boolean {
+  return isExpanded || isComplete
+}
 
 function cidOf(hash: Uint8Array, { codec }: NodeCount): CID {
   return CID.createV1(codec, decodeDigest(hash))

@@ -72,6 +72,16 @@ export class PinLedger {
     return this.#counts.has(hash)
   }
 
+  /**
+   * True where a multihash is held that differs in one bit. No two blocks have such: a bit of the key has turned. Pages aren't
+   * sorted anew by that, so it is still beside the place of the right one.
+   */
+  holdsNearly(hash: Uint8Array): boolean {
+    const [next] = this.#counts.keys({ from: hash, limit: 1 })
+    const [last] = this.#counts.keys({ to: hash, limit: 1, reverse: true })
+    return [next, last].some(key => key && bitsBetween(key, hash) === 1)
+  }
+
   hashes({ after, limit }: { after?: Uint8Array; limit?: number }): Uint8Array[] {
     // A key with a zero byte behind it is the next one possible.
     const from = after && Buffer.concat([after, Buffer.of(0)])
@@ -280,4 +290,14 @@ export class PinLedger {
     if (nodes.length > 0) batch.put(this.#counts, hash, encodeCounts(nodes))
     else if (wasHeld) batch.delete(this.#counts, hash)
   }
+}
+
+/** How many bits differ. */
+function bitsBetween(a: Uint8Array, b: Uint8Array): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  let bits = 0
+  for (let at = 0; at < a.length; at++) {
+    for (let rest = (a[at] ?? 0) ^ (b[at] ?? 0); rest > 0; rest &= rest - 1) bits += 1
+  }
+  return bits
 }

@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib'
+
 /** Sums, by node, of how often it is owned less how often it is counted: 0 where the ledger is right. */
 export interface PinTally {
   add(node: Uint8Array, change: number): void
@@ -5,19 +7,8 @@ export interface PinTally {
 
 const BUCKETS = 65_536
 
-/** By the last bytes of the multihash, which are as good as random. */
 function bucketOf(node: Uint8Array): number {
-  return mixed(node) >>> 16
-}
-
-/** The codec, which is in the last bytes of a node's key, is mixed in. */
-function mixed(node: Uint8Array): number {
-  let state = 0x811c9dc5
-  for (let at = Math.max(0, node.length - 12); at < node.length; at++) {
-    state = Math.imul(state ^ (node[at] ?? 0), 0x01000193)
-  }
-  state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d)
-  return (state ^ (state >>> 13)) >>> 0
+  return crc32(node) >>> 16
 }
 
 /**
@@ -29,7 +20,7 @@ export class SketchTally implements PinTally {
   readonly #weighted = new Int32Array(BUCKETS)
 
   add(node: Uint8Array, change: number): void {
-    const weight = mixed(node)
+    const weight = crc32(node)
     const bucket = weight >>> 16
     this.#sums[bucket] = (this.#sums[bucket] ?? 0) + change
     this.#weighted[bucket] = (this.#weighted[bucket] ?? 0) + Math.imul(change, weight | 1)

@@ -147,6 +147,10 @@ class NodePins implements PinKeeper {
     return this.#recounting.size > 0 || this.#holds.has(hash) || this.#ledger.holds(hash)
   }
 
+  mayHold(hash: Uint8Array): boolean {
+    return this.holds(hash) || this.#ledger.holdsNearly(hash)
+  }
+
   hashes(options: { after?: Uint8Array; limit?: number } = {}): Uint8Array[] {
     return this.#ledger.hashes(options)
   }
@@ -157,41 +161,21 @@ class NodePins implements PinKeeper {
 
   verify(options: PinVerifyOptions): Promise<PinVerifyReport> {
     const signal = this.#untilStop(options.signal)
-    const turn = this.#verifying.then(() =>
-      verifyPins(
-        { ...options, signal },
-        {
-          storage: this.#storage,
-          ledger: this.#ledger,
-          reopen: pin => this.#save({ ...pin, state: 'pinning' }),
-          releaseAll: () => this.#releaseAll(),
-        },
-      ),
-    )
+    const dependencies = {
+      storage: this.#storage,
+      ledger: this.#ledger,
+      reopen: (pin: Pin) => this.#save({ ...pin, state: 'pinning' }),
+      releaseAll: () => this.#releaseAll(),
+    }
+    const turn = this.#verifying
+      .then(() => verifyPins({ ...options, signal }, dependencies))
+      .catch(error => this.#explain(error, signal))
     this.#verifying = turn.catch(() => undefined)
     return turn
   }
 
   async start(): Promise<void> {
-    const unfinished: Pin[] = []
-    const changes: Promise<void>[] = []
-    for (const pin of this.list()) {
-      if (!this.#ledger.hasRoot(pin.cid)) changes.push(this.#ledger.addRoot(pin.cid))
-      if (pin.state === 'pinned' && this.#ledger.nodeOf(pin.cid)?.isComplete) continue
-      unfinished.push(pin)
-      this.#pinning.add(textOf(nodeKey(pin.cid)))
-      if (pin.state === 'pinning') continue
-      this.#recounting.add(pin.cid)
-      changes.push(this.#save({ ...pin, state: 'pinning' }))
-    }
-    for (const key of this.#ledger.roots()) {
-      if (!this.#pins.has(key)) changes.push(this.#ledger.removeRoot(cidOfKey(key)))
-    }
-    await Promise.all(changes)
-    await this.#damage.start()
-    this.#resuming = this.#resume(unfinished).catch(err => {
-      if (!this.#stopping.signal.aborted) this.#log.error({ err }, 'unfinished pins were left alone')
-    })
+    await this.#start().catch(error => this.#explain(error, this.#stopping.signal))
   }
 
   async stop(): Promise<void> {
@@ -201,6 +185,39 @@ class NodePins implements PinKeeper {
     await this.#turns.idle()
     await this.#releasing
     await this.#verifying
+  }
+
+  async #start(): Promise<void> {
+    const unfinished: Pin[] = []
+    const changes: (() => Promise<void>)[] = []
+    for (const pin of this.list()) {
+      if (!this.#ledger.hasRoot(pin.cid)) changes.push(() => this.#ledger.addRoot(pin.cid))
+      if (pin.state === 'pinned' && this.#ledger.nodeOf(pin.cid)?.isComplete) continue
+      unfinished.push(pin)
+      this.#pinning.add(textOf(nodeKey(pin.cid)))
+      if (pin.state === 'pinning') continue
+      this.#recounting.add(pin.cid)
+      changes.push(() => this.#save({ ...pin, state: 'pinning' }))
+    }
+    for (const key of this.#ledger.roots()) {
+      if (this.#pins.has(key)) continue
+      const cid = cidOfKey(key)
+      changes.push(() => this.#ledger.removeRoot(cid))
+    }
+    await Promise.all(changes.map(change => change()))
+    await this.#damage.start()
+    this.#resuming = this.#resume(unfinished).catch(err => {
+      if (!this.#stopping.signal.aborted) this.#log.error({ err }, 'unfinished pins were left alone')
+    })
+  }
+
+  /**
+   * Throws what an error of the ledger comes from: an entry that can't be read is damage of the index, which is fatal, so that the
+   * next start makes it again.
+   */
+  async #explain(error: unknown, signal: AbortSignal): Promise<never> {
+    if (!isSkepError(error) && !signal.aborted) await this.#storage.checkTables({ signal })
+    throw error
   }
 
   /** What was damaged on disk counts as absent: a pin that lost blocks to that is made whole again. */
@@ -272,9 +289,12 @@ class NodePins implements PinKeeper {
   /** Resolves when what came to 0 is uncounted, all the way down, or the node stops. */
   async #releaseAll(): Promise<void> {
     while (this.#ledger.isReleasing && !this.#stopping.signal.aborted) {
-      this.#releasing ??= this.#ledger.release().finally(() => {
-        this.#releasing = undefined
-      })
+      this.#releasing ??= this.#ledger
+        .release()
+        .catch(error => this.#explain(error, this.#stopping.signal))
+        .finally(() => {
+          this.#releasing = undefined
+        })
       await this.#releasing
     }
   }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { decode } from 'multiformats/hashes/digest'
+import { type BalancedTable, PinBalance } from '../content/pin-balance.ts'
 import { tableOf } from './buckets.ts'
 import { decodeIndexEntry } from './index-entry.ts'
 import type { Entry } from './lmdb-file/walk.ts'
@@ -14,13 +15,21 @@ const [META, BLOCKS, INLINE, SEGMENTS, QUARANTINE] = [
   'quarantine',
 ].map(name => tableOf(name, 'index'))
 
+const PIN_BUCKETS: readonly BalancedTable[] = ['pin-roots', 'pin-links', 'pin-counts', 'pin-queue']
+const PINS = new Map(PIN_BUCKETS.map(name => [tableOf(name, 'index'), name]))
+
+/** True of tables whose values the audit needs, however long they are: others' are looked at where they are short. */
+export function needsValues(table: string): boolean {
+  return PINS.has(table)
+}
+
 /** Slots of one segment, a bit each; as many as the smallest class has. */
 const MAX_SEGMENT_BITMAP_BYTES = 256
 
 /**
  * Looks whether the tables of blocks agree with each other: each entry leads to a slot of its own that its segment counts as
- * taken, or to a block that is in the index; nothing else is taken; the sums are right. Gets all entries, in any order, and
- * then tells. Memory: 256 bytes a segment.
+ * taken, or to a block that is in the index; nothing else is taken; the sums are right. And whether those of pins do. Gets all
+ * entries, in any order, and then tells. Memory: 256 bytes a segment.
  */
 export class IndexAudit {
   #problem: string | undefined
@@ -31,6 +40,7 @@ export class IndexAudit {
   #inlineKeys = { entries: 0, blocks: 0 }
   #nextSegment = 0
   #counters: { readonly blocks: number; readonly usedBytes: number } | undefined
+  readonly #pins = new PinBalance()
   readonly #found = new Map<number, Uint8Array>()
   readonly #noted = new Map<number, Uint8Array>()
   readonly #sizeClasses = new Map<number, number>()
@@ -65,10 +75,15 @@ export class IndexAudit {
     if (counters.blocks !== this.#blocks) return `it counts ${counters.blocks} blocks and has ${this.#blocks}`
     const usedBytes = this.#usedBytes + quarantinedBytes
     if (counters.usedBytes !== usedBytes) return `it counts ${counters.usedBytes} bytes and has ${usedBytes}`
-    return undefined
+    return this.#pins.problem()
   }
 
   #add(table: string, key: Buffer, value: Buffer | undefined): void {
+    const pinTable = PINS.get(table)
+    if (pinTable) {
+      this.#pins.add(pinTable, key, value ?? Buffer.alloc(0))
+      return
+    }
     switch (table) {
       case BLOCKS:
         this.#addBlock(key, value ?? Buffer.alloc(0))

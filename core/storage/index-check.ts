@@ -1,11 +1,12 @@
-import { IndexAudit } from './index-audit.ts'
+import { IndexAudit, needsValues } from './index-audit.ts'
 import { PageDamage } from './lmdb-file/layout.ts'
 import { walkLmdbFile } from './lmdb-file/walk.ts'
 import type { WaitOptions } from './storage.ts'
 
 /**
- * What is wrong with the file of an index, or undefined where its pages are whole and its tables agree. What blocks consist of
- * is not read, nor are slots: an entry that leads to the wrong one shows when the block is read.
+ * What is wrong with the file of an index, or undefined where its pages are whole and its tables agree, those of blocks with
+ * each other and those of pins. What blocks consist of is not read, nor are slots: an entry that leads to the wrong one shows when
+ * the block is read.
  *
  * @throws the system's error where it can't be opened or read; the reason of `signal`
  */
@@ -17,6 +18,7 @@ export async function problemOfIndex(
   try {
     await walkLmdbFile(path, {
       ...(signal && { signal }),
+      readsValues: needsValues,
       onEntries: (table, entries) => audit.add(table, entries),
     })
   } catch (error) {

@@ -6,7 +6,7 @@ import type { UseRanking } from './use-ranking.ts'
 export interface AdoptionDependencies {
   readonly blocks: BlockStore
   readonly ranking: UseRanking
-  readonly isPinned: (hash: Uint8Array) => boolean
+  readonly mayBePinned: (hash: Uint8Array) => boolean
   /** Monotonic. */
   readonly nowMs: () => number
 }
@@ -110,12 +110,12 @@ export class Adoption {
    */
   step(limits: HomelessLimits = { blocks: 0, bytes: 0 }): Uint8Array[] {
     if (this.#complete) return []
-    const { blocks, ranking, isPinned } = this.#dependencies
+    const { blocks, ranking, mayBePinned } = this.#dependencies
     const entries = blocks.list({ after: this.#cursor, limit: BLOCKS_PER_STEP })
     const homeless: Uint8Array[] = []
     let homelessBytes = 0
     for (const { hash, size } of entries) {
-      if (!ranking.knows(hash) && !isPinned(hash) && !ranking.adopt(hash, size)) {
+      if (!ranking.knows(hash) && !mayBePinned(hash) && !ranking.adopt(hash, size)) {
         if (homeless.length >= limits.blocks || homelessBytes >= limits.bytes) return homeless
         homeless.push(hash)
         homelessBytes += size

@@ -21,6 +21,8 @@ export interface BlockCacheDependencies {
   /** Where the ranking is saved, with whatever else may be lost. */
   readonly store: KeyValueStore
   readonly isPinned: (hash: Uint8Array) => boolean
+  /** Asked before a block may be deleted. */
+  readonly mayBePinned: (hash: Uint8Array) => boolean
   readonly metrics: CacheMetrics
   readonly log: Logger
   /** Monotonic. */
@@ -50,19 +52,20 @@ export class BlockCache implements Cache, Evictor {
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: CacheConfig, dependencies: BlockCacheDependencies) {
-    const { blocks, store, isPinned, log, nowMs, randomSeed } = dependencies
+    const { blocks, store, isPinned, mayBePinned, log, nowMs, randomSeed } = dependencies
     this.#options = options
     this.#dependencies = dependencies
     this.#ranking = new UseRanking(options, {
       blocks,
       store,
       isPinned,
+      mayBePinned,
       log,
       randomSeed,
       onForgotten: () => this.#adoption.forgotten(),
       onPassedOver: () => this.#adoption.passedOver(),
     })
-    this.#adoption = new Adoption({ blocks, ranking: this.#ranking, isPinned, nowMs })
+    this.#adoption = new Adoption({ blocks, ranking: this.#ranking, mayBePinned, nowMs })
     this.#eviction = new Eviction(options, {
       blocks,
       ranking: this.#ranking,

@@ -25,6 +25,7 @@ export default definePlugin<CacheConfig, CacheMetrics>({
       blocks: storage.blocks,
       store: storage.bookkeeping,
       isPinned: hash => pins.holds(hash),
+      mayBePinned: hash => pins.mayHold(hash),
       metrics,
       log,
       nowMs: () => performance.now(),

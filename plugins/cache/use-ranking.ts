@@ -13,6 +13,7 @@ export interface UseRankingDependencies {
   readonly blocks: BlockStore
   readonly store: KeyValueStore
   readonly isPinned: (hash: Uint8Array) => boolean
+  readonly mayBePinned: (hash: Uint8Array) => boolean
   readonly log: Logger
   /** 32 bits that nobody else knows. */
   readonly randomSeed: () => number
@@ -107,7 +108,7 @@ export class UseRanking {
     if (!next) return undefined
     this.#isSaved = false
     const namesakes = this.#names.namesakes(next.fingerprint)
-    const hashes = namesakes.filter(hash => !this.#dependencies.isPinned(hash))
+    const hashes = namesakes.filter(hash => !this.#dependencies.mayBePinned(hash))
     if (hashes.length < namesakes.length) this.#dependencies.onPassedOver()
     return { hashes, bytes: next.bytes }
   }

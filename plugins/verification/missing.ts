@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { BlockStore, Pins } from '../../core/api.ts'
-import { cidOfHash } from './block-hash.ts'
+import { cidOfHash, isMultihash } from './block-hash.ts'
 import type { DamageList } from './damage-list.ts'
 
 export interface MissingDependencies {
@@ -28,7 +28,8 @@ export async function listMissing(
     signal.throwIfAborted()
     if (pins.counts().pinning > 0) return
     const hashes = pins.hashes({ limit: BLOCKS_PER_TURN, ...(after && { after }) })
-    for (const hash of hashes) if (!store.has(cidOfHash(hash))) list.add(hash)
+    // What names nothing is damage of the index, which the begin of the next pass finds.
+    for (const hash of hashes) if (isMultihash(hash) && !store.has(cidOfHash(hash))) list.add(hash)
     after = hashes.at(-1)
     if (hashes.length < BLOCKS_PER_TURN) return
     await turn()

@@ -16,13 +16,13 @@ import { withDirectory } from './turns.ts'
 export interface BitFlipsOptions {
   /** Of each part. */
   readonly stores: number
-  /** Bits turned in the payloads, and in the index, of each store; the vault, which is small, gets a tenth. */
+  /** Bits turned in the payloads, and in the index, of each store. Of the vault, which is small, a tenth; of what pins hold a few. */
   readonly flips: number
   /** Contents and flips come from it. */
   readonly seed: number
 }
 
-const VAULT_SHARE = 1 / 10
+const SHARES: Readonly<Record<Part, number>> = { payload: 1, index: 1, pins: 1 / 100, vault: 1 / 10 }
 const ROOTS = 24
 const FILES_PER_ROOT = 6
 /** One restart is allowed; so many are tried before a store counts as lost. */
@@ -101,7 +101,7 @@ class FlipRun {
     const directory = join(this.#directory, 'store')
     rmSync(directory, { recursive: true, force: true })
     cpSync(join(this.#directory, 'base'), directory, { recursive: true })
-    flipBits(part, directory, Math.ceil(part === 'vault' ? flips * VAULT_SHARE : flips), this.#random)
+    await flipBits(part, directory, Math.ceil(flips * SHARES[part]), this.#random)
     const subject = new Subject(directory)
     const fail = (metric: Metric, what: string): void => {
       this.#count(`${part}-${metric}`, 1)

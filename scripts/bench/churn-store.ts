@@ -72,6 +72,7 @@ async function open({ directory, maxBytes }: { directory: string; maxBytes: numb
     blocks: storage.blocks,
     store: storage.bookkeeping,
     isPinned: hash => pinned.has(keyOf(hash)),
+    mayBePinned: hash => pinned.has(keyOf(hash)),
     metrics: createCacheMetrics(createMetrics().factory('cache')),
     log: silentLogger,
     nowMs: () => performance.now(),

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { silentLogger } from '../../core/logger.ts'
 import type { NodeStatus } from '../../core/state/node-state.ts'
+import { openStorage } from '../../core/storage/open.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { QUIET } from '../helpers/quiet-node.ts'
 import { SkepProcess } from '../helpers/skep-process.ts'
@@ -16,7 +18,7 @@ interface State {
   readonly repaired: number
   readonly unrepaired: number
   readonly blocks: number
-  readonly lastPass?: { readonly blocks: number }
+  readonly lastPass?: { readonly blocks: number; readonly endedMs: number }
 }
 
 const SETTINGS = [...QUIET, '--set', 'plugins.exchange.findTimeoutMs=1s']
@@ -100,6 +102,65 @@ t.test('the scrub of a running node finds what rotted', async t => {
   t.match(state, { damaged: 3, unrepaired: 0 })
   t.equal(await board.end(), 0, 'it stops in the midst of it')
 })
+
+t.test('a bit of what pins count: the node ends, and the next start counts anew', async t => {
+  const inputs = await temporaryDirectory(t)
+  const file = join(inputs, 'content')
+  for (const [table, byte] of [
+    ['pin-counts', 1],
+    ['pin-counts', 10],
+    ['pin-roots', 1],
+    ['pin-links', 1],
+  ] as const) {
+    const directory = await temporaryDirectory(t)
+    const content = randomBytes(2 * MIB)
+    writeFileSync(file, content)
+    const settings = [...SETTINGS, '--set', 'plugins.verification.periodMs=1s']
+    const first = await SkepProcess.start(directory, settings)
+    const { cid } = await first.json<{ cid: string }>(['add', file])
+    await first.end()
+    await turnBit(directory, table, byte)
+
+    // It may be so bad that the start itself finds it.
+    const second = await SkepProcess.start(directory, settings).catch(() => undefined)
+    if (second) await eventually('the end of the node', async () => second.ended !== undefined || undefined)
+    const third = await SkepProcess.start(directory, settings)
+    t.match(
+      third.log.filter(line => line.includes('the index is damaged')),
+      [/pin|entry that is none/],
+      `${table}, byte ${byte}`,
+    )
+    const verification = async () => (await third.status()).details.verification as State
+    const ended = await eventually('a pass', async () => (await verification()).lastPass?.endedMs)
+    await eventually(
+      'another',
+      async () => ((await verification()).lastPass?.endedMs ?? 0) > ended || undefined,
+    )
+    t.equal((await verification()).unrepaired, 0)
+    t.match((await third.status()).pins, { pinned: 1, pinning: 0 })
+    t.match(await third.json(['storage', 'verify-refs']), { pins: 1, nodes: 3, links: 2, faults: 0 })
+    t.match(await third.json(['verify', cid]), { blocks: 3, damaged: 0, absent: 0 })
+    await third.end()
+  }
+})
+
+/** Turns a bit in a key of the index, as a bit of the card would: nobody is told. */
+async function turnBit(directory: string, table: string, byte: number): Promise<void> {
+  const storage = await openStorage(
+    { directory, maxBytes: 1024 * MIB, minFreeDiskBytes: 0, mapBytes: 1024 * MIB },
+    { log: silentLogger },
+  )
+  const bucket = storage.index.bucket(table)
+  const [[key, value] = []] = bucket.entries({ limit: 1 })
+  if (!key || !value) throw new Error('an entry')
+  const turned = Buffer.from(key)
+  turned[byte] = (turned[byte] ?? 0) ^ 4
+  await storage.index.write(batch => {
+    batch.delete(bucket, key)
+    batch.put(bucket, turned, value)
+  })
+  await storage.close()
+}
 
 t.test('a node without the plugin says so', async t => {
   const directory = await temporaryDirectory(t)

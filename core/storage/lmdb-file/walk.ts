@@ -24,8 +24,8 @@ export interface Entry {
 
 export interface WalkOptions {
   readonly signal?: AbortSignal
-  /** Reads values that lie in pages of their own, too. Default: only looks whether they are there. */
-  readonly readsValues?: boolean
+  /** Reads values that lie in pages of their own, too, of all tables or of some. Default: only looks whether they are there. */
+  readonly readsValues?: boolean | ((table: string) => boolean)
   /**
    * Hears what is damaged, and the walk goes on with what isn't; what a table notes of itself isn't compared then. Default:
    * the first damage ends the walk.
@@ -240,10 +240,12 @@ class Walk {
 
   async #entries(table: string, nodes: readonly LeafNode[], page: number): Promise<void> {
     const entries: Entry[] = []
+    const { readsValues: reads = false } = this.#options
+    const readsValues = typeof reads === 'function' ? reads(table) : reads
     for (const node of nodes) {
       try {
         if (node.isTree) throw new PageDamage(page, 'has a table in a table')
-        entries.push({ key: node.key, value: await this.#value(node) })
+        entries.push({ key: node.key, value: await this.#value(node, readsValues) })
       } catch (error) {
         this.#put(error)
       }
@@ -251,11 +253,11 @@ class Walk {
     await this.#options.onEntries?.(table, entries)
   }
 
-  async #value({ value, overflow }: LeafNode): Promise<Buffer | undefined> {
+  async #value({ value, overflow }: LeafNode, readsValues: boolean): Promise<Buffer | undefined> {
     if (!overflow) return value
     const { page, pages, bytes } = overflow
     this.#meet(page, pages)
-    const wanted = this.#options.readsValues ? bytes : 0
+    const wanted = readsValues ? bytes : 0
     const found = await this.#file.read(page, OVERFLOW_HEADER_BYTES + wanted)
     checkOverflow(found, page, pages, this.#meta)
     // Without its last bytes, the value would end behind the file.

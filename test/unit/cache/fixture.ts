@@ -42,6 +42,7 @@ export function createCache(
       blocks: storage.blocks,
       store: storage.bookkeeping,
       isPinned,
+      mayBePinned: isPinned,
       metrics: createCacheMetrics(registry.factory('cache')),
       log: silentLogger,
       nowMs: () => performance.now(),

@@ -61,3 +61,26 @@ t.test(
     await stop()
   },
 )
+
+t.test('a pinned block of which a bit of the count turned does not make room', async t => {
+  const { container, stop } = await startPlugins([{ plugin: cache }])
+  const content = use(container, Content)
+  const { blocks, index } = use(container, Storage)
+  const kept = await content.add(file(5 * MIB))
+  const counts = index.bucket('pin-counts')
+  for (const [hash, value] of [...counts.entries()]) {
+    const turned = Buffer.from(hash)
+    turned[20] = (turned[20] ?? 0) ^ 16
+    await index.write(batch => {
+      batch.delete(counts, hash)
+      batch.put(counts, turned, value)
+    })
+  }
+  for (let round = 0; round < 8; round++) await content.add(file(20 * MIB), { pin: false })
+  t.ok(use(container, Cache).stats().evictedBlocks > 0)
+  t.ok(blocks.has(kept.cid))
+  let bytes = 0
+  for await (const chunk of content.cat(kept.cid.toString())) bytes += chunk.length
+  t.equal(bytes, 5 * MIB)
+  await stop()
+})

@@ -1,10 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import * as dagPb from '@ipld/dag-pb'
 import fc from 'fast-check'
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
+import { decode } from 'multiformats/hashes/digest'
 import t from 'tap'
+import { cidOf } from '../../../core/content/hashes.ts'
 import { PinAudit, type PinFault } from '../../../core/content/pin-audit.ts'
 import { PinLedger } from '../../../core/content/pin-ledger.ts'
-import { decodeCounts, encodeCounts, nodeKey, rowKey } from '../../../core/content/pin-records.ts'
+import { decodeCounts, encodeCounts, encodePin, nodeKey, rowKey } from '../../../core/content/pin-records.ts'
 import { bucketsWithin, ExactTally, SketchTally } from '../../../core/content/pin-tally.ts'
 import { UNIXFS_V1_2025 } from '../../../core/content/profile.ts'
 import { linksOf } from '../../../core/content/walk.ts'
@@ -93,6 +96,38 @@ const damages: Record<string, (file: { node: TestNode; root: CID; child: CID }) 
       { kind: 'count', cid: child.toString(), count: 0, owners: 1 },
     ]
   },
+  async 'a count of which a bit of the key turned'({ node, child }) {
+    const counts = node.storage.index.bucket('pin-counts')
+    const hash = child.multihash.bytes
+    const turned = Buffer.from(hash)
+    turned[10] = (turned[10] ?? 0) ^ 1
+    const value = counts.get(hash) ?? new Uint8Array()
+    await write(node, batch => {
+      batch.delete(counts, hash)
+      batch.put(counts, turned, value)
+    })
+    const phantom = CID.createV1(child.code, decode(turned))
+    return [
+      { kind: 'release', cid: child.toString() },
+      { kind: 'count', cid: child.toString(), count: 0, owners: 1 },
+      { kind: 'count', cid: phantom.toString(), count: 1, owners: 0 },
+    ]
+  },
+  async 'a mark that says that a node was walked'({ node }) {
+    const { cid, bytes } = await unwalkedNode(node)
+    await node.storage.blocks.put(cid, bytes)
+    const ledger = new PinLedger(node.storage.index)
+    await node.storage.vault.write(batch =>
+      batch.put(
+        node.storage.vault.bucket('pins'),
+        nodeKey(cid),
+        encodePin({ cid, createdMs: 0, state: 'pinned' }),
+      ),
+    )
+    await ledger.addRoot(cid)
+    await ledger.complete(cid)
+    return [{ kind: 'links', cid: cid.toString() }]
+  },
   async 'a release of what is held'({ node, child }) {
     const queue = node.storage.index.bucket('pin-queue')
     await write(node, batch => batch.put(queue, nodeKey(child), Uint8Array.of(1)))
@@ -132,6 +167,13 @@ const damages: Record<string, (file: { node: TestNode; root: CID; child: CID }) 
     await node.storage.vault.write(batch => batch.delete(pins, nodeKey(root)))
     return [{ kind: 'pin', cid: root.toString() }]
   },
+}
+
+/** A block with a link to another that the node holds. */
+async function unwalkedNode({ content }: TestNode): Promise<{ cid: CID; bytes: Uint8Array }> {
+  const { cid } = await content.add(fileOf(pattern(10)))
+  const bytes = dagPb.encode(dagPb.prepare({ Links: [{ Hash: cid, Name: 'a', Tsize: 10 }] }))
+  return { cid: cidOf(dagPb.code, bytes), bytes }
 }
 
 const sorted = (found: readonly Found[]): string[] => found.map(fault => JSON.stringify(fault)).sort()
