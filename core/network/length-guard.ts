@@ -115,7 +115,7 @@ interface StreamInside {
 }
 
 /** Cuts `stream` off where it sends a length that libp2p must not read. */
-export function guardLengths(stream: MessageStream, options: LengthGuardOptions): void {
+function guardLengths(stream: MessageStream, options: LengthGuardOptions): void {
   const inside = stream as unknown as StreamInside
   const admits = admission(stream, options)
   if (!admits(inside.readBuffer)) return
