@@ -14,6 +14,7 @@ export const controlError = defineErrors({
   INPUT_CHANGED: 'Repeat the command when nothing writes to the file.',
   LOCAL_ONLY: 'Run the command on the machine itself, by its control socket.',
   TUNNELS_FULL: 'Repeat the command when fewer run, or one after the other.',
+  CONNECTIONS_FULL: 'Repeat the command when fewer run; look for a program that starts too many of them.',
   BOARD_TOO_OLD: 'Update skep on that board.',
   BOARD_REFUSES:
     'See `skep fleet members` on that board for what it knows: boards compare rosters when they connect. Then repeat the command.',
@@ -82,6 +83,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   BOARD_REFUSES: 403,
   LOCAL_ONLY: 403,
   TUNNELS_FULL: 429,
+  CONNECTIONS_FULL: 503,
   BOARD_TOO_OLD: 502,
   CLIENT_GONE: 499,
   DIAL_FAILED: 502,

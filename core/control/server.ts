@@ -14,6 +14,7 @@ import type { Control } from './control.ts'
 import type { Entrance } from './entrance.ts'
 import { controlError, errorBody, statusOf } from './errors.ts'
 import { listenOnSocket } from './socket.ts'
+import { SocketGuests } from './socket-guests.ts'
 import { asksForTunnel, upgradeAnswer } from './upgrade.ts'
 import { endAfterUpload } from './upload-end.ts'
 
@@ -87,11 +88,15 @@ export function createControl(
     })
   }
   follow(server)
+  const guests = new SocketGuests(server)
   /** By which entrance a request came; none: by the socket. */
   const entrances = new WeakMap<IncomingMessage, Entrance>()
   const app = fastify({
     // Listening is our own (see listenOnSocket); fastify only answers.
-    serverFactory: handler => server.on('request', handler),
+    serverFactory: handler =>
+      server.on('request', (request, answer) => {
+        if (guests.begin(request, answer)) handler(request, answer)
+      }),
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_JSON_BYTES,
@@ -106,7 +111,9 @@ export function createControl(
 
   // Fastify's own, which a form of a web page may send without being asked for leave.
   app.removeContentTypeParser('text/plain')
-  server.on('upgrade', (request, connection) => app.routing(request, upgradeAnswer(request, connection)))
+  server.on('upgrade', (request, connection) => {
+    if (guests.begin(request)) app.routing(request, upgradeAnswer(request, connection))
+  })
 
   app.addContentTypeParser(STREAMED_TYPES, (_request, payload, done) => done(null, payload))
 

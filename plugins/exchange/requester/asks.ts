@@ -1,4 +1,4 @@
-import type { Mode } from '../wire/codec.ts'
+import { Mode } from '../wire/codec.ts'
 import { Meter } from './meter.ts'
 import type { Want } from './want.ts'
 
@@ -26,6 +26,8 @@ export class Asks {
   readonly meter: Meter
   readonly #now: () => number
   readonly #open = new Map<number, Asked>()
+  /** Of those open, how many are to bring a block. */
+  #blocks = 0
   #lastId = 0
   #deliveredBytes = 0
   #movedMs = 0
@@ -50,6 +52,7 @@ export class Asks {
     return this.#now() >= this.#pausedUntilMs
   }
 
+  /** Since a block was answered, where one is owed: whoever says that it has more has brought nothing by that. */
   get quietMs(): number {
     return this.#open.size === 0 ? 0 : this.#now() - this.#movedMs
   }
@@ -70,7 +73,9 @@ export class Asks {
   /** `bytes`: those of the block that it should bring; 0 for a question. */
   add(want: Want, mode: Mode, bytes: number): Asked {
     const nowMs = this.#now()
-    if (this.#open.size === 0) this.#movedMs = nowMs
+    const isBlock = mode === Mode.BLOCK
+    if (this.#open.size === 0 || (isBlock && this.#blocks === 0)) this.#movedMs = nowMs
+    if (isBlock) this.#blocks++
     const asked = { id: this.#nextId(), want, mode, bytes, sinceMs: nowMs, cancelled: false, sent: false }
     this.#open.set(asked.id, asked)
     this.meter.asked(bytes, nowMs)
@@ -78,11 +83,13 @@ export class Asks {
   }
 
   /** Answered, or no answer is expected any more; `deliveredBytes` came. */
-  settle({ id, bytes }: Asked, deliveredBytes: number): void {
+  settle({ id, mode, bytes }: Asked, deliveredBytes: number): void {
     if (!this.#open.delete(id)) return
+    const isBlock = mode === Mode.BLOCK
+    if (isBlock || this.#blocks === 0) this.#movedMs = this.#now()
+    if (isBlock) this.#blocks--
     this.meter.settled(bytes, deliveredBytes)
     this.#deliveredBytes += deliveredBytes
-    this.#movedMs = this.#now()
   }
 
   /** A question that costs the peer next to nothing was answered. */
@@ -118,6 +125,7 @@ export class Asks {
   clear(): Asked[] {
     const all = [...this.#open.values()]
     this.#open.clear()
+    this.#blocks = 0
     this.#deliveredBytes = 0
     this.meter.reset()
     return all

@@ -27,8 +27,12 @@ export interface LinkTableDependencies {
   readonly now: () => number
 }
 
-/** A peer that speaks no protocol of ours may be asked again after this: its plugin may have started by then. */
-const UNSUPPORTED_PAUSE_MS = 60_000
+/**
+ * A peer that speaks no protocol of ours may be asked again after a pause, twice as long each time, from the first to the last: one
+ * that is just starting will speak it in a moment, others never.
+ */
+const FIRST_UNSUPPORTED_PAUSE_MS = 1_000
+const LAST_UNSUPPORTED_PAUSE_MS = 60_000
 
 /** One link to each connected peer, and which of them may be asked. */
 export class LinkTable {
@@ -36,6 +40,8 @@ export class LinkTable {
   readonly #deps: LinkTableDependencies
   readonly #distrust: Distrust
   readonly #links = new Map<string, Link>()
+  /** How often in a row those with a link spoke none of the protocols. */
+  readonly #unsupported = new Map<string, number>()
 
   constructor(options: LinkTableOptions, deps: LinkTableDependencies) {
     this.#options = options
@@ -73,6 +79,7 @@ export class LinkTable {
   remove(id: string): Link | undefined {
     const link = this.#links.get(id)
     this.#links.delete(id)
+    this.#unsupported.delete(id)
     return link
   }
 
@@ -88,7 +95,12 @@ export class LinkTable {
       if (isKnown) this.#open(link.peer, next)
       return true
     }
-    if (isKnown) this.#open(link.peer, 0).pauseFor(UNSUPPORTED_PAUSE_MS)
+    if (isKnown) {
+      const times = this.#unsupported.get(link.id) ?? 0
+      this.#unsupported.set(link.id, times + 1)
+      const pauseMs = Math.min(FIRST_UNSUPPORTED_PAUSE_MS * 2 ** times, LAST_UNSUPPORTED_PAUSE_MS)
+      this.#open(link.peer, 0).pauseFor(pauseMs)
+    }
     return false
   }
 

@@ -16,7 +16,7 @@ export interface Link extends PlannedPeer {
   readonly open: boolean
   /** May be asked now. */
   readonly usable: boolean
-  /** Milliseconds without an answer while one is owed; 0 where nothing is. */
+  /** Milliseconds without an answer while one is owed, and without a block while that is; 0 where nothing is. */
   readonly quietMs: number
   /** Milliseconds since anything was asked or answered. */
   readonly idleMs: number

@@ -2,6 +2,7 @@ import { attack as amplification } from './amplification.ts'
 import type { AttackGroup } from './attack.ts'
 import { attack as connectionFlood } from './connection-flood.ts'
 import { attack as controlSocketAbuse } from './control-socket-abuse.ts'
+import { attack as controlTcpAbuse } from './control-tcp-abuse.ts'
 import { attack as deafAskers } from './deaf-askers.ts'
 import { attack as decodeBombs } from './decode-bombs.ts'
 import { attack as deepDag } from './deep-dag.ts'
@@ -49,7 +50,15 @@ export const attacks = {
     attacks: [wrongBytes, haveButNeverSend, falseSizes, hostileNames, symlinkEscape],
   },
   dags: { attacks: [deepDag, endlessTree, sharedShards, wideAndDeep, decodeBombs] },
-  http: { attacks: [tarBombs, controlSocketAbuse, monitoringAbuse] },
+  http: {
+    settings: [
+      'control.port=0',
+      // The limits themselves, sooner.
+      'control.requestTimeoutMs=1s',
+      'control.stallTimeoutMs=1s',
+    ].flatMap(setting => ['--set', setting]),
+    attacks: [tarBombs, controlSocketAbuse, controlTcpAbuse, monitoringAbuse],
+  },
   connections: {
     attacks: [
       connectionFlood,

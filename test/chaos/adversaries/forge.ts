@@ -2,7 +2,6 @@ import type { CID } from 'multiformats/cid'
 import * as varint from 'uint8-varint'
 import { cidOf } from '../../../core/content/hashes.ts'
 import { isSkepError } from '../../../core/errors.ts'
-import { PROTOCOL } from '../../../plugins/exchange/wire/codec.ts'
 import type { TestBlock } from '../../unit/exchange/fixture.ts'
 import type { TestNode } from '../../unit/network/nodes.ts'
 import { deliver, pretender } from '../exchange/script.ts'
@@ -83,10 +82,8 @@ function bytesField(field: number, value: Uint8Array | string): Uint8Array {
 }
 
 /** A stranger that has `blocks`, all of them what their names say, and gives them to whoever asks. */
-export async function holderOf(arena: Arena, blocks: readonly TestBlock[]): Promise<TestNode> {
-  const peer = await arena.peer()
-  await peer.port.handle(PROTOCOL, pretender(blocks, deliver))
-  return peer
+export function holderOf(arena: Arena, blocks: readonly TestBlock[]): Promise<TestNode> {
+  return arena.peer({ serve: pretender(blocks, deliver) })
 }
 
 /** Throws where `ask` isn't refused with one of `codes`. */

@@ -1,4 +1,3 @@
-import { PROTOCOL } from '../../../plugins/exchange/wire/codec.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { areContents, randomBlocks } from '../../unit/exchange/fixture.ts'
 import { staller } from '../exchange/staller.ts'
@@ -14,15 +13,18 @@ export const attack: Attack = {
   verdict: { charged: 'timeout', banned: false },
   async run({ victim, honest, peer, signal }) {
     const blocks = randomBlocks(BLOCKS, 64 * 1024)
-    const hoarder = await peer()
-    await hoarder.port.handle(PROTOCOL, staller(blocks))
+    const hoarder = await peer({ serve: staller(blocks) })
     const fetched = Promise.all(blocks.map(({ cid }) => victim.cat(String(cid), signal)))
-    fetched.catch(() => {})
+    const tooEarly = fetched.then(() => {
+      throw new Error('it was fetched from nobody')
+    })
+    tooEarly.catch(() => {})
     const id = hoarder.port.self.toString()
-    await eventually('a timeout', async () => {
+    const charged = eventually('a timeout', async () => {
       const { peers } = await victim.status()
       return peers.find(({ peer }) => peer === id)?.evidence.timeout
     })
+    await Promise.race([charged, tooEarly])
     await honest.offer(blocks)
     if (!areContents(await fetched, blocks)) throw new Error('other bytes came')
   },

@@ -11,9 +11,11 @@ import t, { type Test } from 'tap'
 import { createClient } from '../../../core/cli/client.ts'
 import { answerWithBytes, answerWithEvents } from '../../../core/control/answers.ts'
 import { createControl } from '../../../core/control/server.ts'
+import { MAX_SOCKET_CONNECTIONS } from '../../../core/control/socket-guests.ts'
 import { MAX_SOCKET_PATH_BYTES } from '../../../core/control/socket-path.ts'
 import { SkepError } from '../../../core/errors.ts'
 import { silentLogger } from '../../../core/logger.ts'
+import { eventually } from '../../helpers/eventually.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
 const MIB = 1024 * 1024
@@ -469,4 +471,59 @@ t.test('a client that is refused and neither sends nor leaves is hung up on when
   t.match(String(answer), /CONTENT_UNAVAILABLE/)
   await control.close()
   await closed
+})
+
+t.test(
+  'connections by the socket are bounded: who says nothing makes room, who asks is not interrupted',
+  async t => {
+    const gates: PromiseWithResolvers<void>[] = []
+    const { socketPath, client } = await start(t, app => {
+      app.get('/wait', async () => {
+        const gate = Promise.withResolvers<void>()
+        gates.push(gate)
+        await gate.promise
+        return { waited: true }
+      })
+      app.get('/quick', async () => ({ quick: true }))
+    })
+    const open = async () => {
+      const socket = connect(socketPath)
+      t.teardown(() => socket.destroy())
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      return socket
+    }
+    const first = await open()
+    const closed = once(first, 'close')
+    for (let at = 0; at < MAX_SOCKET_CONNECTIONS; at++) await open()
+    t.same(await client.get('quick'), { quick: true }, 'the quiet ones leave no room')
+    await closed
+
+    const waiting = Array.from({ length: MAX_SOCKET_CONNECTIONS }, () => client.get('wait'))
+    await eventually('all to be asked', () => gates.length === MAX_SOCKET_CONNECTIONS || undefined)
+    await t.rejects(client.get('quick'), { code: 'CONNECTIONS_FULL', message: /256 requests/ })
+    for (const { resolve } of gates) resolve()
+    t.same(new Set((await Promise.all(waiting)).map(answer => JSON.stringify(answer))).size, 1)
+    t.same(await client.get('quick'), { quick: true })
+  },
+)
+
+t.test('a connection by the socket asks one thing at a time', async t => {
+  let begun = 0
+  const { socketPath } = await start(t, app => {
+    app.get('/count', async () => ({ begun: ++begun }))
+  })
+  const ask = 'GET /v1/count HTTP/1.1\r\nHost: x\r\n\r\n'
+  const patient = connect(socketPath)
+  t.teardown(() => patient.destroy())
+  for (const expected of [1, 2, 3]) {
+    patient.write(ask)
+    const [answer] = await once(patient, 'data')
+    t.match(String(answer), `{"begun":${expected}}`)
+  }
+  const hasty = connect(socketPath)
+  hasty.on('error', () => {})
+  hasty.write(ask.repeat(300))
+  await once(hasty.resume(), 'close')
+  t.equal(begun, 4, 'the second one is hung up on')
 })

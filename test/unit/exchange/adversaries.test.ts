@@ -1,9 +1,11 @@
 import t, { type Test } from 'tap'
+import { PROTOCOL } from '../../../plugins/exchange/wire/codec.ts'
 import { liar } from '../../chaos/exchange/liar.ts'
 import { quitter } from '../../chaos/exchange/quitter.ts'
 import { ruleBreakers } from '../../chaos/exchange/rule-breakers.ts'
 import { deliver, pretender } from '../../chaos/exchange/script.ts'
 import { staller } from '../../chaos/exchange/staller.ts'
+import { startNode } from '../network/nodes.ts'
 import { areContents, connect, randomBlock, randomBlocks, startExchange, startPeer } from './fixture.ts'
 
 const KIB = 1024
@@ -85,6 +87,39 @@ t.test('a peer that delivers nothing for too long is dropped and charged', async
   fetch.catch(() => undefined)
   t.match(await evidence, { kind: 'timeout', detail: 'stalled' })
   await t.rejects(fetch, { code: 'BLOCK_UNAVAILABLE', message: new RegExp(`${slow.id}: stalled`) })
+})
+
+t.test('what a peer says that it has is no block: it owes those none the less', async t => {
+  const block = randomBlock(1000)
+  const others = randomBlocks(200, 10)
+  const requester = await startExchange(t, { stallTimeoutMs: 500, findTimeoutMs: 60_000 })
+  const talker = await startPeer(t, staller([block, ...others]))
+  await connect(requester, talker)
+  const charged = new AbortController()
+  const evidence = requester.next('peer:evidence').finally(() => charged.abort())
+  await using session = requester.session()
+  session.fetch(block.cid).catch(() => undefined)
+  let asked = 0
+  const asking = setInterval(() => {
+    const other = others[asked++]
+    if (!other) return
+    const fresh = requester.session()
+    fresh.fetch(other.cid, { signal: charged.signal }).catch(() => fresh[Symbol.asyncDispose]())
+  }, 50)
+  t.match(await evidence, { kind: 'timeout', detail: 'stalled' })
+  clearInterval(asking)
+  t.ok(asked < others.length, `after ${asked} questions more`)
+})
+
+t.test('a peer that begins to speak the protocol after it was asked is asked again soon', async t => {
+  const block = randomBlock(1000)
+  const requester = await startExchange(t)
+  const late = await startNode(t)
+  await connect(requester, late)
+  await using session = requester.session()
+  await t.rejects(session.fetch(randomBlock(10).cid, { signal: AbortSignal.timeout(500) }))
+  await late.port.handle(PROTOCOL, pretender([block], deliver))
+  t.same(await session.fetch(block.cid, { signal: AbortSignal.timeout(10_000) }), block.bytes)
 })
 
 for (const how of ['reset', 'close'] as const) {
