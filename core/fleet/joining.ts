@@ -20,7 +20,7 @@ import { JoinRequest, JoinResponse } from './wire/fleet.js'
 const ALPN = 'skep-join/1'
 /** From the end of the handshake to the end of it all: two messages, and a flush in between. */
 const TIMEOUT_MS = 10_000
-/** At a time, of those who have come through the handshake. */
+/** At a time, of those who have come through the handshake. Beyond it the oldest goes of those who are not being answered. */
 const MAX_GUESTS = 8
 const MAX_REQUEST_BYTES = 512
 const MAX_RESPONSE_BYTES = MAX_ROSTER_BYTES + 512
@@ -32,10 +32,17 @@ export interface JoinDoorDependencies {
   readonly log: Logger
 }
 
+interface Visit {
+  readonly channel: Channel
+  /** It has asked, and has no answer yet. */
+  isAsking: boolean
+}
+
 /** Where boards with an invite are let into the fleet. Shut while there is no invite. */
 export class JoinDoor {
   readonly #deps: JoinDoorDependencies
-  readonly #guests = new Set<Channel>()
+  /** In the order they came. */
+  readonly #visits = new Set<Visit>()
 
   constructor(deps: JoinDoorDependencies) {
     this.#deps = deps
@@ -52,28 +59,43 @@ export class JoinDoor {
 
   /** libp2p's listener waits for every connection that it has let in. */
   stop(): void {
-    for (const channel of this.#guests) channel.abort(new Error('the node stops'))
+    for (const { channel } of this.#visits) channel.abort(new Error('the node stops'))
   }
 
   async #enter({ peer, tls, socket }: Guest): Promise<void> {
-    if (this.#guests.size >= MAX_GUESTS) throw new Error(`${MAX_GUESTS} others are joining`)
+    if (!this.#makeRoom()) throw new Error(`${MAX_GUESTS} others are joining`)
     const channel = new PipeChannel(
       { protocol: ALPN, maxMessageBytes: MAX_REQUEST_BYTES, idleTimeoutMs: TIMEOUT_MS },
       { peer, pipe: new SocketPipe(tls), report: (kind, detail) => this.#deps.report(peer, kind, detail) },
     )
-    this.#guests.add(channel)
+    const visit: Visit = { channel, isAsking: false }
+    this.#visits.add(visit)
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     try {
       const bytes = await channel.read({ signal })
       if (!bytes) return
+      visit.isAsking = true
       await channel.write(JoinResponse.encode(await this.#answer(bytes, peer)), undefined, { signal })
+      visit.isAsking = false
       await channel.close({ signal })
       await untilAborted(goneOf(channel), signal)
     } finally {
-      this.#guests.delete(channel)
+      this.#visits.delete(visit)
       tls.destroy()
       socket.destroy()
     }
+  }
+
+  /** Who comes with an invite asks at once, so those who stand there and say nothing, or have their answer, make way. */
+  #makeRoom(): boolean {
+    if (this.#visits.size < MAX_GUESTS) return true
+    for (const visit of this.#visits) {
+      if (visit.isAsking) continue
+      this.#visits.delete(visit)
+      visit.channel.abort(new Error('others want to join'))
+      return true
+    }
+    return false
   }
 
   async #answer(bytes: Uint8Array, peer: PeerId): Promise<JoinResponse> {

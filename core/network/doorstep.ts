@@ -121,6 +121,8 @@ export class Doorstep {
     const pending = { origin, sinceMs: nowMs, cut, isHeld: false }
     this.#pending.add(pending)
     this.#entered.set(raw, pending)
+    // Whoever hangs up gives the place back, though libp2p may wait on for what won't come.
+    raw.addEventListener('close', () => this.#pending.delete(pending), { once: true })
     return true
   }
 

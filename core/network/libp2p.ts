@@ -1,12 +1,12 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { type Identify, identify } from '@libp2p/identify'
 import type { ConnectionGater, ConnectionProtector, Libp2p, PeerRouting, PrivateKey } from '@libp2p/interface'
-import { mplex } from '@libp2p/mplex'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
+import { boundedMplex } from './bounded-mplex.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import {
   addressTimeoutMs,
@@ -123,7 +123,7 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
           },
         }),
       ),
-      guardedMuxer(mplex({ disconnectThreshold: MPLEX_STREAMS_PER_SECOND })),
+      guardedMuxer(boundedMplex({ disconnectThreshold: MPLEX_STREAMS_PER_SECOND })),
     ],
     peerRouters: [() => deps.peerRouting as PeerRouting],
     services: {
