@@ -177,11 +177,13 @@ program
 
 program
   .command('bit-flips')
-  .description('bits turned in payloads, index and vault of stores: found, repaired, told, never given out')
+  .description(
+    'bits turned in payloads, index, counts of pins and vault of stores: found, repaired, told, never given out',
+  )
   .option('--stores <n>', 'how many of each', positiveInteger, 40)
   .option(
     '--flips <n>',
-    'bits in payloads or index of each; the vault gets a tenth of them',
+    'bits in payloads or index of each; the vault gets a tenth of them, counts of pins a hundredth',
     positiveInteger,
     300,
   )
