@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Arena } from './arena.ts'
 import type { Attack } from './attack.ts'
+import { hungUp } from './hung-up.ts'
 
 const CONNECTIONS = 500
 const PIPELINED = 300
@@ -39,10 +40,14 @@ export const attack: Attack = {
     ])
       (await control()).write(half)
     const hasty = await control()
-    // What it still has to write is in vain, which `once` would take for an error of its own.
-    const cut = new Promise(resolve => hasty.once('close', resolve))
-    hasty.resume().write('GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(PIPELINED))
-    await cut
+    hasty.write('GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(PIPELINED))
+    let answers = ''
+    hasty.on('data', chunk => {
+      answers += chunk
+    })
+    await hungUp(hasty, arena.signal)
+    const answered = answers.split('HTTP/1.1 200').length - 1
+    if (answered > 1) throw new Error(`${answered} requests of one connection were answered`)
     await Promise.all(Array.from({ length: CONNECTIONS }, () => control()))
     const { phase } = await victim.status()
     if (phase !== 'ready') throw new Error(`the node is ${phase}`)

@@ -5,6 +5,7 @@ import { createConnection } from 'node:net'
 import type { NodeStatus } from '../../../core/state/node-state.ts'
 import type { Arena } from './arena.ts'
 import type { Attack } from './attack.ts'
+import { hungUp } from './hung-up.ts'
 
 const GUESSES = 300
 const HOSTS = 8
@@ -52,9 +53,8 @@ export const attack: Attack = {
     await Promise.all(
       endless.map(async text => {
         const socket = await connect(arena, url)
-        const closed = new Promise(resolve => socket.once('close', resolve))
-        socket.resume().write(text)
-        await closed
+        socket.write(text)
+        await hungUp(socket, signal)
       }),
     )
     await isGood()
