@@ -7,6 +7,7 @@ import { attack as deafAskers } from './deaf-askers.ts'
 import { attack as decodeBombs } from './decode-bombs.ts'
 import { attack as deepDag } from './deep-dag.ts'
 import { attack as dhtFlood } from './dht-flood.ts'
+import { DHT_RECORDS, attack as dhtRecords } from './dht-records.ts'
 import { attack as endlessData } from './endless-data.ts'
 import { attack as endlessLengths } from './endless-lengths.ts'
 import { attack as endlessStreams } from './endless-streams.ts'
@@ -21,16 +22,20 @@ import { attack as hostileNames } from './hostile-names.ts'
 import { attack as identifyFlood } from './identify-flood.ts'
 import { attack as malformedMessages } from './malformed-messages.ts'
 import { attack as monitoringAbuse } from './monitoring-abuse.ts'
+import { attack as mplexFlood } from './mplex-flood.ts'
 import { attack as oneByteASecond } from './one-byte-a-second.ts'
 import { attack as oversizeLengths } from './oversize-lengths.ts'
 import { attack as pingFlood } from './ping-flood.ts'
 import { attack as poisonedIndex } from './poisoned-index.ts'
+import { attack as privateAddresses } from './private-addresses.ts'
 import { attack as rapidReset } from './rapid-reset.ts'
 import { attack as sharedShards } from './shared-shards.ts'
+import { attack as silentGuests } from './silent-guests.ts'
 import { attack as slowReaders } from './slow-readers.ts'
 import { attack as spoofedRecords } from './spoofed-records.ts'
 import { attack as strangersAtAClosedFleet } from './strangers-at-a-closed-fleet.ts'
 import { attack as streamFlood } from './stream-flood.ts'
+import { attack as subnetFlood } from './subnet-flood.ts'
 import { attack as symlinkEscape } from './symlink-escape.ts'
 import { attack as tarBombs } from './tar-bombs.ts'
 import { attack as wantFlood } from './want-flood.ts'
@@ -75,17 +80,29 @@ export const attacks = {
       windowAbuse,
     ],
   },
-  patience: { attacks: [slowReaders, oneByteASecond, wantFlood] },
+  patience: { attacks: [slowReaders, oneByteASecond, wantFlood, mplexFlood] },
   peers: {
-    settings: ['plugins.routing.dht.network=fleet', 'plugins.routing.dht.mode=server'].flatMap(setting => [
-      '--set',
-      setting,
-    ]),
-    attacks: [spoofedRecords, amplification, malformedMessages, poisonedIndex, dhtFlood, forgedRosters],
+    settings: [
+      ...['plugins.routing.dht.network=fleet', 'plugins.routing.dht.mode=server'].flatMap(setting => [
+        '--set',
+        setting,
+      ]),
+      ...DHT_RECORDS,
+    ],
+    attacks: [
+      spoofedRecords,
+      amplification,
+      malformedMessages,
+      poisonedIndex,
+      dhtFlood,
+      dhtRecords,
+      forgedRosters,
+    ],
   },
   fleet: {
     settings: ['--set', 'fleet.mode=closed'],
     meet: meetMember,
-    attacks: [strangersAtAClosedFleet, forgedInvites],
+    attacks: [strangersAtAClosedFleet, forgedInvites, silentGuests],
   },
+  internet: { attacks: [subnetFlood, privateAddresses] },
 } satisfies Record<string, AttackGroup>

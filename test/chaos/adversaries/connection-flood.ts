@@ -34,7 +34,7 @@ export const attack: Attack = {
 }
 
 /** Whether the other side takes up the handshake. */
-async function enters(place: Place): Promise<boolean> {
+export async function enters(place: Place): Promise<boolean> {
   const wire = await knock(place).catch(() => undefined)
   if (!wire) return false
   try {

@@ -4,9 +4,10 @@ import type { RawStream } from '../../helpers/raw/yamux.ts'
 import type { Attack } from './attack.ts'
 import { rawOffender } from './raw-offender.ts'
 
-const FLOOD_MS = 3000
+const FLOOD_MS = 2000
 const STREAMS = 32
 const PIECE_BYTES = 64 * 1024
+const ECHO_PIECES = 3
 
 export const attack: Attack = {
   name: 'deaf askers',
@@ -32,11 +33,14 @@ export const attack: Attack = {
     }
     const { muxer } = await rawOffender(arena)
     const echoes = [muxer.open(), muxer.open()]
-    for (const echo of echoes) await echo.speak('/ipfs/ping/1.0.0')
+    // As much as may wait, and no more: what comes beyond is another attack.
+    for (const echo of echoes) {
+      await echo.speak('/ipfs/ping/1.0.0')
+      for (let pieces = 0; pieces < ECHO_PIECES; pieces++) echo.send(noise)
+    }
     const streams = Array.from({ length: STREAMS }, () => muxer.open())
     for (const stream of streams) stream.send(line('/multistream/1.0.0'))
     await Promise.all([
-      ...echoes.map(echo => flood(echo, noise)),
       ...streams.map(stream => flood(stream, unknown)),
       wait(100).then(() => muxer.wire.stall()),
     ])

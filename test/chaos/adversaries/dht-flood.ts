@@ -4,7 +4,7 @@ import type { Attack } from './attack.ts'
 import { rawOffender } from './raw-offender.ts'
 
 const KAD = '/skep/kad/1.0.0'
-const FLOOD_MS = 3000
+const FLOOD_MS = 2000
 /** https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages */
 const FIND_NODE = 4
 const STREAMS = 32

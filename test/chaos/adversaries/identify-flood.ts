@@ -1,39 +1,45 @@
 import type { Attack } from './attack.ts'
 import { rawOffender } from './raw-offender.ts'
 
-const FLOOD_MS = 2000
-const PARALLEL = 8
+const PARALLEL = 4
 const PER_SECOND = 10
+const BURST = 20
 
 export const attack: Attack = {
   name: 'identify flood',
   what: 'Asks who the node is again and again, and pushes who it is itself',
-  limit: '10 streams of a service a second, 16 at a time; pushes are not taken',
+  limit: '10 streams of a service a second, 20 at once; libp2p answers one at a time; pushes are not taken',
   result: 'Reset, and charged as overload',
   verdict: { charged: 'overload', banned: false },
   async run(arena) {
-    const { muxer } = await rawOffender(arena)
+    const { id, muxer } = await rawOffender(arena)
     if (await muxer.open().speak('/ipfs/id/push/1.0.0')) throw new Error('it takes pushes')
-    const endMs = performance.now() + FLOOD_MS
-    let asked = 0
+    const startedMs = performance.now()
     let answered = 0
+    let isOver = false
     const flood = async (): Promise<void> => {
-      while (performance.now() < endMs && !muxer.wire.isGone) {
-        asked++
+      while (!isOver && !muxer.wire.isGone) {
         const stream = muxer.open()
         try {
           await stream.speak('/ipfs/id/1.0.0')
           await stream.takeMessage()
           answered++
-          stream.reset()
         } catch {
           // Refused.
           await new Promise(setImmediate)
         }
+        stream.reset()
       }
     }
-    await Promise.all(Array.from({ length: PARALLEL }, flood))
-    const allowed = PER_SECOND * (FLOOD_MS / 1000 + 2)
-    if (answered > allowed) throw new Error(`${answered} of ${asked} were answered, ${allowed} may be`)
+    // However slow a busy machine is: sooner or later it was too much.
+    const untilCharged = async (): Promise<void> => {
+      while (!arena.signal.aborted && (await arena.victim.why(id)).evidence.length === 0) {
+        await new Promise(resolve => setTimeout(resolve, 50))
+      }
+      isOver = true
+    }
+    await Promise.all([untilCharged(), ...Array.from({ length: PARALLEL }, flood)])
+    const allowed = BURST + PER_SECOND * ((performance.now() - startedMs) / 1000 + 1)
+    if (answered > allowed) throw new Error(`${answered} were answered, ${allowed} may be`)
   },
 }

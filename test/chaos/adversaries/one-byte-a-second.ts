@@ -5,11 +5,9 @@ import { connectRaw, knockForTls } from '../../helpers/raw/raw-peer.ts'
 import { knock } from '../../helpers/raw/wire.ts'
 import type { RawStream } from '../../helpers/raw/yamux.ts'
 import type { Attack } from './attack.ts'
-import { kept, placeOf, within } from './raw-offender.ts'
+import { kept, placeOf, untilEnd } from './raw-offender.ts'
 
 const PEERS = '/skep/peers/1.0.0'
-/** Handshakes, negotiations and that protocol have ten seconds; a stream is looked at four times in it, later on a busy machine. */
-const LIMIT_MS = 18_000
 
 export const attack: Attack = {
   name: 'one byte a second',
@@ -21,7 +19,7 @@ export const attack: Attack = {
   async run(arena) {
     const slowly = async (what: string, send: (byte: Uint8Array) => void, gone: Promise<unknown>) => {
       let isGone = false
-      const cut = within(`${what} is cut off`, LIMIT_MS, gone).finally(() => {
+      const cut = untilEnd(arena, `${what} is cut off`, gone).finally(() => {
         isGone = true
       })
       const greeting = line('/multistream/1.0.0')
@@ -48,7 +46,7 @@ export const attack: Attack = {
       slowly('TLS', () => inTls.send(Uint8Array.of(0x16)), inTls.gone),
       slowly('a negotiation', byte => negotiation.send(byte), negotiation.gone),
       slowly('a message', byte => message.send(byte), message.gone),
-      within('a request without an end is answered and ended', LIMIT_MS, request.gone),
+      untilEnd(arena, 'a request without an end is answered and ended', request.gone),
     ])
   },
 }

@@ -1,37 +1,59 @@
 import { connectRaw } from '../../helpers/raw/raw-peer.ts'
-import { Flag, Type } from '../../helpers/raw/yamux.ts'
+import { Flag, header, type RawYamux, Type } from '../../helpers/raw/yamux.ts'
 import type { Attack } from './attack.ts'
 import { kept, placeOf, rawOffender, within } from './raw-offender.ts'
 
 const FLOOD_MS = 2000
-const SOON_MS = 2000
-const BURST = 500
+const SOON_MS = 5000
+/** `bounded-yamux.ts`: so many at once. */
+const ALLOWED = 50
+/** Little to answer and less to hold: nothing but their number is wrong with them. */
+const TOO_MANY = 200
+
+const ping = (number: number): Buffer =>
+  header({ type: Type.ping, flags: Flag.syn, stream: 0, length: number })
 
 export const attack: Attack = {
   name: 'ping flood',
-  what: 'Sends pings of the muxer and on `/ipfs/ping/1.0.0` without a pause, and reads no answer',
-  limit: '5 pings of the muxer a second, 50 at once; 8 KiB a second of echoes',
+  what: 'Sends pings of the muxer, more than it may and then without a pause, reading no answer; and echoes on `/ipfs/ping/1.0.0`',
+  limit: '5 pings of the muxer a second, 50 at once; 8 KiB a second of echoes, 512 KiB that wait',
   result: 'The connection is cut; echoes are slowed, then reset and charged as overload',
   verdict: { charged: 'overload', banned: false },
   async run(arena) {
-    const [reader, deaf] = [await connectRaw(placeOf(arena)), await connectRaw(placeOf(arena))]
-    for (const { wire } of [reader, deaf]) kept(arena, wire)
-    const echo = await rawOffender(arena)
-    const ping = echo.muxer.open()
-    await ping.speak('/ipfs/ping/1.0.0')
+    const opened = async (): Promise<RawYamux> => {
+      const muxer = await connectRaw(placeOf(arena))
+      kept(arena, muxer.wire)
+      return muxer
+    }
+    const [modest, eager, deaf] = [await opened(), await opened(), await opened()]
+    const answers = new Promise<void>(resolve => {
+      let count = 0
+      modest.onPing(() => {
+        count++
+        if (count === ALLOWED) resolve()
+      })
+    })
+    for (let number = 0; number < ALLOWED; number++) modest.wire.send(ping(number))
+    await within(`${ALLOWED} pings are answered`, SOON_MS, answers)
+    // All in one piece, so that they come at once however busy the machine is.
+    eager.wire.send(Buffer.concat(Array.from({ length: TOO_MANY }, (_, number) => ping(number))))
+    await within(`${TOO_MANY} pings are too many`, SOON_MS, eager.gone)
+    if (modest.wire.isGone) throw new Error(`${ALLOWED} pings were too many`)
+
+    const { muxer } = await rawOffender(arena)
+    const echo = muxer.open()
+    await echo.speak('/ipfs/ping/1.0.0')
     deaf.wire.stall()
+    const flood = Buffer.concat(Array.from({ length: 500 }, (_, number) => ping(number)))
     const endMs = performance.now() + FLOOD_MS
-    const pings = Buffer.concat(
-      Array.from({ length: BURST }, () => Buffer.from([0, Type.ping, 0, Flag.syn, 0, 0, 0, 0, 0, 0, 0, 7])),
-    )
-    while (performance.now() < endMs) {
-      for (const { wire } of [reader, deaf]) if (!wire.stream.writableNeedDrain) wire.send(pings)
-      if (!echo.muxer.wire.stream.writableNeedDrain) ping.send(new Uint8Array(32 * 1024))
+    while (performance.now() < endMs || !echo.isGone) {
+      arena.signal.throwIfAborted()
+      if (!deaf.wire.stream.writableNeedDrain) deaf.wire.send(flood)
+      if (!muxer.wire.stream.writableNeedDrain) echo.send(new Uint8Array(32 * 1024))
       await new Promise(setImmediate)
     }
-    await within('who pings all the time is cut off', SOON_MS, reader.gone)
     // It has to look to see it.
     deaf.wire.stream.resume()
-    await within('who reads no answer, too', SOON_MS, deaf.gone)
+    await within('who reads no answer is cut off', SOON_MS, deaf.gone)
   },
 }

@@ -44,6 +44,19 @@ export async function protocolsOf(muxer: RawYamux): Promise<string[]> {
   return lines.map(line => line.slice(line.indexOf('/'))).filter(line => line.startsWith('/'))
 }
 
+/**
+ * Resolves where `promise` does before the attack's time is over: for what the node does after a time of its own. How long that is
+ * can be told by a clock that is no real one alone; here it is enough that it happens.
+ */
+export function untilEnd<T>({ signal }: Arena, what: string, promise: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    const onAbort = (): void => reject(new Error(`${what}: not while the attack lasted`))
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+  return Promise.race([promise, late])
+}
+
 /** Resolves where `promise` does in time. */
 export async function within<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined

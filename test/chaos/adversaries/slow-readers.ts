@@ -4,13 +4,14 @@ import type { Attack } from './attack.ts'
 import { rawOffender } from './raw-offender.ts'
 
 const READERS = 8
-const BLOCKS = 32
+/** Twice what is read ahead for all of them: 16 MiB, `memory.transferBytes` of the profile pi-zero. */
+const BLOCKS = 16
 const BLOCK_BYTES = 1024 * 1024
-const HELD_MS = 4000
+const HELD_MS = 3000
 
 export const attack: Attack = {
   name: 'slow readers',
-  what: `${READERS} peers ask for all they can get and take it a byte a second`,
+  what: `${READERS} peers ask for all they can get and take it a byte a second, or nothing at all: a window of zero for ever`,
   limit:
     'Read-ahead is shared out, half of what is left for one; a frame has to move at 512 bytes a second beyond its idle time',
   result: 'They hold what was read for them until they are cut off; others are served meanwhile',
@@ -18,8 +19,7 @@ export const attack: Attack = {
   async run(arena) {
     const blocks = randomBlocks(BLOCKS, BLOCK_BYTES)
     await arena.honest.offer(blocks)
-    for (const { cid } of blocks)
-      await arena.victim.client.operate({ method: 'POST', path: 'pins', body: { path: String(cid) } })
+    await Promise.all(blocks.map(({ cid }) => arena.victim.pin(String(cid))))
     const readers = await Promise.all(
       Array.from({ length: READERS }, async () => {
         const { muxer } = await rawOffender(arena)
@@ -32,7 +32,7 @@ export const attack: Attack = {
     )
     const endMs = performance.now() + HELD_MS
     while (performance.now() < endMs) {
-      for (const stream of readers) stream.grant(1)
+      for (const stream of readers.slice(READERS / 2)) stream.grant(1)
       await new Promise(resolve => setTimeout(resolve, 1000))
     }
   },

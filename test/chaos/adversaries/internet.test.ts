@@ -1,0 +1,13 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { createBareNamespace, namespacesMissing } from '../../helpers/namespace.ts'
+import { INTERNET } from './internet-host.ts'
+
+const skip = await namespacesMissing()
+
+t.test('attacks from the internet', { skip }, async t => {
+  await using namespace = await createBareNamespace()
+  for (const network of INTERNET) await namespace.ip('route', 'add', 'local', network, 'dev', 'lo')
+  const command = [process.execPath, join(import.meta.dirname, 'internet.ts')]
+  await t.spawn('ip', ['netns', 'exec', namespace.name, ...command], {}, 'in a namespace')
+})
