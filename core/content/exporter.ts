@@ -19,7 +19,7 @@ import {
   type ShardNode,
   type UnixfsNode,
 } from './unixfs-node.ts'
-import { MAX_DAG_DEPTH } from './walk.ts'
+import { checkOpenLinks, countLinks, MAX_DAG_DEPTH } from './walk.ts'
 
 export interface ExporterDependencies {
   readonly blocks: Blocks
@@ -64,7 +64,7 @@ export class Exporter {
     if (!isDirectory(node)) {
       throw contentError('NOT_A_DIRECTORY', `'${path}' is a ${kindOf(node)}, which has no entries`)
     }
-    for await (const { link, child } of this.#children(reader, node, { withBytes: false })) {
+    for await (const { link, child } of this.#children(reader, node, { withBytes: false, openLinks: 0 })) {
       const type = child.type === 'shard' ? 'directory' : child.type
       yield { name: link.name, cid: link.cid, type, ...(type === 'file' && { size: sizeOf(child) }) }
     }
@@ -104,6 +104,7 @@ export class Exporter {
         const names = new EntryNames(`directory ${cid}`, linksHeld(child), outer)
         for await (const { link, child: inner } of this.#children(opened.reader, child, {
           withBytes: true,
+          openLinks: names.openLinks,
         })) {
           names.add(link.name)
           const innerPath = path === '' ? link.name : `${path}/${link.name}`
@@ -144,12 +145,13 @@ export class Exporter {
 
   /**
    * What a directory holds. A raw block is a file and no more: it is read ahead only where its bytes are wanted and
-   * would have to be fetched.
+   * would have to be fetched. `openLinks` is how many links whoever goes on into
+   * a child holds.
    */
   async *#children(
     reader: DagReader,
     directory: DirectoryNode | ShardNode,
-    { withBytes }: { readonly withBytes: boolean },
+    { withBytes, openLinks }: { readonly withBytes: boolean; readonly openLinks: number },
   ): AsyncGenerator<{ link: DirectoryLink; child: Child }, void, void> {
     const children = reader.ahead(entriesOf(reader, directory), async (link, ahead) => {
       const size = link.cid.code === raw.code ? this.#sizeOfRaw(link, withBytes) : undefined
@@ -157,10 +159,13 @@ export class Exporter {
     })
     // Only the one that is next is decoded.
     for await (const { link, read } of children) {
-      yield {
-        link,
-        child: typeof read === 'number' ? { type: 'file', size: read } : decodeUnixfs(link.cid, read),
+      if (typeof read === 'number') {
+        yield { link, child: { type: 'file', size: read } }
+        continue
       }
+      // Before there are objects made of them: two full blocks at a time would be too much for a small board.
+      checkOpenLinks(`block ${link.cid}`, openLinks + countLinks(link.cid, read))
+      yield { link, child: decodeUnixfs(link.cid, read) }
     }
   }
 

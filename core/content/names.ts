@@ -15,10 +15,10 @@ const MAX_OPEN_NAMES = 2 * MAX_DIRECTORY_ENTRIES
 
 /** The names of a directory that is being exported, while it is: each safe, each once, and no more than memory has room for. */
 export class EntryNames {
+  /** Links that the readers of this directory and of all it lies in hold. */
+  readonly openLinks: number
   readonly #where: string
   readonly #outerCount: number
-  /** Of this directory and all it lies in. */
-  readonly #openLinks: number
   readonly #names = new Set<string>()
 
   /**
@@ -30,8 +30,8 @@ export class EntryNames {
   constructor(where: string, links: number, outer?: EntryNames) {
     this.#where = where
     this.#outerCount = outer ? outer.#outerCount + outer.#names.size : 0
-    this.#openLinks = links + (outer ? outer.#openLinks : 0)
-    checkOpenLinks(where, this.#openLinks)
+    this.openLinks = links + (outer ? outer.openLinks : 0)
+    checkOpenLinks(where, this.openLinks)
   }
 
   /** @throws SkepError NAME_UNSAFE, DAG_INVALID */

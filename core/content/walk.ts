@@ -40,6 +40,11 @@ export function checkOpenLinks(where: string, count: number): void {
 /** Of a dag-pb node. https://ipld.io/specs/codecs/dag-pb/spec/#serial-format */
 const LINKS_FIELD = 2
 
+/** How many links a dag-pb block has, or that they are too many; 0 for other codecs. Nothing is made of them. */
+export function countLinks(cid: CID, bytes: Uint8Array): number {
+  return cid.code === dagPb.code ? countFields(bytes, LINKS_FIELD, MAX_LINKS) : 0
+}
+
 /** Links by codec; codecs that aren't here have none that we know of. https://ipld.io/specs/codecs/ */
 const linkers = new Map<number, (bytes: Uint8Array) => Iterable<DagLink>>([
   [dagPb.code, linksOfPb],
@@ -79,8 +84,7 @@ function collectLinks(cid: CID, bytes: Uint8Array, into: Map<string, DagLink>, o
 }
 
 function* decodeLinks(cid: CID, bytes: Uint8Array): Generator<DagLink, void, void> {
-  if (cid.code === dagPb.code && countFields(bytes, LINKS_FIELD, MAX_LINKS) > MAX_LINKS)
-    throw tooManyLinks(cid)
+  if (countLinks(cid, bytes) > MAX_LINKS) throw tooManyLinks(cid)
   try {
     yield* linkers.get(cid.code)?.(bytes) ?? []
   } catch (cause) {
