@@ -14,6 +14,7 @@ import { PrefetchingSession } from './prefetching-session.ts'
 import {
   type DirectoryLink,
   type DirectoryNode,
+  decodeListed,
   decodeUnixfs,
   type FileNode,
   type ShardNode,
@@ -64,7 +65,10 @@ export class Exporter {
     if (!isDirectory(node)) {
       throw contentError('NOT_A_DIRECTORY', `'${path}' is a ${kindOf(node)}, which has no entries`)
     }
-    for await (const { link, child } of this.#children(reader, node, { withBytes: false, openLinks: 0 })) {
+    for await (const { link, child } of this.#children(reader, node, {
+      withBytes: false,
+      decode: decodeListed,
+    })) {
       const type = child.type === 'shard' ? 'directory' : child.type
       yield { name: link.name, cid: link.cid, type, ...(type === 'file' && { size: sizeOf(child) }) }
     }
@@ -104,7 +108,11 @@ export class Exporter {
         const names = new EntryNames(`directory ${cid}`, linksHeld(child), outer)
         for await (const { link, child: inner } of this.#children(opened.reader, child, {
           withBytes: true,
-          openLinks: names.openLinks,
+          decode: (cid, bytes) => {
+            // Before there are objects made of them: two full blocks at a time would be too much for a small board.
+            checkOpenLinks(`block ${cid}`, names.openLinks + countLinks(cid, bytes))
+            return decodeUnixfs(cid, bytes)
+          },
         })) {
           names.add(link.name)
           const innerPath = path === '' ? link.name : `${path}/${link.name}`
@@ -145,13 +153,12 @@ export class Exporter {
 
   /**
    * What a directory holds. A raw block is a file and no more: it is read ahead only where its bytes are wanted and
-   * would have to be fetched. `openLinks` is how many links whoever goes on into
-   * a child holds.
+   * would have to be fetched.
    */
   async *#children(
     reader: DagReader,
     directory: DirectoryNode | ShardNode,
-    { withBytes, openLinks }: { readonly withBytes: boolean; readonly openLinks: number },
+    { withBytes, decode }: { readonly withBytes: boolean; decode(cid: CID, bytes: Uint8Array): UnixfsNode },
   ): AsyncGenerator<{ link: DirectoryLink; child: Child }, void, void> {
     const children = reader.ahead(entriesOf(reader, directory), async (link, ahead) => {
       const size = link.cid.code === raw.code ? this.#sizeOfRaw(link, withBytes) : undefined
@@ -159,13 +166,7 @@ export class Exporter {
     })
     // Only the one that is next is decoded.
     for await (const { link, read } of children) {
-      if (typeof read === 'number') {
-        yield { link, child: { type: 'file', size: read } }
-        continue
-      }
-      // Before there are objects made of them: two full blocks at a time would be too much for a small board.
-      checkOpenLinks(`block ${link.cid}`, openLinks + countLinks(link.cid, read))
-      yield { link, child: decodeUnixfs(link.cid, read) }
+      yield { link, child: typeof read === 'number' ? { type: 'file', size: read } : decode(link.cid, read) }
     }
   }
 

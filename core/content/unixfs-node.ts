@@ -6,6 +6,7 @@ import { messageOf } from '../errors.ts'
 import type { EntryAttributes } from './content.ts'
 import { contentError } from './errors.ts'
 import { MAX_BLOCK_BYTES } from './hashes.ts'
+import { onlyField } from './pb-fields.ts'
 import { encodeData } from './unixfs-data.ts'
 import { MAX_LINKS } from './walk.ts'
 
@@ -55,6 +56,9 @@ export interface SymlinkNode extends EntryAttributes {
   readonly target: string
 }
 
+/** Of a dag-pb node. https://ipld.io/specs/codecs/dag-pb/spec/#serial-format */
+const DATA_FIELD = 1
+
 /** What Kubo and the specification allow: a power of two, at most this. */
 const MAX_FANOUT = 1_024
 
@@ -97,6 +101,24 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
       throw notUnixfs(cid, 'it is of type metadata')
     default:
       return { type: 'file', ...fileContent(cid, data, links), ...attributes }
+  }
+}
+
+/**
+ * {@link decodeUnixfs}, but of a directory nothing is made of its links: whoever lists the one that it is in needs none.
+ * @throws SkepError NOT_UNIXFS
+ */
+export function decodeListed(cid: CID, bytes: Uint8Array): UnixfsNode {
+  const isDirectory = cid.code === dagPb.code && typeIn(bytes) === 'DIRECTORY'
+  return isDirectory ? { type: 'directory', links: [] } : decodeUnixfs(cid, bytes)
+}
+
+/** Undefined where it can't be read: decoding all of it tells why. */
+function typeIn(bytes: Uint8Array): string | undefined {
+  try {
+    return Node.decode(onlyField(bytes, DATA_FIELD), { limits: LIMITS }).data?.type
+  } catch {
+    return undefined
   }
 }
 

@@ -200,7 +200,7 @@ t.test('a fleet is run from the boards of its owner and its operators', async t 
     t.equal((await desk.run(['stop', '--node', 'kitchen'])).code, 0)
     const stopped = await third.ended
     t.same([stopped.code, errorOf(stopped)], [1, 'NODE_STOPPING'])
-    t.equal(await kitchen.end(), 0, 'it has ended by itself')
+    t.equal(await eventually('the end of the board', async () => kitchen.ended), 0, 'it has ended by itself')
     t.equal(errorOf(await desk.run(['status', '--node', 'kitchen', '--json'])), 'DIAL_FAILED')
   })
 
