@@ -10,10 +10,11 @@ export function countFields(message: Uint8Array, field: number, limit: number): 
   return count
 }
 
-/** The first `field` of a protobuf message, as a message with nothing else in it; an empty one where there is none. */
+/** The last `field` of a protobuf message, which is the one that counts, as a message with nothing else; empty where there is none. */
 export function onlyField(message: Uint8Array, field: number): Uint8Array {
-  for (const at of fieldsOf(message)) if (at.field === field) return message.subarray(at.start, at.end)
-  return new Uint8Array()
+  let only = new Uint8Array() as Uint8Array
+  for (const at of fieldsOf(message)) if (at.field === field) only = message.subarray(at.start, at.end)
+  return only
 }
 
 interface Field {

@@ -7,6 +7,7 @@ import { create as createDigest } from 'multiformats/hashes/digest'
 import { type ContentPath, parseContentPath } from '../../../../core/content/content-path.ts'
 import { namesOf } from '../../../../core/content/names.ts'
 import {
+  decodeListed,
   decodeUnixfs,
   encodeDirectory,
   encodeFile,
@@ -163,11 +164,15 @@ const paths: fc.Arbitrary<ContentPath> = record({
 export const CONTENT_TARGETS: readonly FuzzTarget[] = [
   fuzzTarget<MadeNode, UnixfsNode>({
     name: 'unixfs',
-    covers: ['core/content/unixfs-node.ts#decodeUnixfs'],
+    covers: ['core/content/unixfs-node.ts#decodeUnixfs', 'core/content/unixfs-node.ts#decodeListed'],
     shape: 'protobuf',
     values: unixfsNodes,
     encode: encodeUnixfs,
-    decode: bytes => decodeUnixfs(PB_BLOCK, bytes),
+    decode: bytes => {
+      // What is malformed may be listed as something that it isn't: opening it tells.
+      decodeListed(PB_BLOCK, bytes)
+      return decodeUnixfs(PB_BLOCK, bytes)
+    },
     toValue: madeNode,
     meaningOf: unixfsMeaning,
     mayThrow: ['NOT_UNIXFS'],
