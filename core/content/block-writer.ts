@@ -42,8 +42,8 @@ export class BlockWriter {
 
   /**
    * Resolves when there is room for the next block; `drain` tells when this one is durable. `bytes` must not change
-   * until then; with `discards` they are the writer's, which empties
-   * them.
+   * until then; with `discards` they are the writer's, which
+   * empties them.
    *
    * @throws SkepError STORAGE_FULL, STORAGE_FAILED, perhaps of an earlier block
    */

@@ -61,11 +61,16 @@ export class HashThread {
       if (this.#waiting.size > 0) return
       // An idle one keeps no process alive.
       worker.unref()
-      this.#idle = setTimeout(() => void worker.terminate(), IDLE_MS).unref()
+      this.#idle = setTimeout(() => {
+        // At once: what comes while this one ends is for the next.
+        this.#worker = undefined
+        void worker.terminate()
+      }, IDLE_MS).unref()
     })
     worker.on('error', cause => this.#fail(cause))
     worker.on('exit', () => {
-      if (this.#worker === worker) this.#worker = undefined
+      if (this.#worker !== worker) return
+      this.#worker = undefined
       this.#fail(new Error('the thread ended'))
     })
     return worker
