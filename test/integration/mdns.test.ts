@@ -1,10 +1,12 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
+import type { PeerId } from '@libp2p/interface'
 import t from 'tap'
 import { createBridge } from '../helpers/bridge.ts'
 import { MeshProcess } from '../helpers/mesh-process.ts'
 import { createNamespace, namespacesMissing } from '../helpers/namespace.ts'
+import { createPeerId } from '../unit/discovery/fixture.ts'
 import type { MeshFleet, MeshState } from './mesh-node.ts'
 
 const run = promisify(execFile)
@@ -141,4 +143,72 @@ t.test('a board on two networks finds neighbours on both', { skip: await namespa
     ends.map(node => node.reaches('the board', ({ peers }) => Object.values(peers).includes('mdns'))),
   )
   t.same(await Promise.all(nodes.map(node => node.end())), [0, 0, 0])
+})
+
+/** Answers as a neighbour would, from one of its addresses, and prints at which of its ports somebody knocks. */
+const ANSWER = `
+  const [board, ...answers] = process.argv.slice(1)
+  for (const port of [9001, 9002]) require('node:net').createServer(socket => {
+    console.log(port)
+    socket.destroy()
+  }).listen(port, '10.77.0.2')
+  const tell = ([from, packet, ...rest]) => {
+    if (!from) return
+    const socket = require('node:dgram').createSocket('udp4')
+    socket.bind(0, from, () => socket.send(Buffer.from(packet, 'base64'), 5353, board, () => {
+      socket.close()
+      tell(rest)
+    }))
+  }
+  tell(answers)
+  process.stdin.resume().on('end', () => process.exit())
+`
+
+/** A response with the records of a node that listens there. RFC 1035, section 4 */
+function answerFor(peer: PeerId, port: number): Buffer {
+  const label = (text: string): Buffer => Buffer.concat([Buffer.of(text.length), Buffer.from(text)])
+  const tag = [...['_skep', '_udp', 'local'].map(label), Buffer.of(0)]
+  const instance = [label('some'), ...tag]
+  const record = (name: Buffer[], type: number, data: Buffer): Buffer =>
+    Buffer.concat([...name, Buffer.of(0, type, 0, 1, 0, 0, 0, 120, data.length >> 8, data.length), data])
+  return Buffer.concat([
+    Buffer.of(0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0),
+    record(tag, 12, Buffer.concat(instance)),
+    record(instance, 16, label(`dnsaddr=/ip4/10.77.0.2/tcp/${port}/p2p/${peer}`)),
+  ])
+}
+
+t.test('who is not on the network is no neighbour', { skip: await namespacesMissing() }, async t => {
+  await using bridge = await createBridge(2)
+  const [board, wired] = bridge.hosts
+  if (!board || !wired) throw new Error('two hosts')
+  const far = '203.0.113.5'
+  await run('ip', ['-n', wired.namespace, 'address', 'add', `${far}/32`, 'dev', 'lo'])
+  await run('ip', ['-n', board.namespace, 'route', 'add', `${far}/32`, 'via', wired.address])
+  const dial = { jitterMs: 0, perSecond: 1000 }
+  const node = new MeshProcess(board.namespace, {
+    config: { ...NEIGHBOURLY.config, dial },
+    listen: ['/ip4/0.0.0.0/tcp/0'],
+  })
+  await node.reaches('mDNS', ({ mdnsWorking }) => mdnsWorking === 1)
+  const answers: string[] = []
+  for (const [from, port] of [
+    [far, 9001],
+    [far, 9001],
+    [wired.address, 9002],
+  ] as const) {
+    answers.push(from, answerFor(await createPeerId(), port).toString('base64'))
+  }
+  const answering = spawn(
+    'ip',
+    [
+      ...['netns', 'exec', wired.namespace, process.execPath, '--eval', ANSWER, '--'],
+      ...[board.address, ...answers],
+    ],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  const [first] = await once(answering.stdout, 'data')
+  t.match(String(first), /^9002/, 'the last that was told of is the first to be dialed, and the only one')
+  answering.stdin.end()
+  t.equal(await node.end(), 0)
 })

@@ -1,3 +1,4 @@
+import { BlockList } from 'node:net'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 
 /** One network of this machine that neighbours may be on. */
@@ -21,4 +22,22 @@ export function multicastInterfaces(
   })
   const outward = found.filter(({ isLoopback }) => !isLoopback)
   return (outward.length > 0 ? outward : found).slice(0, MAX_INTERFACES)
+}
+
+/** No router passes these on. RFC 3927, section 2.6.2 */
+const LINK_LOCAL = '169.254.0.0/16'
+
+/**
+ * The networks that this machine is on. What comes from elsewhere was sent to it alone, and is none of a neighbour's: RFC 6762,
+ * section 11.
+ */
+export function linksOf(all: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces()): BlockList {
+  const links = new BlockList()
+  const infos = Object.values(all).flatMap((infos = []) => infos)
+  const networks = infos.flatMap(({ family, cidr }) => (family === 'IPv4' && cidr ? [cidr] : []))
+  for (const network of [...networks, LINK_LOCAL]) {
+    const [address = '', prefix] = network.split('/')
+    links.addSubnet(address, Number(prefix))
+  }
+  return links
 }

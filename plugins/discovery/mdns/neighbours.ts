@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { BlockList } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { QueryPacket, ResponsePacket } from 'multicast-dns'
 import { type Events, HEALTHY, type Health, messageOf, type NetworkPort } from '../../../core/api.ts'
 import type { MdnsConfig } from '../config.ts'
-import { type MulticastInterface, multicastInterfaces } from './interfaces.ts'
+import { linksOf, type MulticastInterface, multicastInterfaces } from './interfaces.ts'
 import { MulticastSocket } from './multicast-socket.ts'
 import { answerOf, isAnswerOf, neighbourOf, tellable } from './packets.ts'
 import { queryWaitMs } from './query-plan.ts'
@@ -61,6 +62,8 @@ export class Neighbours {
   readonly #asking = new Set<string>()
   /** By address. */
   #places = new Map<string, Place>()
+  /** Where neighbours are: packets from anywhere else don't count. */
+  #links = new BlockList()
   /** Why there is no socket. */
   #trouble: string | undefined
   #socket: MulticastSocket | undefined
@@ -101,8 +104,12 @@ export class Neighbours {
     ]
     try {
       await using socket = await MulticastSocket.open({
-        onQuery: (packet, from) => this.#onQuery(packet, from),
-        onResponse: (packet, from) => this.#onResponse(packet, from),
+        onQuery: (packet, from) => {
+          if (this.#links.check(from)) this.#onQuery(packet, from)
+        },
+        onResponse: (packet, from) => {
+          if (this.#links.check(from)) this.#onResponse(packet, from)
+        },
         onTrouble: error => {
           this.#trouble = messageOf(error)
         },
@@ -171,6 +178,7 @@ export class Neighbours {
 
   #look(socket: MulticastSocket): void {
     const before = this.#places
+    this.#links = linksOf()
     this.#places = new Map(
       multicastInterfaces().map(on => [
         on.address,

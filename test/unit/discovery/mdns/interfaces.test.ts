@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import t from 'tap'
-import { multicastInterfaces } from '../../../../plugins/discovery/mdns/interfaces.ts'
+import { linksOf, multicastInterfaces } from '../../../../plugins/discovery/mdns/interfaces.ts'
 
 const info = (address: string, part: Partial<NetworkInterfaceInfo> = {}): NetworkInterfaceInfo =>
   ({
@@ -28,4 +28,20 @@ t.test('each network once, by its first IPv4 address; loopback only where there 
 t.test('a machine with a hundred bridges is searched on a few', async t => {
   const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`br${at}`, [info(`10.0.${at}.1`)]]))
   t.equal(multicastInterfaces(many).length, 8)
+})
+
+t.test('what comes from another network is none of a neighbour’s', async t => {
+  const links = linksOf({
+    lo: [info('127.0.0.1', { cidr: '127.0.0.1/8', internal: true })],
+    eth0: [
+      info('fe80::1', { family: 'IPv6', cidr: 'fe80::1/64', scopeid: 2 }),
+      info('192.168.1.7', { cidr: '192.168.1.7/24' }),
+      info('10.0.0.7', { cidr: '10.0.0.7/8' }),
+    ],
+    tun0: [info('172.30.0.1')],
+  })
+  for (const near of ['127.0.0.1', '192.168.1.1', '192.168.1.255', '10.200.0.1', '169.254.7.7'])
+    t.ok(links.check(near), near)
+  for (const far of ['192.168.2.1', '203.0.113.5', '8.8.8.8', '172.30.0.1', 'fe80::1'])
+    t.notOk(links.check(far), far)
 })
