@@ -1,5 +1,5 @@
 import t from 'tap'
-import { unexplained } from '../../scripts/audit.ts'
+import { countProduction, unexplained } from '../../scripts/audit.ts'
 
 const advisory = (id: string, severity: string) => ({
   url: `https://github.com/advisories/${id}`,
@@ -20,4 +20,16 @@ t.test('only what is grave and has no reason is told, once', async t => {
   ])
   t.equal(unexplained(report, '').length, 2)
   t.strictSame(unexplained({ vulnerabilities: {} }, ''), [])
+})
+
+t.test('what is for production counts once a version, wherever it lies', async t => {
+  const packages = {
+    '': { version: '0.1.0' },
+    'node_modules/one': { version: '1.0.0' },
+    'node_modules/@of/two/node_modules/one': { version: '2.0.0' },
+    'node_modules/@of/three/node_modules/one': { version: '2.0.0' },
+    'node_modules/@of/two': { version: '1.0.0' },
+    'node_modules/tool': { version: '1.0.0', dev: true },
+  }
+  t.equal(countProduction({ packages }), 3)
 })
