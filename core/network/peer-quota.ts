@@ -18,7 +18,7 @@ const PEER_REQUEST_BYTES: Rate = { perSecond: 16 * 1024 * 1024, burst: 32 * 1024
 const MAX_REQUEST_BYTES = 64 * 1024
 /** Bytes on streams of libp2p's services, which answer each few of them with work: some 200 questions to kad-dht a second. */
 const PEER_SERVICE_BYTES: Rate = { perSecond: 8 * 1024, burst: 64 * 1024 }
-/** All peers together may do as much as so many that go to their limits. */
+/** All peers together may do as much as so many that go to their limits, and each its even share of that on top. */
 const PEERS_AT_LIMIT = 4
 /** Peers remembered. Connections are bounded far below; the longest quiet one without a stream leaves first. */
 export const MAX_TRACKED_PEERS = 1024
@@ -49,6 +49,9 @@ interface Account {
   opening: Bucket
   asking: Bucket
   askedBytes: Bucket
+  /** What is left of its even share of what all may ask. */
+  evenAsking: Bucket
+  evenBytes: Bucket
   serviceBytes: Bucket
 }
 
@@ -64,6 +67,8 @@ export class PeerQuota {
   readonly #accounts = new Map<string, Account>()
   readonly #allRequests: Rate = times(PEER_REQUESTS)
   readonly #allBytes: Rate = times(PEER_REQUEST_BYTES)
+  readonly #evenRequests: Rate
+  readonly #evenBytes: Rate
   #asking: Bucket
   #askedBytes: Bucket
   #openStreams = 0
@@ -71,6 +76,8 @@ export class PeerQuota {
   constructor({ maxConnections }: PeerQuotaOptions, { clock }: { clock: () => number }) {
     this.#maxStreams = Math.max(MIN_STREAMS, maxConnections * STREAMS_PER_CONNECTION)
     this.#clock = clock
+    this.#evenRequests = share(this.#allRequests, maxConnections, 1)
+    this.#evenBytes = share(this.#allBytes, maxConnections, MAX_REQUEST_BYTES)
     this.#asking = fullBucket(this.#allRequests, clock())
     this.#askedBytes = fullBucket(this.#allBytes, clock())
   }
@@ -128,14 +135,15 @@ export class PeerQuota {
     account.requestBytes += bytes
     account.asking = spend(account.asking, PEER_REQUESTS, 1, nowMs)
     account.askedBytes = spend(account.askedBytes, PEER_REQUEST_BYTES, counted, nowMs)
-    this.#asking = spend(this.#asking, this.#allRequests, 1, nowMs)
-    this.#askedBytes = spend(this.#askedBytes, this.#allBytes, counted, nowMs)
-    return Math.max(
+    const ownMs = Math.max(
       waitMs(account.asking, PEER_REQUESTS),
       waitMs(account.askedBytes, PEER_REQUEST_BYTES),
-      waitMs(this.#asking, this.#allRequests),
-      waitMs(this.#askedBytes, this.#allBytes),
     )
+    // Whoever asks no more than its even share waits for nobody: a few that ask for all there is can't hold it up.
+    if (this.#isEven(account, counted, nowMs)) return ownMs
+    this.#asking = spend(this.#asking, this.#allRequests, 1, nowMs)
+    this.#askedBytes = spend(this.#askedBytes, this.#allBytes, counted, nowMs)
+    return Math.max(ownMs, waitMs(this.#asking, this.#allRequests), waitMs(this.#askedBytes, this.#allBytes))
   }
 
   /** Counts bytes for a service of libp2p. Milliseconds that they have to wait for their turn. */
@@ -162,6 +170,16 @@ export class PeerQuota {
       if (taken > share) found.push({ peer, share: taken })
     }
     return found
+  }
+
+  /** Takes a message of `bytes` from the peer's even share; false where it is more than is left of that. */
+  #isEven(account: Account, bytes: number, nowMs: number): boolean {
+    account.evenAsking = refill(account.evenAsking, this.#evenRequests, nowMs)
+    account.evenBytes = refill(account.evenBytes, this.#evenBytes, nowMs)
+    if (account.evenAsking.tokens < 1 || account.evenBytes.tokens < bytes) return false
+    account.evenAsking = spend(account.evenAsking, this.#evenRequests, 1, nowMs)
+    account.evenBytes = spend(account.evenBytes, this.#evenBytes, bytes, nowMs)
+    return true
   }
 
   #refusalOf({ openStreams }: Account, opening: Bucket): StreamRefusal | undefined {
@@ -202,6 +220,8 @@ export class PeerQuota {
       opening: fullBucket(PEER_STREAMS, nowMs),
       asking: fullBucket(PEER_REQUESTS, nowMs),
       askedBytes: fullBucket(PEER_REQUEST_BYTES, nowMs),
+      evenAsking: fullBucket(this.#evenRequests, nowMs),
+      evenBytes: fullBucket(this.#evenBytes, nowMs),
       serviceBytes: fullBucket(PEER_SERVICE_BYTES, nowMs),
     }
   }
@@ -215,6 +235,11 @@ function spend(bucket: Bucket, rate: Rate, tokens: number, nowMs: number): Bucke
 
 function waitMs({ tokens }: Bucket, { perSecond }: Rate): number {
   return tokens >= 0 ? 0 : Math.ceil((-tokens / perSecond) * 1000)
+}
+
+/** Of `parts` the share of one, which lets at least `least` through at once. */
+function share({ perSecond, burst }: Rate, parts: number, least: number): Rate {
+  return { perSecond: perSecond / parts, burst: Math.max(least, burst / parts) }
 }
 
 function times({ perSecond, burst }: Rate): Rate {

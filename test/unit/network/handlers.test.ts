@@ -120,6 +120,30 @@ t.test('streams of an operator protocol are served to operators, not to members'
   await t.rejects(ask(member), { code: 'STREAM_CLOSED' })
 })
 
+t.test('whoever runs a board is not held to what peers may ask', async t => {
+  const messages = 2_500
+  const operator = await startNode(t)
+  const ours = await startNode(t, { trusts: () => true })
+  const counts = async (trust: 'operator' | 'fleet'): Promise<number> => {
+    const protocol = protocolOf({ id: `/skep/${trust}/1.0.0`, trust })
+    await ours.port.handle(protocol, async channel => {
+      for (let at = 0; at < messages; at++) await channel.read()
+      await channel.write(Buffer.from('all'))
+    })
+    await operator.port.dial(ours.port.addresses())
+    const channel = await operator.port.open(ours.port.self, protocol)
+    for (let at = 0; at < messages; at++) await channel.write(Buffer.from('more'))
+    t.equal(text(await channel.read()), 'all')
+    const [, delayed = 0] =
+      new RegExp(`delayed_requests_total\\{protocol="${protocol.id}"\\} (\\d+)`).exec(
+        await ours.metrics.text(),
+      ) ?? []
+    return Number(delayed)
+  }
+  t.equal(await counts('operator'), 0)
+  t.ok((await counts('fleet')) > 0, 'as everybody else is')
+})
+
 t.test('a handler that throws resets its stream and nothing else', async t => {
   const protocol = protocolOf()
   const [alice, bob] = [await startNode(t), await startNode(t)]

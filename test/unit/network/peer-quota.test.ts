@@ -54,7 +54,26 @@ t.test('messages wait for their turn: of one peer, and of all', async t => {
   t.equal(waits('c', 1, 4 * 1024 * 1024), 0, 'a long message is content that was asked for')
   t.equal(waits('c', 600, 64 * 1024) > 0, true)
   for (const peer of ['d', 'e', 'f', 'g', 'h']) waits(peer, 2_000)
-  t.ok(waits('i', 1) > 0, 'all together ask too much')
+  t.ok(waits('i', 500) > 0, 'all together ask too much')
+})
+
+t.test('who asks no more than its even share waits for nobody', async t => {
+  const { quota, time } = create(100)
+  for (const peer of ['a', 'b', 'c', 'd', 'e', 'f'])
+    for (let at = 0; at < 4_000; at++) quota.ask(peer, 64 * 1024)
+  let waitedMs = 0
+  for (let second = 0; second < 10; second++) {
+    time.nowMs += 1_000
+    for (let at = 0; at < 40; at++) waitedMs += quota.ask('honest', 1_000)
+    for (const peer of ['a', 'b', 'c', 'd', 'e', 'f'])
+      for (let at = 0; at < 1_000; at++) quota.ask(peer, 64 * 1024)
+  }
+  t.equal(waitedMs, 0)
+  t.ok(quota.ask('a', 1) > 1_000)
+  t.ok(
+    Array.from({ length: 200 }, () => quota.ask('honest', 1_000)).at(-1),
+    'beyond it there is the queue of all',
+  )
 })
 
 t.test('bytes for services wait for their turn', async t => {
