@@ -16,7 +16,7 @@ export interface Friend {
   callAtMs: number
   isCalled: boolean
   failures: number
-  /** Peers whose records it is to be told, as text. No more than there are records. */
+  /** Peers whose records it is to be told, as text; see {@link owe}. */
   readonly pending: Set<string>
   /** What it has, as far as is known, by peer. */
   readonly knows: Map<string, Known>
@@ -31,6 +31,9 @@ interface Known {
 
 /** Entries kept of what one peer has. Beyond it the first is forgotten, and may be told twice. */
 const MAX_KNOWN = 1024
+
+/** Peers that one is still to be told of: many times what a call takes. It hears of others when it asks. */
+export const MAX_PENDING = 512
 
 export function createFriend(peer: PeerId, scope: Scope, askAtMs: number): Friend {
   return {
@@ -64,6 +67,15 @@ export function remember({ knows }: Friend, peer: string, sequence: bigint, isTo
 export function lacks({ knows }: Friend, peer: string, sequence: bigint): boolean {
   const known = knows.get(peer)
   return known === undefined || !known.isTold || known.sequence < sequence
+}
+
+/** It is to be told of that peer. Nobody keeps that for one that doesn't listen; of too many the first is left out. */
+export function owe({ speaks, pending }: Friend, peer: string): void {
+  if (speaks === false) return
+  pending.add(peer)
+  if (pending.size <= MAX_PENDING) return
+  const [first] = pending
+  if (first !== undefined) pending.delete(first)
 }
 
 /** When it is to be called next; Infinity: only where something happens. */

@@ -12,7 +12,7 @@ import { type BackoffLimits, redialDelayMs } from '../backoff.ts'
 import type { ExchangeConfig } from '../config.ts'
 import type { DiscoveryMetrics } from '../metrics.ts'
 import { type Answer, MAX_RECORDS, MIN_QUESTION_GAP_MS, peersProtocol, type Question } from '../wire/codec.ts'
-import { createFriend, dueMs, type Friend, lacks, remember } from './friend.ts'
+import { createFriend, dueMs, type Friend, lacks, owe, remember } from './friend.ts'
 import { OwnRecord } from './own-record.ts'
 import { RecordTable } from './record-table.ts'
 import { distanceOf, isWithin } from './scope.ts'
@@ -315,7 +315,7 @@ export class Introductions {
   #tell(friend: Friend, records: readonly SignedRecord[], withinMs = 0): void {
     const { nowMs, random } = this.#dependencies
     for (const { peer, sequence } of records) {
-      if (lacks(friend, peer.toString(), sequence)) friend.pending.add(peer.toString())
+      if (lacks(friend, peer.toString(), sequence)) owe(friend, peer.toString())
     }
     if (friend.pending.size > 0) friend.tellAtMs = Math.min(friend.tellAtMs, nowMs() + withinMs * random())
   }
@@ -328,7 +328,7 @@ export class Introductions {
 
   #tellAll(self: PeerId): void {
     for (const friend of this.#friends.values()) {
-      friend.pending.add(self.toString())
+      owe(friend, self.toString())
       friend.tellAtMs = this.#dependencies.nowMs()
     }
     this.#wake()
