@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { LoadedConfig } from './config/load.ts'
-import { createRootContainer, provide } from './container.ts'
+import { createRootContainer, find, provide } from './container.ts'
 import { createBlocks } from './content/blocks.ts'
 import { Content } from './content/content.ts'
 import { createContent } from './content/create-content.ts'
@@ -31,6 +31,7 @@ import { createMemoryBudget, MemoryBudget } from './resources/byte-budget.ts'
 import { WearGauge } from './resources/wear-gauge.ts'
 import { createServiceManager } from './service-manager.ts'
 import { Blocks } from './services/blocks.ts'
+import { Discovery } from './services/discovery.ts'
 import { Fleet } from './services/fleet.ts'
 import { Pins } from './services/pins.ts'
 import { ChangeFeed, createChangeFeed } from './state/change-feed.ts'
@@ -145,7 +146,10 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
         store: storage.index,
         peers,
         events,
-        trusts: (peer, trust) => membership.trusts(peer, trust),
+        trusts: (peer, trust) =>
+          trust === 'own'
+            ? (find(container, Discovery)?.isMember(peer) ?? false)
+            : membership.trusts(peer, trust),
         log,
         metrics: metrics.factory('network'),
       },

@@ -38,6 +38,7 @@ export interface HandlersDependencies {
 }
 
 const SERVED_TO = {
+  own: 'for our own alone',
   fleet: 'for the fleet alone',
   operator: 'for operators of the fleet alone',
 } as const satisfies Record<Exclude<Trust, 'anyone'>, string>

@@ -230,9 +230,9 @@ export async function createNetwork(
     listener: (detail: Libp2pEvents[K]['detail']) => void,
   ): void => libp2p.addEventListener(name, event => listener(event.detail))
   on('connection:open', connection => {
-    guard.opened(connection)
     showConnections()
     if (connection.status !== 'open') return
+    guard.opened(connection)
     keeper.opened(connection)
     const [first = connection] = keeper.to(connection.remotePeer)
     peers.connected(connection.remotePeer, factsOf(first))

@@ -1,8 +1,9 @@
 /**
- * Who may open a stream of a protocol: anybody; members of the fleet that this node is in; or those of them who run it, which
- * are the board with the owner key and those it delegates to. Streams of others are reset.
+ * Who may open a stream of a protocol: anybody; those that count as our own, by the roster, or where there is no fleet by how they
+ * were met (`Discovery.isMember`); members of the fleet that this node is in; or those of them who run it, which are the board
+ * with the owner key and those it delegates to. Streams of others are reset.
  */
-export type Trust = 'anyone' | 'fleet' | 'operator'
+export type Trust = 'anyone' | 'own' | 'fleet' | 'operator'
 
 /** One row of the node's protocol table. Every limit is enforced by the one `handle` wrapper. */
 export interface Protocol {

@@ -222,6 +222,8 @@ export class StreamGuard {
 
   /** @throws ProtocolError where the connection holds too much */
   #count(held: Held): void {
+    // What came may have ended it.
+    if (!this.#held.has(held.connection)) return
     this.#measure(held)
     if (held.bytes > this.#maxHeldBytes * CONNECTION_SHARE) {
       throw this.#heldTooMuch(held)

@@ -55,7 +55,10 @@ export async function createMembersNode(
     network = {},
   }: MembersNodeOptions,
 ): Promise<MembersNode> {
-  const node = await startNode(t, network)
+  const node = await startNode(t, {
+    ...network,
+    trusts: (peer, trust) => trust === 'own' && isMember(peer),
+  })
   let stop = async (): Promise<void> => undefined
   t.teardown(() => stop())
   return {

@@ -26,7 +26,7 @@ export interface MembersIndexDependencies {
   readonly peers: Pick<Peers, 'report'>
   readonly metrics: MembersMetrics
   readonly log: Logger
-  /** Who may know what this node holds, and is asked what it holds. */
+  /** Who is asked what it holds, and goes on being told what this node holds. */
   isMember(peer: PeerId): boolean
   /** Monotonic milliseconds. */
   now(): number
@@ -180,11 +180,10 @@ export class MembersIndex {
   async #serve(channel: Channel): Promise<void> {
     if (!this.#isRunning) return
     const { peer } = channel
-    const { peers, metrics } = this.#deps
+    const { peers } = this.#deps
     try {
       await this.#teller.serve(channel, () => this.#appraise(peer))
     } catch (error) {
-      if (isSkepError(error, 'NOT_A_MEMBER')) metrics.refused.inc()
       if (isSkepError(error, 'INDEX_VIOLATION')) peers.report(peer, 'protocol-violation', messageOf(error))
       throw error
     } finally {

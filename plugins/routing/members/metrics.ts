@@ -13,7 +13,6 @@ export interface MembersMetrics {
   /** Blocks told of, by direction. */
   readonly changes: Counter<'direction'>
   readonly snapshots: Counter<'direction'>
-  readonly refused: Counter
   readonly lookups: Counter<'result'>
   /** The gauges read through this from then on. */
   observe(read: () => MembersGauges): void
@@ -53,10 +52,6 @@ export function createMembersMetrics(create: MetricFactory): MembersMetrics {
     changes,
     snapshots,
     lookups,
-    refused: create.counter({
-      name: 'members_refused_total',
-      help: 'Streams of peers that are no members, which were told nothing.',
-    }),
     observe(next) {
       read = next
     },

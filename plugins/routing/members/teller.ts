@@ -42,12 +42,11 @@ export class Teller {
 
   /**
    * Tells one reader until it closes its side or the stream is gone. `began` is called once it has asked.
-   * @throws SkepError NOT_A_MEMBER, INDEX_VIOLATION, and what the channel throws
+   * @throws SkepError INDEX_VIOLATION, and what the channel throws
    */
   async serve(channel: Channel, began: () => void): Promise<void> {
     const { peer } = channel
-    const { holdings, isMember } = this.#deps
-    if (!isMember(peer)) throw membersError('NOT_A_MEMBER', `${peer} asked what is held here`)
+    const { holdings } = this.#deps
     const request = await channel.read({ signal: AbortSignal.timeout(SUBSCRIBE_TIMEOUT_MS) })
     if (!request) return
     const { known, maxBlocks } = decodeSubscribe(request)

@@ -12,8 +12,7 @@ export const PROTOCOL: Protocol = {
   // One in use, and one that this side hasn't seen closing yet.
   maxStreamsPerPeer: 2,
   streamsPerSecond: 2,
-  // The handler asks who is a member.
-  trust: 'anyone',
+  trust: 'own',
 }
 
 /** Fingerprints of a message, added and removed: with them it stays within the protocol's message size. */

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { cidOf } from '../../../../core/content/hashes.ts'
 import { createMemoryStorage } from '../../../../core/storage/memory.ts'
 import type { MembersConfig } from '../../../../plugins/routing/members/config.ts'
+import { eventually } from '../../../helpers/eventually.ts'
 import {
   cidOfHash,
   connect,
@@ -136,9 +137,12 @@ t.test('a stranger is told nothing, and asked nothing', async t => {
   const friend = await createMembersNode(t, { blocks: new HashStore() })
   const holding = await holder.run()
   const run = await reader.run()
-  const refused = nextTurnOf(() => holding.metric('refused_total'), 1)
   await connect(reader, holder)
-  await refused
+  await eventually('the refusal', async () =>
+    /refused_streams_total\{protocol="\/skep\/index\/1.0.0",reason="trust"\} 1/.exec(
+      await holder.metrics.text(),
+    ),
+  )
   t.equal(run.index.describe().blocks, 0)
   t.same(holding.index.describe(), { ...run.index.describe(), members: [], readers: 0 })
   t.same(holder.peers.get(reader.port.self)?.evidence, {}, 'which is no fault')
