@@ -1,6 +1,7 @@
 /** All that a plugin may import of the core: types, tokens, errors. Plugins live on the far side of this page. */
 
 export type { PeerId } from '@libp2p/interface'
+export { byteKey, bytesOfKey } from './byte-key.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { formatBytes } from './config/quantities.ts'
 export type { Schema, SchemaKey } from './config/schema.ts'

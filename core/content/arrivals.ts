@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { byteKey } from '../byte-key.ts'
 
 /** Blocks that are fetched together with others, for whoever comes for one of them meanwhile. */
 export class Arrivals {
@@ -32,6 +33,5 @@ export class Arrivals {
 }
 
 export function keyOf({ multihash }: CID): string {
-  const { buffer, byteOffset, byteLength } = multihash.bytes
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+  return byteKey(multihash.bytes)
 }

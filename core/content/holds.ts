@@ -55,10 +55,10 @@ export class Holds {
 
 /** From the end of the multihash: its first bytes say which function it is. */
 function bitsOf(hash: Uint8Array): number[] {
-  const view = new DataView(hash.buffer, hash.byteOffset, hash.byteLength)
+  const bytes = Buffer.from(hash)
   const bits: number[] = []
-  for (let at = hash.byteLength - 4; at >= 0 && bits.length < BITS_PER_BLOCK; at -= 4) {
-    bits.push(view.getUint32(at) % FILTER_BITS)
+  for (let at = bytes.length - 4; at >= 0 && bits.length < BITS_PER_BLOCK; at -= 4) {
+    bits.push(bytes.readUInt32BE(at) % FILTER_BITS)
   }
   return bits
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
+import { byteKey } from '../byte-key.ts'
 import type { BlockStore } from '../storage/storage.ts'
 import { LinkCursor } from './link-cursor.ts'
 import type { PinLedger } from './pin-ledger.ts'
@@ -72,7 +73,7 @@ export class PinCheck {
       this.#note(isMissing)
       return
     }
-    const key = Buffer.from(nodeKey(cid)).toString('latin1')
+    const key = byteKey(nodeKey(cid))
     const wasBroken = this.#seen.get(key)
     if (wasBroken !== undefined) {
       this.#note(wasBroken)

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { byteKey, bytesOfKey } from '../byte-key.ts'
 
 /** Sums, by node, of how often it is owned less how often it is counted: 0 where the ledger is right. */
 export interface PinTally {
@@ -47,7 +48,7 @@ export class ExactTally implements PinTally {
 
   add(node: Uint8Array, change: number): void {
     if (!this.#buckets.has(bucketOf(node))) return
-    const key = Buffer.from(node.buffer, node.byteOffset, node.byteLength).toString('latin1')
+    const key = byteKey(node)
     const sum = (this.#sums.get(key) ?? 0) + change
     if (sum === 0) this.#sums.delete(key)
     else this.#sums.set(key, sum)
@@ -55,7 +56,7 @@ export class ExactTally implements PinTally {
 
   /** Nodes whose sum isn't 0, by key. */
   *wrong(): Generator<readonly [node: Uint8Array, change: number], void, void> {
-    for (const [key, change] of this.#sums) yield [Buffer.from(key, 'latin1'), change]
+    for (const [key, change] of this.#sums) yield [bytesOfKey(key), change]
   }
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
+import { byteKey } from '../byte-key.ts'
 import type { BlockSession } from '../services/blocks.ts'
 import type { WantedBlock } from '../services/exchange.ts'
 import type { BlockStore } from '../storage/storage.ts'
@@ -176,7 +177,7 @@ export class PinWalk {
 
   #startNode(link: DagLink, parent: Frame | undefined): void {
     const { cid } = link
-    const key = Buffer.from(nodeKey(cid)).toString('latin1')
+    const key = byteKey(nodeKey(cid))
     if (this.#marks.has(key) || this.#dependencies.ledger.nodeOf(cid)?.isComplete) return
     if (this.#broken.has(key)) {
       if (parent) parent.isBroken = true

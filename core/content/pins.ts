@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
+import { byteKey } from '../byte-key.ts'
 import { isSkepError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Logger } from '../logger.ts'
@@ -194,7 +195,7 @@ class NodePins implements PinKeeper {
       if (!this.#ledger.hasRoot(pin.cid)) changes.push(() => this.#ledger.addRoot(pin.cid))
       if (pin.state === 'pinned' && this.#ledger.nodeOf(pin.cid)?.isComplete) continue
       unfinished.push(pin)
-      this.#pinning.add(textOf(nodeKey(pin.cid)))
+      this.#pinning.add(byteKey(nodeKey(pin.cid)))
       if (pin.state === 'pinning') continue
       this.#recounting.add(pin.cid)
       changes.push(() => this.#save({ ...pin, state: 'pinning' }))
@@ -275,14 +276,14 @@ class NodePins implements PinKeeper {
   async #save(pin: Pin): Promise<void> {
     const key = nodeKey(pin.cid)
     await this.#storage.vault.write(batch => batch.put(this.#pins, key, encodePin(pin)))
-    if (pin.state === 'pinning') this.#pinning.add(textOf(key))
-    else this.#pinning.delete(textOf(key))
+    if (pin.state === 'pinning') this.#pinning.add(byteKey(key))
+    else this.#pinning.delete(byteKey(key))
   }
 
   async #forget(cid: CID): Promise<void> {
     const key = nodeKey(cid)
     await this.#storage.vault.write(batch => batch.delete(this.#pins, key))
-    this.#pinning.delete(textOf(key))
+    this.#pinning.delete(byteKey(key))
     await this.#ledger.removeRoot(cid)
   }
 
@@ -334,8 +335,4 @@ class NodePins implements PinKeeper {
     const { signal: stop } = this.#stopping
     return signal ? AbortSignal.any([signal, stop]) : stop
   }
-}
-
-function textOf(key: Uint8Array): string {
-  return Buffer.from(key).toString('latin1')
 }

@@ -1,3 +1,4 @@
+import { byteKey } from '../byte-key.ts'
 import type { WaitOptions } from '../storage/storage.ts'
 import { untilAborted } from '../until-aborted.ts'
 
@@ -24,7 +25,7 @@ export class Turns {
     { signal, preempts }: WaitOptions & { readonly preempts?: Error },
     task: Task<T>,
   ): Promise<T> {
-    const text = Buffer.from(key).toString('latin1')
+    const text = byteKey(key)
     for (let other = this.#running.get(text); other; other = this.#running.get(text)) {
       if (preempts) other.controller.abort(preempts)
       else if (other.yields)
@@ -36,7 +37,7 @@ export class Turns {
 
   /** Runs `task` where nothing else does; it gives way to any that comes. */
   async takeIfFree(key: Uint8Array, { signal }: WaitOptions, task: Task<void>): Promise<void> {
-    const text = Buffer.from(key).toString('latin1')
+    const text = byteKey(key)
     if (!this.#running.has(text)) await this.#run(text, { signal, yields: true }, task)
   }
 

@@ -2,6 +2,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import * as dagPb from '@ipld/dag-pb'
 import type { CID } from 'multiformats/cid'
+import { byteKey } from '../byte-key.ts'
 import { messageOf } from '../errors.ts'
 import { cborLinks } from './cbor-links.ts'
 import { contentError } from './errors.ts'
@@ -75,7 +76,7 @@ function collectLinks(cid: CID, bytes: Uint8Array, into: Map<string, DagLink>, o
   for (const link of decodeLinks(cid, bytes)) {
     if (++count > MAX_LINKS) throw tooManyLinks(cid)
     const { code, bytes: hash, digest } = link.cid.multihash
-    if (code !== IDENTITY) into.set(`${link.cid.code} ${Buffer.from(hash).toString('latin1')}`, link)
+    if (code !== IDENTITY) into.set(`${link.cid.code} ${byteKey(hash)}`, link)
     // Inlined content is shorter than what it is in, and short from the start, so this ends soon.
     else if (isHashAllowed(link.cid)) count = collectLinks(link.cid, digest, into, count)
     else throw contentError('DAG_INVALID', `block ${cid} has ${digest.length} bytes inlined in a link`)

@@ -77,8 +77,8 @@ export class BlockIndex {
   counters(): Counters {
     const value = this.#meta.get(COUNTERS_KEY)
     if (!value) return NO_COUNTERS
-    const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
-    return { blocks: view.getFloat64(0, true), usedBytes: view.getFloat64(8, true) }
+    const bytes = Buffer.from(value)
+    return { blocks: bytes.readDoubleLE(0), usedBytes: bytes.readDoubleLE(8) }
   }
 
   /** The id that the next new segment gets. Ids are never used twice. */
@@ -217,10 +217,10 @@ export class BlockIndex {
   #count(batch: WriteBatch, blocks: number, usedBytes: number): void {
     if (blocks === 0 && usedBytes === 0) return
     const counters = this.counters()
-    const view = new DataView(new ArrayBuffer(16))
-    view.setFloat64(0, counters.blocks + blocks, true)
-    view.setFloat64(8, counters.usedBytes + usedBytes, true)
-    batch.put(this.#meta, COUNTERS_KEY, new Uint8Array(view.buffer))
+    const value = Buffer.alloc(16)
+    value.writeDoubleLE(counters.blocks + blocks, 0)
+    value.writeDoubleLE(counters.usedBytes + usedBytes, 8)
+    batch.put(this.#meta, COUNTERS_KEY, value)
   }
 }
 

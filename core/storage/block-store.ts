@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { byteKey } from '../byte-key.ts'
 import { isSkepError } from '../errors.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { storageError } from './errors.ts'
@@ -141,7 +142,7 @@ export class QuotaBlockStore implements BlockStore {
 
   async inspect(hash: Uint8Array, isGood: BlockCheck, { signal }: WaitOptions = {}): Promise<Uint8Array> {
     signal?.throwIfAborted()
-    if (this.#deletes.has(textOf(hash))) {
+    if (this.#deletes.has(byteKey(hash))) {
       throw storageError('BLOCK_NOT_FOUND', `block ${Buffer.from(hash).toString('hex')} is not held`)
     }
     return untilAborted(this.#read(hash, { isGood, isUncached: true }), signal)
@@ -153,7 +154,7 @@ export class QuotaBlockStore implements BlockStore {
     if (inlinedBytes(cid)) return
     checkBlock(cid, bytes)
     const hash = cid.multihash.bytes
-    const key = textOf(hash)
+    const key = byteKey(hash)
     // What another put of this block ends with, say its abort, is its own: then this one stores the block.
     for (let other = this.#underWay(key); other; other = this.#underWay(key)) {
       await untilAborted(
@@ -174,7 +175,7 @@ export class QuotaBlockStore implements BlockStore {
     const small = new Map<string, ShelfBlock>()
     for (const { cid, bytes } of blocks) {
       const hash = cid.multihash.bytes
-      const key = textOf(hash)
+      const key = byteKey(hash)
       const isAlone = !isInline(bytes.length) || inlinedBytes(cid) !== undefined || this.#underWay(key)
       if (isAlone) puts.push(this.put(cid, bytes, options))
       else if (this.#heldSize(hash) === undefined) small.set(key, { hash, bytes })
@@ -194,7 +195,7 @@ export class QuotaBlockStore implements BlockStore {
   }
 
   async delete(hashes: readonly Uint8Array[]): Promise<number> {
-    const keys = hashes.map(textOf)
+    const keys = hashes.map(byteKey)
     const removal = this.#shelf.remove(hashes)
     for (const key of keys) this.#deletes.set(key, removal)
     try {
@@ -348,7 +349,7 @@ export class QuotaBlockStore implements BlockStore {
 
   /** A block whose delete has begun is gone: a put from then on stores it anew. */
   #heldSize(hash: Uint8Array): number | undefined {
-    return this.#deletes.size > 0 && this.#deletes.has(textOf(hash)) ? undefined : this.#shelf.sizeOf(hash)
+    return this.#deletes.size > 0 && this.#deletes.has(byteKey(hash)) ? undefined : this.#shelf.sizeOf(hash)
   }
 
   #underWay(key: string): Promise<unknown> | undefined {
@@ -386,9 +387,4 @@ function checkBlock(cid: CID, bytes: Uint8Array): void {
       `the multihash of ${cid} has ${hashBytes} bytes, not 1 to ${MAX_HASH_BYTES}`,
     )
   }
-}
-
-/** A map key of the same bytes: one character a byte. */
-function textOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
 }

@@ -60,5 +60,5 @@ export class EntryReader {
 
 /** A multihash as messages show it. */
 export function hex(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('hex')
+  return Buffer.from(hash).toString('hex')
 }

@@ -27,8 +27,8 @@ export function encodeIndexEntry({ slot, length, crc }: IndexEntry): Uint8Array 
 
 /** @throws RangeError where it is no index entry: only a damaged index has such */
 export function decodeIndexEntry(value: Uint8Array): IndexEntry {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  if (bytes.length !== INDEX_ENTRY_BYTES) throw new RangeError(`an index entry of ${bytes.length} bytes`)
+  if (value.length !== INDEX_ENTRY_BYTES) throw new RangeError(`an index entry of ${value.length} bytes`)
+  const bytes = Buffer.from(value)
   const kind = bytes.readUInt8(0)
   const length = bytes.readUInt32LE(4)
   const isOfKind = kind === (isInline(length) ? KIND.inline : KIND.segment) && bytes[1] === 0

@@ -126,7 +126,11 @@ export class LmdbBucket implements Bucket {
   }
 }
 
+/** V8 keeps typed arrays up to this on its own heap; to ask for the buffer of one moves it out (`core/byte-key.ts`). */
+const MAX_HEAP_BYTES = 64
+
 /** The same bytes as a plain Uint8Array, so that both twins give the same type. */
 function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.length <= MAX_HEAP_BYTES) return new Uint8Array(bytes)
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

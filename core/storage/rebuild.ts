@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { byteKey } from '../byte-key.ts'
 import type { Logger } from '../logger.ts'
 import { isBlockOf } from './block-hash.ts'
 import { BlockIndex, type NewBlock } from './block-index.ts'
@@ -238,7 +239,7 @@ async function readBlocks(
         continue
       }
     }
-    const key = Buffer.from(hash).toString('latin1')
+    const key = byteKey(hash)
     const before = found.get(key)
     if (!before || !(await isWhole(files, before))) found.set(key, block)
   }

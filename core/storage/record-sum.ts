@@ -48,5 +48,5 @@ function hashOf(table: string, key: Uint8Array, value: Uint8Array): bigint {
 }
 
 function numberOf(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`)
+  return BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
 }

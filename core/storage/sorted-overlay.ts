@@ -1,3 +1,4 @@
+import { byteKey } from '../byte-key.ts'
 import type { KeyRange } from './storage.ts'
 
 /** A small map by bytes. It is sorted when a range of it is asked for. */
@@ -5,15 +6,15 @@ export class SortedOverlay<T extends { readonly key: Uint8Array }> {
   readonly #items = new Map<string, T>()
 
   get(key: Uint8Array): T | undefined {
-    return this.#items.get(textOf(key))
+    return this.#items.get(byteKey(key))
   }
 
   set(key: Uint8Array, item: T): void {
-    this.#items.set(textOf(key), item)
+    this.#items.set(byteKey(key), item)
   }
 
   delete(key: Uint8Array): void {
-    this.#items.delete(textOf(key))
+    this.#items.delete(byteKey(key))
   }
 
   values(): Iterable<T> {
@@ -28,9 +29,4 @@ export class SortedOverlay<T extends { readonly key: Uint8Array }> {
     items.sort((a, b) => Buffer.compare(a.key, b.key))
     return reverse ? items.reverse() : items
   }
-}
-
-/** A map key of the same bytes: one character a byte. */
-function textOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
 }

@@ -45,10 +45,7 @@ export class BlockNames {
 
   fingerprint(hash: Uint8Array): Fingerprint {
     const start = this.#learn(hash).prefix.length
-    if (hash.length - start >= FINGERPRINT_BYTES) return readFingerprint(hash, start)
-    const padded = new Uint8Array(FINGERPRINT_BYTES)
-    padded.set(hash.subarray(start))
-    return readFingerprint(padded, 0)
+    return { high: wordAt(hash, start), low: wordAt(hash, start + 4) }
   }
 
   /** Held blocks of that fingerprint: one, but for those that somebody made to share it. */
@@ -62,11 +59,10 @@ export class BlockNames {
   }
 
   #namesakesOf({ prefix, digestBytes }: Kind, { high, low }: Fingerprint): Uint8Array[] {
-    const start = new Uint8Array(prefix.length + FINGERPRINT_BYTES)
+    const start = Buffer.alloc(prefix.length + FINGERPRINT_BYTES)
     start.set(prefix)
-    const view = new DataView(start.buffer, prefix.length)
-    view.setUint32(0, high)
-    view.setUint32(4, low)
+    start.writeUInt32BE(high, prefix.length)
+    start.writeUInt32BE(low, prefix.length + 4)
     if (digestBytes <= FINGERPRINT_BYTES) {
       const hash = start.subarray(0, prefix.length + digestBytes)
       return this.sizeOf(hash) === undefined ? [] : [hash]
@@ -74,7 +70,7 @@ export class BlockNames {
     return this.#blocks
       .list({ after: start, limit: MAX_NAMESAKES })
       .map(({ hash }) => hash)
-      .filter(hash => Buffer.compare(hash.subarray(0, start.length), start) === 0)
+      .filter(hash => start.compare(hash, 0, start.length) === 0)
   }
 
   #learn(hash: Uint8Array): Kind {
@@ -90,9 +86,11 @@ export class BlockNames {
   }
 }
 
-function readFingerprint(bytes: Uint8Array, start: number): Fingerprint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start, FINGERPRINT_BYTES)
-  return { high: view.getUint32(0), low: view.getUint32(4) }
+/** 32 bits, big-endian; bytes behind the end count as zero. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  let word = 0
+  for (let place = at; place < at + 4; place++) word = (word << 8) | (bytes[place] ?? 0)
+  return word >>> 0
 }
 
 /** Where the digest begins: after two varints. https://github.com/multiformats/multihash */

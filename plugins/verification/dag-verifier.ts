@@ -4,6 +4,7 @@ import {
   type BlockSession,
   type BlockStore,
   type Blocks,
+  byteKey,
   type ContentOptions,
   checkOpenLinks,
   type DagLink,
@@ -118,7 +119,7 @@ class Walk {
   }
 
   #isNew(cid: CID): boolean {
-    const key = `${cid.code} ${Buffer.from(cid.multihash.bytes).toString('latin1')}`
+    const key = `${cid.code} ${byteKey(cid.multihash.bytes)}`
     if (this.#seen.has(key)) return false
     this.#seen.add(key)
     for (const oldest of this.#seen) {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { Bucket, KeyValueStore, Logger } from '../../core/api.ts'
+import { type Bucket, byteKey, type KeyValueStore, type Logger } from '../../core/api.ts'
 import { isMultihash } from './block-hash.ts'
 
 /** A pinned block that isn't here as it should be. */
@@ -53,7 +53,7 @@ export class DamageList {
         this.#write(batch => batch.delete(this.#bucket, hash))
         continue
       }
-      this.#listed.set(keyOf(hash), { hash, foundMs, tries: 0, notBeforeMs: 0 })
+      this.#listed.set(byteKey(hash), { hash, foundMs, tries: 0, notBeforeMs: 0 })
     }
   }
 
@@ -67,7 +67,7 @@ export class DamageList {
   }
 
   has(hash: Uint8Array): boolean {
-    return this.#listed.size > 0 && this.#listed.has(keyOf(hash))
+    return this.#listed.size > 0 && this.#listed.has(byteKey(hash))
   }
 
   /** The one found first comes first. */
@@ -76,7 +76,7 @@ export class DamageList {
   }
 
   add(hash: Uint8Array): void {
-    const key = keyOf(hash)
+    const key = byteKey(hash)
     if (this.#listed.has(key)) return
     if (this.#listed.size >= this.#options.maxBlocks) {
       this.#beyond += 1
@@ -91,14 +91,14 @@ export class DamageList {
   /** True where it was listed. */
   remove(hash: Uint8Array): boolean {
     if (!this.has(hash)) return false
-    this.#listed.delete(keyOf(hash))
+    this.#listed.delete(byteKey(hash))
     this.#write(batch => batch.delete(this.#bucket, hash))
     return true
   }
 
   /** A good copy was asked for in vain. */
   failed(hash: Uint8Array, reason: string, notBeforeMs: number): void {
-    const key = keyOf(hash)
+    const key = byteKey(hash)
     const damage = this.#listed.get(key)
     if (damage) this.#listed.set(key, { ...damage, tries: damage.tries + 1, reason, notBeforeMs })
   }
@@ -148,9 +148,4 @@ function readFoundMs(bytes: Uint8Array): number | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Latin-1 keeps every byte as one character: the cheapest text that a Map can key by. */
-function keyOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
 }

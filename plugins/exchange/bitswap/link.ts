@@ -1,7 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
-import { isSkepError, messageOf, multihashOf } from '../../../core/api.ts'
-import { keyOf, keyOfHash } from '../block-key.ts'
+import { byteKey, isSkepError, messageOf, multihashOf } from '../../../core/api.ts'
+import { keyOf } from '../block-key.ts'
 import { type Asked, owedOf } from '../requester/asks.ts'
 import type { Fault, LinkDependencies, LinkEvents, LinkOptions } from '../requester/link.ts'
 import { PeerLink } from '../requester/peer-link.ts'
@@ -121,7 +121,7 @@ export class BitswapLink extends PeerLink {
       return
     }
     const hash = multihashOf(hashCode, digestBytes, data)
-    const key = hash && keyOfHash(hash)
+    const key = hash && byteKey(hash)
     const asked = key === undefined ? undefined : this.#byKey.get(key)
     const want = asked?.want ?? (key === undefined ? undefined : this.#missed.get(key))
     if (key === undefined || !want) {

@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import {
   type BlockStore,
+  byteKey,
   type Channel,
   isSkepError,
   type Logger,
@@ -9,7 +10,7 @@ import {
   type PeerId,
   type Peers,
 } from '../../../core/api.ts'
-import { keyOf, keyOfHash } from '../block-key.ts'
+import { keyOf } from '../block-key.ts'
 import type { Tally } from '../tally.ts'
 import { PROTOCOL } from '../wire/codec.ts'
 import { Given } from './given.ts'
@@ -231,7 +232,7 @@ export class Server implements ServeHost {
 
   #gained(hash: Uint8Array): void {
     if (this.#askers.size === 0) return
-    const key = keyOfHash(hash)
+    const key = byteKey(hash)
     for (const asker of this.#askers) asker.gained(key)
   }
 }

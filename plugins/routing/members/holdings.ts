@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import type { BlockStore, Logger } from '../../../core/api.ts'
+import { type BlockStore, byteKey, bytesOfKey, type Logger } from '../../../core/api.ts'
 import { ChangeLog } from './change-log.ts'
 import { FingerprintKey, KEY_BYTES, packFingerprints } from './fingerprint.ts'
 import { encodeUpdate } from './wire/codec.ts'
@@ -89,8 +89,8 @@ export class Holdings {
     }
   }
 
-  #change({ buffer, byteOffset, byteLength }: Uint8Array): void {
-    this.#changed.add(Buffer.from(buffer, byteOffset, byteLength).toString('latin1'))
+  #change(hash: Uint8Array): void {
+    this.#changed.add(byteKey(hash))
     if (this.#changed.size >= MAX_CHANGED) this.#tell()
     else this.#timer ??= setTimeout(() => this.#tell(), this.#waitMs()).unref()
   }
@@ -108,7 +108,7 @@ export class Holdings {
     const removed: number[] = []
     try {
       for (const text of this.#changed) {
-        const hash = Buffer.from(text, 'latin1')
+        const hash = bytesOfKey(text)
         const isHeld = this.#deps.blocks.has(CID.createV1(RAW, Digest.decode(hash)))
         const fingerprint = this.#key.of(hash)
         if (isHeld) added.push(fingerprint)

@@ -38,3 +38,23 @@ t.test('a store that is read leaves nothing to write back', async t => {
     await store.close()
   }
 })
+
+t.test('small records that are read take no memory outside of the heap', async t => {
+  const store = new LmdbStore(
+    { directory: t.testdir(), environment: 'index', mapBytes: 16 * 1024 * 1024 },
+    { onFatal: () => t.fail('fatal') },
+  )
+  t.teardown(() => store.close())
+  const records = 20_000
+  const things = store.bucket('demo/things')
+  const keys = Array.from({ length: records }, (_, n) => Buffer.from(n.toString().padStart(34, '0')))
+  await store.write(batch => {
+    for (const key of keys) batch.put(things, key, Buffer.alloc(16))
+  })
+  const outside = (): number => process.memoryUsage().arrayBuffers
+  const before = outside()
+  const read = [...things.entries()].concat(keys.map(key => [key, things.get(key) ?? key]))
+  const grownBytes = outside() - before
+  t.equal(read.length, 2 * records)
+  t.ok(grownBytes < records, `${grownBytes} bytes outside for ${records} records of 50`)
+})
