@@ -36,7 +36,7 @@ export async function fuzz({ minutes, target: only, seed }: FuzzOptions): Promis
 
 async function fuzzOne(
   run: WatchedRun,
-  { name, cases: roundCases = CASES }: FuzzTarget,
+  { name }: FuzzTarget,
   { seed, ms }: { readonly seed: number; readonly ms: number },
 ): Promise<BenchRow[]> {
   const startedMs = performance.now()
@@ -44,7 +44,7 @@ async function fuzzOne(
   let found = 0
   let [round, first] = [seed, 0]
   do {
-    const order = { target: name, seed: round, from: first, count: Math.min(STEP_CASES, roundCases) }
+    const order = { target: name, seed: round, from: first, count: STEP_CASES }
     const result = await run.run(order)
     cases += result.cases
     for (const finding of result.findings) {
@@ -53,7 +53,7 @@ async function fuzzOne(
       process.stderr.write(`${name}: ${finding.kind}, ${finding.detail}\n  seed ${round}, kept as ${path}\n`)
     }
     first += order.count
-    if (first >= roundCases) [round, first] = [round + 1, 0]
+    if (first >= CASES) [round, first] = [round + 1, 0]
     // What was found is found again each time: it is to be mended first.
   } while (found === 0 && performance.now() - startedMs < ms)
   const seconds = (performance.now() - startedMs) / 1000

@@ -1,7 +1,6 @@
 import t from 'tap'
-import { LMDB_TARGETS } from '../../scripts/bench/fuzz/targets/lmdb.ts'
 import { RECORD_TARGETS } from '../../scripts/bench/fuzz/targets/records.ts'
 import { STORAGE_TARGETS } from '../../scripts/bench/fuzz/targets/storage.ts'
 import { fuzzed } from './fuzzed.ts'
 
-await fuzzed(t, [...RECORD_TARGETS, ...STORAGE_TARGETS, ...LMDB_TARGETS])
+await fuzzed(t, [...RECORD_TARGETS, ...STORAGE_TARGETS])

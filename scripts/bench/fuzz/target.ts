@@ -31,8 +31,6 @@ export interface FuzzTarget<V = unknown, D = unknown> {
   readonly maxBytes?: { readonly base: number; readonly perByte: number }
   /** Of the long inputs, which are rare. Default: {@link MAX_INPUT_BYTES} */
   readonly maxInputBytes?: number
-  /** In a test run. Default: {@link CASES}; fewer only where it is no codec but what is built of several. */
-  readonly cases?: number
 }
 
 export type Shape = 'bytes' | 'protobuf' | 'text'

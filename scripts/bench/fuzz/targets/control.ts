@@ -188,8 +188,6 @@ export const CONTROL_TARGETS: readonly FuzzTarget[] = [
     encode: encodeHttp,
     decode: statusOf,
     toValue: () => undefined,
-    // A connection, its request and the whole way through the server each: the parts are tried as often as any.
-    cases: 20_000,
     maxBytes: { base: 4 * 1024 * 1024, perByte: 400 },
   }),
   fuzzTarget<StoredToken>({

@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -13,10 +13,9 @@ import {
 } from '../../../../core/storage/lmdb-file/layout.ts'
 import { scanLeaves } from '../../../../core/storage/lmdb-file/scan.ts'
 import { walkLmdbFile } from '../../../../core/storage/lmdb-file/walk.ts'
-import { LMDB_PAGE_BYTES } from '../../../../core/storage/lmdb-file.ts'
-import { Random } from '../../crash/random.ts'
+import { LMDB_DATA_FILE, LMDB_PAGE_BYTES } from '../../../../core/storage/lmdb-file.ts'
 import { type FuzzTarget, fuzzTarget } from '../target.ts'
-import { record, uint16s } from '../values.ts'
+import { record, uint16s, uint32s } from '../values.ts'
 
 /** The file of an environment that has all there is: branches, long values, pages that were freed. */
 let image: Promise<Buffer> | undefined
@@ -28,35 +27,35 @@ function imageOf(): Promise<Buffer> {
 
 async function makeImage(): Promise<Buffer> {
   const directory = mkdtempSync(join(tmpdir(), 'skep-fuzz-lmdb-'))
-  const random = new Random(1)
-  const bytes = (length: number): Buffer => Buffer.alloc(length, random.below(256))
   try {
     const store = new LmdbStore(
-      { directory, environment: 'index', mapBytes: 16 * 1024 * 1024 },
+      { directory, environment: 'index', mapBytes: 1024 * 1024 },
       {
         onFatal(error) {
           throw error
         },
       },
     )
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       await store.write(batch => {
-        for (const table of ['demo/things', 'demo/others']) {
-          const bucket = store.bucket(table)
-          for (let i = 0; i < 30; i++) {
-            const key = Buffer.concat([Buffer.of(round, i), bytes(i % 10 === 0 ? 900 : 20)])
-            batch.put(bucket, key, bytes(i % 15 === 0 ? 6000 : i))
-            if (round > 0 && i % 3 === 0)
-              batch.delete(bucket, Buffer.concat([Buffer.of(round - 1, i), bytes(20)]))
-          }
+        const things = store.bucket('demo/things')
+        for (let i = 0; i < 8; i++) {
+          batch.put(things, keyOf(round, i), Buffer.alloc(i === 5 ? 5000 : 40 * i, round))
+          if (round > 0 && i % 2 === 1) batch.delete(things, keyOf(round - 1, i))
         }
+        batch.put(store.bucket('demo/others'), keyOf(round, 1), Buffer.alloc(round))
       })
     }
     await store.close()
-    return await readFile(join(directory, 'data.mdb'))
+    return await readFile(join(directory, LMDB_DATA_FILE))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** A long one in each round, so that few of them fill a page. */
+function keyOf(round: number, i: number): Buffer {
+  return Buffer.concat([Buffer.of(round, i), Buffer.alloc(i === 0 ? 900 : 20, i)])
 }
 
 const BOUNDS = { lastPage: 200, transaction: 100 }
@@ -100,28 +99,96 @@ function numberIn(page: Buffer): number {
   return page.length < 8 ? 0 : page.readUInt32LE(0)
 }
 
-/** Edits of the image: its page, the place in it, how many bytes, then those, one behind the other. */
-function damaged(file: Buffer, edits: Buffer): Buffer {
-  const copy = Buffer.from(file)
-  for (let at = 0; at + 5 < edits.length; ) {
-    const page = edits.readUInt16LE(at) % (copy.length / LMDB_PAGE_BYTES)
-    const place = page * LMDB_PAGE_BYTES + (edits.readUInt16LE(at + 2) % LMDB_PAGE_BYTES)
-    const length = 1 + ((edits[at + 4] ?? 0) & 15)
-    edits.copy(copy, place, at + 5, at + 5 + length)
-    at += 5 + length
+/** One of the ways to read the image, and places in it that are written anew. */
+interface Rewritten {
+  readonly way: number
+  readonly spans: readonly Span[]
+}
+
+interface Span {
+  readonly from: number
+  readonly length: number
+}
+
+const MAX_EDIT_BYTES = 16
+const EDIT_HEADER_BYTES = 5
+
+const rewritten: fc.Arbitrary<Rewritten> = record({
+  way: fc.nat(255),
+  spans: fc.array(record({ from: uint32s, length: fc.integer({ min: 1, max: MAX_EDIT_BYTES }) }), {
+    maxLength: 3,
+  }),
+})
+
+/** The way, then the edits one behind the other: where, how many bytes, and those, which do no harm before they are damaged. */
+async function encodeRewritten({ way, spans }: Rewritten): Promise<Uint8Array> {
+  const file = await imageOf()
+  const edits = spans.map(({ from, length }) => {
+    const header = Buffer.alloc(EDIT_HEADER_BYTES)
+    const place = from % (file.length - length)
+    header.writeUInt32LE(place)
+    header[EDIT_HEADER_BYTES - 1] = length - 1
+    return Buffer.concat([header, file.subarray(place, place + length)])
+  })
+  return Buffer.concat([Buffer.of(way), ...edits])
+}
+
+interface Edit {
+  readonly from: number
+  readonly bytes: Uint8Array
+}
+
+function* editsIn(bytes: Buffer): Generator<Edit> {
+  for (let at = 1; at + EDIT_HEADER_BYTES < bytes.length; ) {
+    const place = at + EDIT_HEADER_BYTES
+    const length = 1 + ((bytes[place - 1] ?? 0) % MAX_EDIT_BYTES)
+    yield { from: bytes.readUInt32LE(at), bytes: bytes.subarray(place, place + length) }
+    at = place + length
   }
-  return copy
 }
 
-let file: string | undefined
+/** The image as a file, of which only what an input damages is written, and put right after it. */
+class ScratchFile {
+  readonly path: string
+  readonly #image: Buffer
+  readonly #file: number
 
-function scratchFile(): string {
-  if (file) return file
-  const directory = mkdtempSync(join(tmpdir(), 'skep-fuzz-walk-'))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-  file = join(directory, 'data.mdb')
-  return file
+  constructor(image: Buffer) {
+    const directory = mkdtempSync(join(tmpdir(), 'skep-fuzz-walk-'))
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+    this.path = join(directory, LMDB_DATA_FILE)
+    this.#image = image
+    this.#file = openSync(this.path, 'w+')
+    writeSync(this.#file, image)
+  }
+
+  damage(edits: Iterable<Edit>): Disposable {
+    const places: (readonly [from: number, to: number])[] = []
+    for (const { from, bytes } of edits) {
+      const place = from % (this.#image.length - bytes.length)
+      writeSync(this.#file, bytes, 0, bytes.length, place)
+      places.push([place, place + bytes.length])
+    }
+    return {
+      [Symbol.dispose]: () => {
+        for (const [from, to] of places) writeSync(this.#file, this.#image, from, to - from, from)
+      },
+    }
+  }
 }
+
+let scratch: Promise<ScratchFile> | undefined
+
+async function makeScratch(): Promise<ScratchFile> {
+  return new ScratchFile(await imageOf())
+}
+
+/** All there are: the strict one, and both of those who gather what is left. */
+const WAYS: readonly ((path: string) => Promise<unknown>)[] = [
+  path => walkLmdbFile(path, { readsValues: true, onEntries() {} }),
+  path => walkLmdbFile(path, { readsValues: true, onDamage() {}, onEntries() {} }),
+  path => scanLeaves(path, { async onEntries() {} }),
+]
 
 export const LMDB_TARGETS: readonly FuzzTarget[] = [
   fuzzTarget<Place, true>({
@@ -172,27 +239,23 @@ export const LMDB_TARGETS: readonly FuzzTarget[] = [
     mayThrow: ['PageDamage'],
     maxInputBytes: 64,
   }),
-  fuzzTarget<readonly number[], true>({
+  fuzzTarget<Rewritten, true>({
     name: 'lmdb-file',
     covers: ['core/storage/lmdb-file/walk.ts#walkLmdbFile', 'core/storage/lmdb-file/scan.ts#scanLeaves'],
-    values: fc.constant([]),
-    encode: edits => Uint8Array.from(edits),
+    values: rewritten,
+    encode: encodeRewritten,
     async decode(bytes): Promise<true> {
-      const path = scratchFile()
-      await writeFile(path, damaged(await imageOf(), bufferOf(bytes)))
-      // Both ways of those who gather what is left, then the strict one.
-      await walkLmdbFile(path, { readsValues: true, onDamage() {}, onEntries() {} }).catch(ignoreDamage)
-      await scanLeaves(path, { async onEntries() {} })
-      await walkLmdbFile(path, { readsValues: true })
+      scratch ??= makeScratch()
+      const file = await scratch
+      using _ = file.damage(editsIn(bufferOf(bytes)))
+      await WAYS[(bytes[0] ?? 0) % WAYS.length]?.(file.path)
       return true
     },
     toValue: () => undefined,
     mayThrow: ['PageDamage'],
     maxInputBytes: 256,
-    maxBytes: { base: 16 * 1024 * 1024, perByte: 0 },
-    maxMs: 1000,
-    // A whole file, which is read three times; what reads its pages is tried as often as any other.
-    cases: 200,
+    // All of the image, more than once.
+    maxBytes: { base: 1024 * 1024, perByte: 0 },
   }),
 ]
 
