@@ -45,7 +45,7 @@ t.test('who breaks the protocol is charged, and what it told is forgotten', asyn
   for (const [name, messages] of Object.entries(liars)) {
     const reader = await createMembersNode(t, { blocks: new HashStore() })
     const { index } = await reader.run({ maxBlocksPerPeer: 10 })
-    const liar = await startNode(t)
+    const liar = await startNode(t, { trusts: () => true })
     await liar.port.handle(PROTOCOL, async channel => {
       await channel.read()
       for (const message of messages)
@@ -62,7 +62,7 @@ t.test('who breaks the protocol is charged, and what it told is forgotten', asyn
 t.test('what a member says of its number of blocks takes no memory beyond the bounds', async t => {
   const reader = await createMembersNode(t, { blocks: new HashStore() })
   const { index } = await reader.run({ maxBlocksPerPeer: 1000 })
-  const liar = await startNode(t)
+  const liar = await startNode(t, { trusts: () => true })
   await liar.port.handle(PROTOCOL, async channel => {
     await channel.read()
     await channel.write(encodeUpdate({ ...START, blocks: 2 ** 32 - 1 }))
@@ -82,7 +82,7 @@ t.test('what a member says of its number of blocks takes no memory beyond the bo
 t.test('a reader that says more than once what it wants is charged', async t => {
   const holder = await createMembersNode(t, { blocks: new HashStore() })
   await holder.run()
-  const reader = await startNode(t)
+  const reader = await startNode(t, { trusts: () => true })
   for (const messages of [[encodeSubscribe({ maxBlocks: 1 }), encodeSubscribe({ maxBlocks: 1 })], [ONE]]) {
     const evidence = nextEvent(holder.events, 'peer:evidence')
     const channel = await open(reader, holder)
@@ -96,7 +96,7 @@ t.test('a reader gets no more blocks than it asked for', async t => {
   for (let number = 0; number < 1000; number++) store.put(hashOf(number))
   const holder = await createMembersNode(t, { blocks: store })
   await holder.run()
-  const channel = await open(await startNode(t), holder)
+  const channel = await open(await startNode(t, { trusts: () => true }), holder)
   await channel.write(encodeSubscribe({ maxBlocks: 300 }))
   let blocks = 0
   for (;;) {
@@ -113,7 +113,7 @@ t.test('a reader that takes nothing costs no memory: it is told all anew', async
   store.put(hashOf(0))
   const holder = await createMembersNode(t, { blocks: store })
   await holder.run()
-  const channel = await open(await startNode(t), holder)
+  const channel = await open(await startNode(t, { trusts: () => true }), holder)
   await channel.write(encodeSubscribe({ maxBlocks: 1_000_000 }))
   t.match(await next(channel), { kind: 'start', snapshot: true, sequence: 0 })
   t.match(await next(channel), { kind: 'part', complete: true })
@@ -139,7 +139,7 @@ t.test('a member that stalls holds up nobody, and goes on where it was', async t
   for (let number = 0; number < blocks; number++) store.put(hashOf(number))
   const holder = await createMembersNode(t, { blocks: store })
   await holder.run()
-  const [stalled, other] = await Promise.all([startNode(t), startNode(t)])
+  const [stalled, other] = await Promise.all([startNode(t, { trusts: () => true }), startNode(t)])
   const channels = await Promise.all([open(stalled, holder), open(other, holder)])
   for (const channel of channels) await channel.write(encodeSubscribe({ maxBlocks: blocks }))
   const begun = { kind: 'start', snapshot: true }
@@ -147,7 +147,7 @@ t.test('a member that stalls holds up nobody, and goes on where it was', async t
   const [late, swift] = channels
   if (!late || !swift) throw new Error('two channels')
   t.equal((await restOfSnapshot(swift)).size, blocks)
-  const third = await open(await startNode(t), holder)
+  const third = await open(await startNode(t, { trusts: () => true }), holder)
   await third.write(encodeSubscribe({ maxBlocks: 1000 }))
   t.match(await next(third), begun)
   t.equal((await restOfSnapshot(third)).size, 1000, 'who comes later waits for nobody either')
