@@ -49,7 +49,7 @@ export interface MadeInvite {
   readonly expiresMs: number
 }
 
-/** Who has the roster changed. */
+/** Who has the roster changed, or an invite made. */
 export interface EditedBy {
   /** The peer id of the operator's board that asks from afar; absent for whoever asks here. */
   readonly operator?: string | undefined
@@ -173,7 +173,10 @@ export class FleetNode implements Fleet {
   }
 
   /** @throws SkepError NO_FLEET, NOT_OPERATOR, INVITES_FULL, FLEET_NAME_INVALID, SWARM_PRIVATE */
-  async invite({ expiresInMs, name = '' }: { expiresInMs: number; name?: string }): Promise<MadeInvite> {
+  async invite(
+    { expiresInMs, name = '' }: { expiresInMs: number; name?: string },
+    { operator: maker }: EditedBy = {},
+  ): Promise<MadeInvite> {
     const { membership, network, wallMs } = this.#deps
     if (name !== '') checkName(name)
     this.#expectDoors()
@@ -181,7 +184,7 @@ export class FleetNode implements Fleet {
     const { id } = await signerOf({ seed })
     const createdMs = wallMs()
     const expiresMs = createdMs + expiresInMs
-    await membership.addInvite({ id, createdMs, expiresMs, name })
+    await membership.addInvite({ id, createdMs, expiresMs, name, ...(maker && { maker }) })
     const { roster } = membership
     if (!roster) throw fleetError('NO_FLEET', 'this node has just left its fleet')
     const invite = formatInvite({

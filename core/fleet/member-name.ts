@@ -2,6 +2,8 @@ import { fleetError } from './errors.ts'
 
 /** More would be a list, which `skep fleet members` shows. */
 const MAX_LISTED = 5
+/** Boards choose their names: one so long that is a part of another's peer id is no chance, and may be meant to be taken for it. */
+const MIN_TELLING_CHARACTERS = 6
 
 /**
  * The member that `who` means: by its peer id, by its name, or by how its peer id begins or ends.
@@ -13,8 +15,8 @@ export function findMember<M extends { readonly peer: string; readonly name: str
 ): M {
   const ways: ((member: M) => boolean)[] = [
     ({ peer }) => peer === who,
-    ({ name }) => name === who,
-    ({ peer }) => peer.startsWith(who) || peer.endsWith(who),
+    ({ peer, name }) => name === who || (who.length >= MIN_TELLING_CHARACTERS && isPart(who, peer)),
+    ({ peer }) => isPart(who, peer),
   ]
   for (const way of ways) {
     const found = members.filter(way)
@@ -26,6 +28,10 @@ export function findMember<M extends { readonly peer: string; readonly name: str
       )
   }
   throw fleetError('MEMBER_UNKNOWN', `no member is '${who}'`)
+}
+
+function isPart(text: string, peer: string): boolean {
+  return peer.startsWith(text) || peer.endsWith(text)
 }
 
 function listed(peers: readonly string[]): string {

@@ -23,6 +23,8 @@ import { type CountedEdit, decodeStored, encodeStored, MAX_KEPT_EDITS } from './
 
 const BUCKET = 'fleet'
 const KEY = Buffer.from('fleet')
+/** A vault that is restored may have missed so many edits of its node. A roster that tells of more was made up by an operator. */
+const MAX_MISSED_EDITS = 2 ** 20
 
 export interface MembershipDependencies {
   readonly store: KeyValueStore
@@ -196,11 +198,13 @@ export class Membership {
     })
   }
 
-  /** @throws SkepError NO_FLEET, NOT_OPERATOR, INVITES_FULL */
+  /** It ends with what lets its maker invite. @throws SkepError NO_FLEET, NOT_OPERATOR, INVITES_FULL */
   addInvite(invite: OpenInvite): Promise<void> {
     return this.#inTurn(async () => {
-      this.#expect()
+      const { roster } = this.#expect()
       this.#expectOperator()
+      if (!this.#mayInvite(roster, invite))
+        throw fleetError('NOT_OPERATOR', `${invite.maker} is no operator of the fleet any more`)
       const { invites } = this
       if (invites.length >= MAX_INVITES)
         throw fleetError('INVITES_FULL', `there are ${MAX_INVITES} invites already`)
@@ -225,6 +229,7 @@ export class Membership {
   welcome(id: string, joiner: string, name: string): Promise<SignedRoster> {
     return this.#inTurn(async () => {
       const { roster } = this.#expect()
+      this.#expectOperator()
       const invite = this.invites.find(invite => invite.id === id)
       const judgement = judge(invite, joiner)
       const isMember = roster.members.has(joiner)
@@ -253,6 +258,11 @@ export class Membership {
       this.#expect()
       await this.#save(NO_FLEET)
     })
+  }
+
+  #mayInvite(roster: Roster, { maker = this.self }: OpenInvite): boolean {
+    const isOwner = maker === this.self && this.#signersOf(roster).owner !== undefined
+    return isOwner || roleOf(roster, maker) === 'operator'
   }
 
   #timeInvite(invite: OpenInvite): void {
@@ -330,7 +340,9 @@ export class Membership {
 
   /** How many edits were made here. After a restore of old data the roster knows better. */
   #countOf({ edits }: Roster): number {
-    return Math.max(this.#state.edits.at(-1)?.count ?? 0, edits.get(this.self) ?? 0)
+    const kept = this.#state.edits.at(-1)?.count ?? 0
+    const known = edits.get(this.self) ?? 0
+    return known - kept > MAX_MISSED_EDITS ? kept : Math.max(kept, known)
   }
 
   #expect(): SignedRoster {
@@ -343,8 +355,14 @@ export class Membership {
       throw fleetError('NOT_OPERATOR', `this node, ${this.self}, is no operator of its fleet`)
   }
 
-  async #save(next: State): Promise<void> {
+  async #save({ signed, edits, invites }: State): Promise<void> {
     const { store } = this.#deps
+    // For good: who is named an operator once more has to invite anew.
+    const next = {
+      signed,
+      edits,
+      invites: invites.filter(each => signed && this.#mayInvite(signed.roster, each)),
+    }
     const bucket = store.bucket(BUCKET)
     const bytes = encodeStored({ ...next, roster: next.signed?.bytes ?? new Uint8Array() })
     await store.write(batch => {

@@ -9,6 +9,8 @@ export interface OpenInvite {
   readonly name: string
   /** Peer id of who came with it. */
   readonly usedBy?: string
+  /** Peer id of the operator's board that asked for it from afar; absent: it was asked for at this board. */
+  readonly maker?: string
 }
 
 /** At a time, used ones included until they expire. */

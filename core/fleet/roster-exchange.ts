@@ -160,33 +160,37 @@ export class RosterExchange {
     const { membership } = this.#deps
     const { signed: asked } = membership
     if (!asked) return
-    const { head, roster } = await this.#ask(peer, asked, NOTHING)
-    if (roster.byteLength > 0) await this.#take(roster, peer)
+    const theirs = await this.#ask(peer, asked, NOTHING)
     const { signed: ours } = membership
-    const isNewer = !head || (ours && compareHeads(ours.head, fromWire(head)) > 0)
-    if (!ours || !isNewer) return
+    const isNewer = !theirs || (ours && compareHeads(ours.head, theirs) > 0)
     // The other one may have made its own edits again, on top of ours.
-    const answer = await this.#ask(peer, ours, ours.bytes)
-    if (answer.roster.byteLength > 0) await this.#take(answer.roster, peer)
+    if (ours && isNewer) await this.#ask(peer, ours, ours.bytes)
   }
 
-  #ask(peer: PeerId, { head }: SignedRoster, roster: Uint8Array<ArrayBuffer>): Promise<FleetResponse> {
+  /** Takes what the answer brings; resolves with what the other one has, where it tells. */
+  async #ask(
+    peer: PeerId,
+    { head }: SignedRoster,
+    roster: Uint8Array<ArrayBuffer>,
+  ): Promise<Head | undefined> {
     const request = { head: toWire(head), roster, leaving: false }
-    return protocol.call(this.#deps.network, peer, request, { signal: this.#stopped.signal })
+    const signal = this.#stopped.signal
+    const answer = await protocol.call(this.#deps.network, peer, request, { signal })
+    const theirs = answer.head && this.#read(answer.head, peer)
+    if (theirs && answer.roster.byteLength > 0) await this.#take(answer.roster, theirs, peer)
+    return theirs
   }
 
   async #answer({ head, roster, leaving }: FleetRequest, peer: PeerId): Promise<FleetResponse> {
-    const { membership, peers } = this.#deps
+    const { membership } = this.#deps
     const nothing = { roster: NOTHING }
-    const theirs = head && readHead(head)
-    if (head && !theirs) {
-      peers.report(peer, 'protocol-violation', `${protocol.protocol.id}: what it has is no roster`)
-      return nothing
-    }
-    if (!theirs || membership.signed?.head.owner !== theirs.owner) return nothing
-    if (roster.byteLength > 0) {
+    const theirs = head && this.#read(head, peer)
+    const before = membership.signed?.head
+    if (!theirs || before?.owner !== theirs.owner) return nothing
+    // An old one, which everybody may have kept, costs a look at its head.
+    if (roster.byteLength > 0 && compareHeads(theirs, before) > 0) {
       if (!membership.isMember(peer)) this.#spareStrangers()
-      await this.#take(roster, peer)
+      await this.#take(roster, theirs, peer)
     }
     const { signed } = membership
     const id = peer.toString()
@@ -209,14 +213,31 @@ export class RosterExchange {
     this.#lastStrangerMs = nowMs
   }
 
-  async #take(roster: Uint8Array, peer: PeerId): Promise<void> {
-    const { membership, peers } = this.#deps
+  /** `announced`: its head, as the peer says. */
+  async #take(roster: Uint8Array, announced: Head, peer: PeerId): Promise<void> {
+    const { membership } = this.#deps
     try {
       await membership.adopt(roster)
     } catch (error) {
       if (!isSkepError(error, 'ROSTER_INVALID', 'FLEET_OTHER')) throw error
-      peers.report(peer, 'protocol-violation', `${protocol.protocol.id}: ${messageOf(error)}`)
+      return this.#charge(peer, messageOf(error))
     }
+    const { signed } = membership
+    if (signed?.head.owner === announced.owner && compareHeads(announced, signed.head) > 0)
+      this.#charge(peer, 'it has an older roster than it says')
+  }
+
+  #read(head: RosterHead, peer: PeerId): Head | undefined {
+    try {
+      return fromWire(head)
+    } catch {
+      this.#charge(peer, 'what it has is no roster')
+      return undefined
+    }
+  }
+
+  #charge(peer: PeerId, why: string): void {
+    this.#deps.peers.report(peer, 'protocol-violation', `${protocol.protocol.id}: ${why}`)
   }
 }
 
@@ -226,12 +247,4 @@ function toWire({ owner, term, version, hash }: Head): RosterHead {
 
 function fromWire({ owner, term, version, hash }: RosterHead): Head {
   return { owner: idOf(owner), term: Number(term), version: Number(version), hash }
-}
-
-function readHead(head: RosterHead): Head | undefined {
-  try {
-    return fromWire(head)
-  } catch {
-    return undefined
-  }
 }

@@ -34,12 +34,13 @@ export function encodeStored({ roster, edits, invites }: StoredFleet): Uint8Arra
       name: edit.kind === 'add' ? edit.name : '',
       joinedMs: edit.kind === 'add' ? BigInt(edit.joinedMs) : 0n,
     })),
-    invites: invites.map(({ id, createdMs, expiresMs, name, usedBy }) => ({
+    invites: invites.map(({ id, createdMs, expiresMs, name, usedBy, maker }) => ({
       key: keyOf(id),
       createdMs: BigInt(createdMs),
       expiresMs: BigInt(expiresMs),
       name,
       usedBy: usedBy === undefined ? new Uint8Array() : keyOf(usedBy),
+      maker: maker === undefined ? new Uint8Array() : keyOf(maker),
     })),
   })
   return Buffer.concat([Buffer.of(VERSION), message])
@@ -57,12 +58,13 @@ export function decodeStored(bytes: Uint8Array): StoredFleet {
       count: Number(count),
       edit: editOf(kind, idOf(key), name, Number(joinedMs)),
     })),
-    invites: invites.map(({ key, createdMs, expiresMs, name, usedBy }) => ({
+    invites: invites.map(({ key, createdMs, expiresMs, name, usedBy, maker }) => ({
       id: idOf(key),
       createdMs: Number(createdMs),
       expiresMs: Number(expiresMs),
       name,
       ...(usedBy.byteLength > 0 && { usedBy: idOf(usedBy) }),
+      ...(maker.byteLength > 0 && { maker: idOf(maker) }),
     })),
   }
 }

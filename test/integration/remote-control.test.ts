@@ -190,7 +190,10 @@ t.test('a fleet is run from the boards of its owner and its operators', async t 
     )
 
     const second = await follow(kitchen, 'desk')
+    await kitchen.json(['fleet', 'invite', '--node', 'desk'])
+    t.match(await desk.json(['fleet', 'status']), { fleet: { openInvites: 1 } })
     await desk.json(['fleet', 'delegate', 'kitchen', '--revoke'])
+    t.match(await desk.json(['fleet', 'status']), { fleet: { openInvites: 0 } }, 'its invites end with it')
     const revoked = await second.ended
     t.same([revoked.code, errorOf(revoked)], [1, 'BOARD_GONE'])
     await heard(kitchen, 'kitchen', 'member')

@@ -46,7 +46,7 @@ export function fleetRoutes({ fleet }: Pick<CoreServices, 'fleet'>) {
     app.post<{ Body: { expiresInMs: number; name?: string } }>(
       '/fleet/invites',
       { config: { scope: 'fleet' }, schema: INVITE_SCHEMA },
-      async (request, reply) => answerWithEvents(request, reply, () => fleet.invite(request.body)),
+      async (request, reply) => answerWithEvents(request, reply, () => fleet.invite(request.body, request)),
     )
 
     app.delete('/fleet/invites', { config: { scope: 'fleet' } }, async (request, reply) =>

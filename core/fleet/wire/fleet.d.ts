@@ -383,9 +383,14 @@ export declare namespace StoredFleet {
         value: Uint8Array<ArrayBuffer>;
         index: number;
     }
+    interface StoredFleetInvitesMakerFieldEvent {
+        field: '$.invites[].maker';
+        value: Uint8Array<ArrayBuffer>;
+        index: number;
+    }
     function encode(obj: Partial<StoredFleet>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<StoredFleet>): StoredFleet;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<StoredFleet>): Generator<StoredFleetRosterFieldEvent | StoredFleetEditsCountFieldEvent | StoredFleetEditsKindFieldEvent | StoredFleetEditsKeyFieldEvent | StoredFleetEditsNameFieldEvent | StoredFleetEditsJoinedMsFieldEvent | StoredFleetInvitesKeyFieldEvent | StoredFleetInvitesCreatedMsFieldEvent | StoredFleetInvitesExpiresMsFieldEvent | StoredFleetInvitesNameFieldEvent | StoredFleetInvitesUsedByFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<StoredFleet>): Generator<StoredFleetRosterFieldEvent | StoredFleetEditsCountFieldEvent | StoredFleetEditsKindFieldEvent | StoredFleetEditsKeyFieldEvent | StoredFleetEditsNameFieldEvent | StoredFleetEditsJoinedMsFieldEvent | StoredFleetInvitesKeyFieldEvent | StoredFleetInvitesCreatedMsFieldEvent | StoredFleetInvitesExpiresMsFieldEvent | StoredFleetInvitesNameFieldEvent | StoredFleetInvitesUsedByFieldEvent | StoredFleetInvitesMakerFieldEvent>;
 }
 export interface StoredEdit {
     count: bigint;
@@ -426,6 +431,7 @@ export interface StoredInvite {
     expiresMs: bigint;
     name: string;
     usedBy: Uint8Array<ArrayBuffer>;
+    maker: Uint8Array<ArrayBuffer>;
 }
 export declare namespace StoredInvite {
     const codec: () => Codec<StoredInvite>;
@@ -449,7 +455,11 @@ export declare namespace StoredInvite {
         field: '$.usedBy';
         value: Uint8Array<ArrayBuffer>;
     }
+    interface StoredInviteMakerFieldEvent {
+        field: '$.maker';
+        value: Uint8Array<ArrayBuffer>;
+    }
     function encode(obj: Partial<StoredInvite>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<StoredInvite>): StoredInvite;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<StoredInvite>): Generator<StoredInviteKeyFieldEvent | StoredInviteCreatedMsFieldEvent | StoredInviteExpiresMsFieldEvent | StoredInviteNameFieldEvent | StoredInviteUsedByFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<StoredInvite>): Generator<StoredInviteKeyFieldEvent | StoredInviteCreatedMsFieldEvent | StoredInviteExpiresMsFieldEvent | StoredInviteNameFieldEvent | StoredInviteUsedByFieldEvent | StoredInviteMakerFieldEvent>;
 }

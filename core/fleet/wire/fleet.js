@@ -1572,6 +1572,10 @@ export var StoredInvite;
                     w.uint32(42);
                     w.bytes(obj.usedBy);
                 }
+                if ((obj.maker != null && obj.maker.byteLength > 0)) {
+                    w.uint32(50);
+                    w.bytes(obj.maker);
+                }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
                 }
@@ -1581,7 +1585,8 @@ export var StoredInvite;
                     createdMs: 0n,
                     expiresMs: 0n,
                     name: '',
-                    usedBy: uint8ArrayAlloc(0)
+                    usedBy: uint8ArrayAlloc(0),
+                    maker: uint8ArrayAlloc(0)
                 };
                 const end = length == null ? reader.len : reader.pos + length;
                 while (reader.pos < end) {
@@ -1605,6 +1610,10 @@ export var StoredInvite;
                         }
                         case 5: {
                             obj.usedBy = reader.bytes();
+                            break;
+                        }
+                        case 6: {
+                            obj.maker = reader.bytes();
                             break;
                         }
                         default: {
@@ -1650,6 +1659,13 @@ export var StoredInvite;
                         case 5: {
                             yield {
                                 field: `${prefix}.usedBy`,
+                                value: reader.bytes()
+                            };
+                            break;
+                        }
+                        case 6: {
+                            yield {
+                                field: `${prefix}.maker`,
                                 value: reader.bytes()
                             };
                             break;

@@ -246,6 +246,17 @@ t.test('names of members', async t => {
   })
   await t.rejects(desk.fleet.remove('desk'), { code: 'MEMBER_KEPT' })
   await t.rejects(desk.fleet.revoke('desk'), { code: 'MEMBER_KEPT' })
+  const impostor = await startFleetNode(t)
+  await impostor.fleet.join(await invite(desk), {
+    name: kitchen.id.slice(-6),
+    signal: AbortSignal.timeout(10_000),
+  })
+  await t.rejects(
+    desk.fleet.delegate(kitchen.id.slice(-6)),
+    { code: 'MEMBER_UNKNOWN', message: /any of 2 members/ },
+    'a name that is a part of the peer id of another',
+  )
+  t.equal((await desk.fleet.remove(impostor.id)).peer, impostor.id)
   t.equal((await desk.fleet.remove(kitchen.id.slice(-8))).peer, kitchen.id)
   await t.rejects(desk.fleet.create('second'), { code: 'FLEET_ALREADY' })
   await t.rejects(kitchen.fleet.invite({ expiresInMs: 1000, name: 'a\nb' }), { code: 'FLEET_NAME_INVALID' })

@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Signer } from '../../../core/fleet/keys.ts'
 import { Membership } from '../../../core/fleet/membership.ts'
 import { MAX_INVITES } from '../../../core/fleet/open-invites.ts'
+import { signRoster } from '../../../core/fleet/signed-roster.ts'
 import { MemoryStore } from '../../../core/storage/memory-store.ts'
 import type { KeyValueStore } from '../../../core/storage/storage.ts'
 import { createParties, signerNumber } from './parties.ts'
@@ -168,6 +169,39 @@ t.test('the owner ends an operator, whatever it signs', async t => {
   t.equal(operator.canEdit, false)
 })
 
+t.test('an operator that makes counts up locks the owner out of nothing', async t => {
+  const store = new MemoryStore('vault')
+  const fleet = membershipOf(desk, { key: owner, store })
+  await fleet.found('home', { name: 'desk' })
+  for (const { id } of [kitchen, attic]) await add(fleet, id)
+  await fleet.edit({ kind: 'delegate', peer: kitchen.id })
+  const member = await enter(attic, fleet)
+  const { roster, signed } = fleet
+  if (!roster || !signed) throw new Error('it is in a fleet')
+  const lie = {
+    ...roster,
+    version: Number.MAX_SAFE_INTEGER,
+    edits: new Map([[desk.id, Number.MAX_SAFE_INTEGER]]),
+  }
+  const { bytes } = signRoster(lie, { self: kitchen, owner: undefined }, signed)
+  t.equal(await fleet.adopt(bytes), true, 'it may sign')
+  await member.adopt(bytes)
+  await fleet.edit({ kind: 'revoke', peer: kitchen.id })
+  t.equal(await member.adopt(bytesOf(fleet)), true, 'the others understand what the owner says')
+  t.equal(member.roleOf(kitchen.id), 'member')
+  t.same(peersOf(membershipOf(desk, { key: owner, store })), peersOf(fleet), 'and so does its own board')
+})
+
+t.test('a vault that is older than the fleet learns how many edits were made here', async t => {
+  const fleet = await createFleet(attic)
+  const { signed } = fleet
+  const restored = membershipOf(desk, { key: owner })
+  await restored.found('home', { name: 'desk' })
+  await meet(restored, fleet)
+  await restored.edit({ kind: 'remove', peer: attic.id })
+  t.equal(restored.roster?.edits.get(desk.id), (signed?.roster.edits.get(desk.id) ?? 0) + 1)
+})
+
 t.test('a roster of another fleet, one without this node, no roster', async t => {
   const fleet = await createFleet()
   const member = await enter(kitchen, fleet)
@@ -232,6 +266,38 @@ t.test('invites expire, also over a restart; a board without a clock gives them 
   t.equal(restarted(1_700_000_000_000 + HOUR_MS), 0)
   t.equal(restarted(1_700_000_000_000 + HOUR_MS / 2), 1)
   t.equal(restarted(0), 1, 'in 1970')
+})
+
+t.test('an invite ends with what let its maker invite, for good', async t => {
+  const invite = { createdMs: 1_700_000_000_000, expiresMs: 1_700_000_000_000 + HOUR_MS, name: '' }
+  const [own, far, fifth] = [await signerNumber(100), await signerNumber(101), await signerNumber(5)]
+  const store = new MemoryStore('vault')
+  const fleet = membershipOf(desk, { key: owner, store })
+  await fleet.found('home', { name: 'desk' })
+  for (const { id } of [kitchen, attic]) await add(fleet, id)
+  await t.rejects(fleet.addInvite({ ...invite, id: far.id, maker: kitchen.id }), { code: 'NOT_OPERATOR' })
+  await fleet.edit({ kind: 'delegate', peer: kitchen.id })
+  await fleet.addInvite({ ...invite, id: own.id })
+  await fleet.addInvite({ ...invite, id: far.id, maker: kitchen.id })
+  const idsOf = ({ invites }: Membership): string[] => invites.map(({ id }) => id)
+  t.same(idsOf(membershipOf(desk, { key: owner, store })), [own.id, far.id], 'over a restart, too')
+
+  const operator = await enter(kitchen, fleet)
+  await operator.addInvite({ ...invite, id: far.id })
+  await fleet.edit({ kind: 'revoke', peer: kitchen.id })
+  t.same(idsOf(fleet), [own.id], 'what the operator had made elsewhere')
+  await t.rejects(fleet.welcome(far.id, fifth.id, 'x'), { code: 'INVITE_REFUSED' })
+  await meet(operator, fleet)
+  t.same(idsOf(operator), [], 'and on its own board')
+  await t.rejects(operator.welcome(far.id, fifth.id, 'x'), { code: 'NOT_OPERATOR' })
+
+  await fleet.edit({ kind: 'delegate', peer: kitchen.id })
+  await meet(operator, fleet)
+  for (const board of [fleet, operator]) {
+    await t.rejects(board.welcome(far.id, fifth.id, 'x'), { code: 'INVITE_REFUSED' }, 'named anew')
+  }
+  await fleet.welcome(own.id, fifth.id, 'x')
+  t.ok(fleet.roster?.members.has(fifth.id), "the owner's own stands")
 })
 
 t.test('invites are bounded, and can be cancelled', async t => {

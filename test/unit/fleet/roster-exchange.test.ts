@@ -58,7 +58,7 @@ t.test('a stranger in an open fleet is told nothing, and changes nothing', async
     roster: { byteLength: 0 },
   })
   t.match(await ask(stranger, desk, { head, leaving: true }), { head: undefined })
-  t.match(desk.peers.get(stranger.port.self), { evidence: {} }, 'asking is no fault')
+  t.same(desk.peers.get(stranger.port.self)?.evidence, {}, 'asking is no fault')
   t.match(await ask(stranger, desk, { head: { ...head, owner: new Uint8Array(3) } }), { head: undefined })
   t.match(desk.peers.get(stranger.port.self), { evidence: { 'protocol-violation': 1 } })
   t.same(desk.membership.signed?.bytes, before)
@@ -76,8 +76,12 @@ t.test('forged and replayed rosters', async t => {
   const id = stranger.port.self.toString()
   const head = headOf(desk)
 
-  await ask(stranger, desk, { head, roster: replayed })
+  for (let round = 0; round < 3; round++) await ask(stranger, desk, { head, roster: replayed })
   t.equal(desk.membership.roster?.members.size, 2, 'an old one says nothing')
+  t.same(desk.peers.get(stranger.port.self)?.evidence, {}, 'nor does it take the turn of who has a newer')
+  const newer = { ...head, version: head.version + 1n }
+  await ask(stranger, desk, { head: newer, roster: replayed })
+  t.match(desk.peers.get(stranger.port.self), { evidence: { 'protocol-violation': 1 } }, 'announced as newer')
 
   // As good as one can do without the key of the owner: the roster that stands, with one more member.
   const thief = createSigner(await newOwnerKey())
@@ -97,22 +101,22 @@ t.test('forged and replayed rosters', async t => {
     signature: Uint8Array.from(thief.sign('roster', forged)),
   })
   await eventually('a turn', () =>
-    ask(stranger, desk, { head, roster: request }).then(
+    ask(stranger, desk, { head: newer, roster: request }).then(
       () => true,
       () => undefined,
     ),
   )
   t.equal(desk.membership.roster?.members.size, 2)
-  t.match(desk.peers.get(stranger.port.self), { evidence: { 'protocol-violation': 1 } })
+  t.match(desk.peers.get(stranger.port.self), { evidence: { 'protocol-violation': 2 } })
   await eventually('a turn', () =>
-    ask(stranger, desk, { head, roster: bytes }).then(
+    ask(stranger, desk, { head: newer, roster: bytes }).then(
       () => true,
       () => undefined,
     ),
   )
   t.match(
     desk.peers.get(stranger.port.self),
-    { evidence: { 'protocol-violation': 2 } },
+    { evidence: { 'protocol-violation': 3 } },
     'one of another fleet',
   )
   t.equal(desk.fleet.isMember(stranger.port.self), false)

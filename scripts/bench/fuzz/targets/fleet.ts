@@ -99,12 +99,17 @@ const storedFleets: fc.Arbitrary<StoredFleet> = record({
   roster: smallBytes,
   edits: fc.array(record({ count: safeIntegers, edit: edits }), { maxLength: 3 }),
   invites: fc.array(
-    partial({ id: peers, createdMs: safeIntegers, expiresMs: safeIntegers, name: texts, usedBy: peers }, [
-      'id',
-      'createdMs',
-      'expiresMs',
-      'name',
-    ]),
+    partial(
+      {
+        id: peers,
+        createdMs: safeIntegers,
+        expiresMs: safeIntegers,
+        name: texts,
+        usedBy: peers,
+        maker: peers,
+      },
+      ['id', 'createdMs', 'expiresMs', 'name'],
+    ),
     { maxLength: 3 },
   ),
 })
