@@ -23,7 +23,6 @@ import type { BootReport } from './host/report.ts'
 import type { Logger } from './logger.ts'
 import { createMetrics, Metrics } from './metrics.ts'
 import { loadIdentity } from './network/identity.ts'
-import { keepPorts } from './network/kept-ports.ts'
 import { createNetwork } from './network/network.ts'
 import { Network } from './network/network-port.ts'
 import { loadSwarmKey } from './network/swarm-key.ts'
@@ -136,7 +135,6 @@ export async function startNode(options: NodeOptions): Promise<SkepNode> {
         ...core.network,
         // Beside the budget, as nobody can wait for what is here already.
         maxHeldBytes: core.memory.transferBytes,
-        listen: await keepPorts(core.network.listen, storage.index),
         agent: `skep/${version}`,
       },
       {

@@ -6,6 +6,7 @@ import { tcp } from '@libp2p/tcp'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
+import type { KeyValueStore } from '../storage/storage.ts'
 import { boundedMplex } from './bounded-mplex.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import {
@@ -17,6 +18,7 @@ import {
 } from './connections.ts'
 import { type DialPace, paced } from './dial-pace.ts'
 import type { Doorstep } from './doorstep.ts'
+import { keepingPorts } from './kept-ports.ts'
 import { guardedEncrypter, guardedMuxer, guardedTransport } from './length-guard.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { NativeTls } from './native-tls.ts'
@@ -59,6 +61,8 @@ export interface Libp2pDependencies {
   readonly privateKey: PrivateKey
   readonly tls: TlsIdentity
   readonly datastore: Datastore
+  /** Keeps the ports listened on. */
+  readonly store: KeyValueStore
   readonly gater: ConnectionGater
   readonly pace: DialPace
   readonly doorstep: Doorstep
@@ -93,11 +97,14 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
       paced(
         guardedTransport<Components>(
           deps.doorstep.guarded(
-            tcp({
-              inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
-              outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
-              maxConnections: socketLimit(options),
-            }),
+            keepingPorts(
+              tcp({
+                inboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
+                outboundSocketInactivityTimeout: SOCKET_IDLE_TIMEOUT_MS,
+                maxConnections: socketLimit(options),
+              }),
+              deps.store,
+            ),
           ),
         ),
         { pace: deps.pace, timeoutMs: addressTimeoutMs(options) },

@@ -43,7 +43,7 @@ import { Traffic } from './traffic.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface NetworkOptions extends ConnectionOptions {
-  /** Multiaddrs with concrete ports; port 0 takes any. */
+  /** Multiaddrs; port 0 takes any, and the same again the next time. */
   readonly listen: readonly string[]
   /** Told to others instead of the addresses listened on; empty: those. */
   readonly announce: readonly string[]
@@ -67,7 +67,7 @@ export interface NetworkDependencies {
   readonly swarmKey?: SwarmKey
   /** Keeps libp2p's peer store. */
   readonly datastore: Datastore
-  /** Keeps what was blocked at run time. */
+  /** Keeps what was blocked at run time, and the ports listened on. */
   readonly store: KeyValueStore
   readonly peers: PeerTable
   readonly events: Events
@@ -166,6 +166,7 @@ export async function createNetwork(
     privateKey: deps.privateKey,
     tls,
     datastore: deps.datastore,
+    store: deps.store,
     gater: gate.gater,
     pace,
     doorstep,

@@ -56,10 +56,13 @@ export const attack: Attack = {
   result: 'Forgotten, and charged as a violation; the index of others stays',
   verdict: { charged: 'protocol-violation', banned: false },
   async run(arena) {
-    const babbler = (): Promise<TestNode> => startNode({ teardown: arena.teardown })
-    const tell = async ({ port }: TestNode, lie: Liar): Promise<void> => {
+    const babbler = (): Promise<TestNode> => startNode({ teardown: arena.teardown }, { trusts: () => true })
+    /** Resolves with whether it was asked what it holds. */
+    const tell = async ({ port }: TestNode, lie: Liar): Promise<boolean> => {
       const told = Promise.withResolvers<void>()
+      let isAsked = false
       await port.handle(PROTOCOL, async channel => {
+        isAsked = true
         try {
           await channel.read()
           await lie(channel, update => channel.write(encodeUpdate(update)))
@@ -71,10 +74,12 @@ export const attack: Attack = {
       })
       await arena.victim.connect(String(port.addresses()[0]))
       await Promise.race([told.promise, wait(STORM_MS)])
+      return isAsked
     }
     // One after the other: babblers take what room there is for all indexes, and who finds none isn't asked.
     await Promise.all(LIARS.map(async lie => tell(await arena.peer({ connect: false }), lie)))
-    await Promise.all(BABBLERS.map(async lie => tell(await babbler(), lie)))
+    const asked = await Promise.all(BABBLERS.map(async lie => tell(await babbler(), lie)))
+    if (!asked.some(Boolean)) throw new Error('no babbler was asked, so there was no attack')
     const metrics = await arena.victim.metrics()
     const bytes = metrics.get('skep_routing_members_bytes') ?? Number.NaN
     if (!(bytes <= 4 * 1024 * 1024)) throw new Error(`the index takes ${bytes} bytes`)
