@@ -50,7 +50,9 @@ export class AddressCheck {
   /** By protocol: has the service ask this peer about what the book holds. */
   readonly #ask = new Map<string, (connection: Connection) => void>()
   readonly #served: Rate
-  #bucket: TokenBucket
+  /** Questions of others, and connections made to answer them: one question may name hundreds of addresses. */
+  #questions: TokenBucket
+  #dials: TokenBucket
   #offered: readonly Candidate[] = []
   #reached = new Set<string>()
   #onReached = (): void => {}
@@ -59,7 +61,8 @@ export class AddressCheck {
     this.#config = config
     this.#deps = deps
     this.#served = { perSecond: config.maxServedPerMinute / 60, burst: config.maxServedPerMinute }
-    this.#bucket = fullBucket(this.#served, deps.nowMs())
+    this.#questions = fullBucket(this.#served, deps.nowMs())
+    this.#dials = fullBucket(this.#served, deps.nowMs())
   }
 
   async start(): Promise<void> {
@@ -70,9 +73,13 @@ export class AddressCheck {
     ])
     const init = { timeout: ANSWER_TIMEOUT_MS, maxInboundStreams: MAX_INBOUND_STREAMS }
     const own = { ...parts, addressManager: this.#addressBook(), registrar: this.#registrar() }
-    const dialer = forced(parts.connectionManager)
-    await network.attach('autonat-v2', () => autoNATv2(init)(own) as object)
-    await network.attach('autonat', () => autoNAT(init)({ ...own, connectionManager: dialer }) as object)
+    await network.attach(
+      'autonat-v2',
+      () => autoNATv2(init)({ ...own, connectionManager: this.#dialer() }) as object,
+    )
+    // The first version would take the connection that is there for the answer, and close it.
+    const connectionManager = this.#dialer({ force: true })
+    await network.attach('autonat', () => autoNAT(init)({ ...own, connectionManager }) as object)
   }
 
   async stop(): Promise<void> {
@@ -187,19 +194,33 @@ export class AddressCheck {
   }
 
   #admits(): boolean {
-    this.#bucket = refill(this.#bucket, this.#served, this.#deps.nowMs())
-    if (this.#bucket.tokens < 1) return false
-    this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 }
+    this.#questions = this.#filled(this.#questions)
+    if (this.#questions.tokens < 1) return false
+    this.#questions = { ...this.#questions, tokens: this.#questions.tokens - 1 }
     return true
   }
-}
 
-/** The first version would take the connection that is there for the answer, and close it. */
-function forced(manager: Parts['connectionManager']): Parts['connectionManager'] {
-  return standIn(manager, {
-    openConnection: (...[target, options]: Parameters<typeof manager.openConnection>) =>
-      manager.openConnection(target, { ...options, force: true }),
-  })
+  /** Dials for others, as many as may be tried; `forced`: though they are connected. */
+  #dialer(forced: { readonly force?: true } = {}): Parts['connectionManager'] {
+    const { connectionManager: manager } = this.#deps.parts
+    const mayTry = (): boolean => {
+      this.#dials = this.#filled(this.#dials)
+      return this.#dials.tokens >= 1
+    }
+    return standIn(manager, {
+      isDialable: async (...asked: Parameters<typeof manager.isDialable>) =>
+        mayTry() && (await manager.isDialable(...asked)),
+      openConnection: async (...[target, options]: Parameters<typeof manager.openConnection>) => {
+        if (!mayTry()) throw new Error('too many addresses to try at the moment')
+        this.#dials = { ...this.#dials, tokens: this.#dials.tokens - 1 }
+        return manager.openConnection(target, { ...options, ...forced })
+      },
+    })
+  }
+
+  #filled(bucket: TokenBucket): TokenBucket {
+    return refill(bucket, this.#served, this.#deps.nowMs())
+  }
 }
 
 /** Whether who speaks `protocol` can be asked. */

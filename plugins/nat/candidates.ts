@@ -72,9 +72,13 @@ export function ipv4Of(address: Multiaddr): string | undefined {
   return address.getComponents().find(({ code }) => code === CODE_IP4)?.value
 }
 
+export function tcpPortOf(address: Multiaddr): string | undefined {
+  return address.getComponents().find(({ code }) => code === CODE_TCP)?.value
+}
+
 function listenPorts(addresses: readonly NodeAddress[]): Set<string> {
   const ports = addresses
     .filter(({ type, multiaddr }) => type === 'transport' && !isRelayed(multiaddr) && ipv4Of(multiaddr))
-    .map(({ multiaddr }) => multiaddr.getComponents().find(({ code }) => code === CODE_TCP)?.value)
+    .map(({ multiaddr }) => tcpPortOf(multiaddr))
   return new Set(ports.filter(port => port !== undefined))
 }

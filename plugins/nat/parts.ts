@@ -1,15 +1,13 @@
 import type { AutoNATv2Components } from '@libp2p/autonat-v2'
 import type { CircuitRelayServerComponents, CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2'
 import type { DCUtRServiceComponents } from '@libp2p/dcutr'
-import type { UPnPNATComponents } from '@libp2p/upnp-nat'
 import type { NetworkPort } from '../../core/api.ts'
 
 /** The live libp2p parts that the services of this plugin are made of. Each gets them, or what stands before one of them. */
 export type Parts = AutoNATv2Components &
   CircuitRelayTransportComponents &
   CircuitRelayServerComponents &
-  DCUtRServiceComponents &
-  UPnPNATComponents
+  DCUtRServiceComponents
 
 export type AddressManager = Parts['addressManager']
 export type NodeAddress = ReturnType<AddressManager['getAddressesWithMetadata']>[number]
@@ -29,7 +27,6 @@ export async function liveParts(network: NetworkPort): Promise<Parts> {
     connectionManager: live.connectionManager,
     events: live.events,
     logger: live.logger,
-    nodeInfo: live.nodeInfo,
     peerId: live.peerId,
     peerStore: live.peerStore,
     privateKey: live.privateKey,

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { ROOT } from './settings.ts'
@@ -33,7 +32,7 @@ export async function makeBundle(): Promise<Bundle> {
     legalComments: 'none',
     logLevel: 'warning',
     alias: { [ADDON_LOADER]: resolve(ROOT, 'core/executable/native-addon.ts') },
-    plugins: [sealed, carried],
+    plugins: [sealed],
     banner: { js: `const bundleUrl = require('node:url').pathToFileURL(process.execPath).href` },
     // Of no file: what would look beside itself for others has to be seen to one by one.
     define: { 'import.meta.url': 'bundleUrl', 'import.meta.dirname': 'undefined' },
@@ -66,19 +65,5 @@ const sealed: Plugin = {
     onLoad({ filter: /.*/, namespace: 'sealed' }, () => ({
       contents: 'export const createRequire = () => require',
     }))
-  },
-}
-
-/** A package that reads its own package.json as it is loaded, for its name and version, has it with it instead. */
-const OWN_MANIFEST = /const (\{[^}]*\}) = req\(('[^']*\/package\.json')\)/
-
-const carried: Plugin = {
-  name: 'carried',
-  setup({ onLoad }) {
-    onLoad({ filter: /@achingbrain\/ssdp\/.*\/ssdp\.js$/ }, async ({ path }) => {
-      const code = await readFile(path, 'utf8')
-      if (!OWN_MANIFEST.test(code)) throw new Error(`${path} no longer reads its package.json as it did`)
-      return { contents: code.replace(OWN_MANIFEST, 'import $1 from $2') }
-    })
   },
 }

@@ -12,7 +12,6 @@ t.test('a node that listens on loopback alone asks no router, and ends at once',
     { enabled: true, maxRetryMs: 60_000, isUnchecked: false },
     {
       parts: await liveParts(port),
-      network: port,
       metrics: createNatMetrics(metrics.factory('nat')),
       log: silentLogger,
       changed: () => t.fail('nothing changed'),
