@@ -6,7 +6,10 @@ export interface GateRuleDependencies {
   refused(direction: 'inbound' | 'outbound'): void
 }
 
-/** Keeps banned peers out as soon as their key is proved, before there is a muxer, let alone a protocol. */
+/**
+ * Keeps banned peers out as soon as their key is proved, before there is a muxer, let alone a protocol. Asked once more at the end: who
+ * is slow to agree on a muxer may have been banned meanwhile.
+ */
 export function banRule({ isBanned, refused }: GateRuleDependencies): GateRule {
   const deny = (peer: PeerId, direction: 'inbound' | 'outbound'): boolean => {
     const isDenied = isBanned(peer)
@@ -18,5 +21,7 @@ export function banRule({ isBanned, refused }: GateRuleDependencies): GateRule {
     denyInboundEncryptedConnection: peer => deny(peer, 'inbound'),
     // Of an address that was dialed without a peer id only this tells who is there.
     denyOutboundEncryptedConnection: peer => deny(peer, 'outbound'),
+    denyInboundUpgradedConnection: peer => deny(peer, 'inbound'),
+    denyOutboundUpgradedConnection: peer => deny(peer, 'outbound'),
   }
 }

@@ -1,18 +1,11 @@
-import { noise } from '@chainsafe/libp2p-noise'
 import type { MessageStream } from '@libp2p/interface'
-import { tls } from '@libp2p/tls'
-import { byteStream } from '@libp2p/utils'
 import t, { type Test } from 'tap'
 import { eventually } from '../../helpers/eventually.ts'
+import { ENCRYPTERS, HELLO, line, rawHandshake } from '../../helpers/raw-handshake.ts'
 import { portOf } from '../network/nodes.ts'
-import { collect, encrypterParts, rawDial } from '../network/raw-connections.ts'
+import { collect } from '../network/raw-connections.ts'
 import { type FleetTestNode, startFleetNode } from './fleet-node.ts'
 
-/** Of multistream-select: https://github.com/multiformats/multistream-select */
-const line = (text: string): Buffer => Buffer.from(`${String.fromCharCode(text.length + 1)}${text}\n`)
-const HELLO = line('/multistream/1.0.0')
-
-const ENCRYPTERS = { '/tls/1.0.0': tls, '/noise': noise } as const
 /** Agreed on within the handshake, or after it. */
 const MUXERS = [['/yamux/1.0.0'], ['/mplex/6.7.0'], []] as const
 /** Whatever might be answered: a negotiation, a list of protocols, a stream of yamux with identify in it, one of mplex. */
@@ -30,17 +23,7 @@ async function shakeHands(
   encryption: keyof typeof ENCRYPTERS,
   muxers: readonly string[],
 ): Promise<MessageStream> {
-  const raw = await rawDial(t, portOf(node))
-  const bytes = byteStream(raw)
-  await bytes.write(Buffer.concat([HELLO, line(encryption)]))
-  const wanted = HELLO.byteLength + line(encryption).byteLength
-  const answer = await bytes.read({ bytes: wanted })
-  t.same(Buffer.from(answer?.subarray() ?? []), Buffer.concat([HELLO, line(encryption)]))
-  const parts = await encrypterParts(muxers)
-  const { connection, remotePeer } = await ENCRYPTERS[encryption]()(parts as never).secureOutbound(
-    bytes.unwrap(),
-    { skipStreamMuxerNegotiation: muxers.length === 0 },
-  )
+  const { connection, remotePeer } = await rawHandshake(t, portOf(node), { encryption, muxers })
   t.ok(remotePeer?.equals(node.port.self), 'whom it has reached, it may know')
   return connection
 }

@@ -4,7 +4,9 @@ import { find, use } from '../../../core/container.ts'
 import plugin from '../../../plugins/reputation/index.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { startPlugins } from '../../helpers/plugin-node.ts'
+import { HELLO, line, rawHandshake } from '../../helpers/raw-handshake.ts'
 import { nextEvent, startNode } from '../network/nodes.ts'
+import { collect } from '../network/raw-connections.ts'
 
 t.test('a ban hangs up at once and holds in both directions, until it is pardoned', async t => {
   const node = await startPlugins([{ plugin }])
@@ -63,6 +65,27 @@ t.test('a ban hangs up at once and holds in both directions, until it is pardone
   await eventually('the end of that connection', isAlone)
   await other.port.dial(ownAddress)
   await again
+})
+
+t.test('who is banned in the midst of connecting is not let in', async t => {
+  const node = await startPlugins([{ plugin }])
+  t.teardown(() => node.stop())
+  const { network, metrics } = node.core
+  const port = network.port('test').port
+  const tcpPort = Number(/tcp\/(\d+)/.exec(String(port.addresses()[0]))?.[1])
+  const { self, connection } = await rawHandshake(t, tcpPort, { encryption: '/noise', muxers: [] })
+  const heard = collect(connection)
+  const hello = Buffer.concat([HELLO, line('/yamux/1.0.0')])
+  connection.send(HELLO)
+  await heard.upTo(HELLO.byteLength)
+  // By now it has been asked whether this key may come in, and no muxer is agreed on.
+  const peers = use(node.container, Peers)
+  for (let time = 0; time < 2; time++) peers.report(self, 'invalid-block', 'wrong')
+  t.ok(use(node.container, Reputation).isBanned(self))
+  connection.send(line('/yamux/1.0.0'))
+  await heard.upTo(hello.byteLength + 1)
+  t.equal(port.connections(self).length, 0)
+  t.match(await metrics.text(), /^skep_reputation_refused_connections_total\{direction="inbound"\} 1$/m)
 })
 
 t.test('the service goes with the plugin, and its gate, too', async t => {
