@@ -52,7 +52,7 @@ export interface Client {
   operate<T, I = never>(operation: Operation<I>): Promise<T>
   /** A body as it comes; throws at its end where it isn't whole. */
   download(path: string, options?: DownloadOptions): AsyncGenerator<Uint8Array, void, void>
-  /** Tells the node to stop and resolves when its process has ended; from afar, when it has left the network. */
+  /** Tells the node to stop and resolves when its process has ended; from afar, when nothing answers there any more. */
   stop(): Promise<void>
 }
 

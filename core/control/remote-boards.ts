@@ -12,7 +12,7 @@ import type { WaitOptions } from '../storage/storage.ts'
 import { controlError } from './errors.ts'
 import type { RemoteEntrance } from './remote-entrance.ts'
 import { CONTROL, KEEPALIVE_MS, MAX_TUNNELS, NOTHING } from './remote-protocol.ts'
-import { ChannelStream } from './remote-stream.ts'
+import { ChannelStream, whenGone } from './remote-stream.ts'
 
 export interface RemoteBoardsDependencies {
   readonly network: Pick<NetworkPort, 'self' | 'open'>
@@ -47,15 +47,16 @@ export class RemoteBoards {
       throw fleetError('NOT_OPERATOR', 'this board is no operator of its fleet, so it may not run others')
     if (isSelf) return entrance.connect(network.self)
     const leave = this.#enter(id, name)
-    try {
-      const channel = await this.#openChannel(peerIdFromString(id), name, signal)
-      const stream = new ChannelStream(channel).once('close', leave)
-      keepAlive(channel)
-      return stream
-    } catch (error) {
+    const channel = await this.#openChannel(peerIdFromString(id), name, signal).catch(error => {
       leave()
       throw error
-    }
+    })
+    const stop = keepAlive(channel)
+    whenGone(channel, () => {
+      leave()
+      stop()
+    })
+    return new ChannelStream(channel)
   }
 
   #enter(id: string, name: string): () => void {
@@ -90,8 +91,8 @@ export class RemoteBoards {
   }
 }
 
-/** Until the channel is gone. Where a beat doesn't get through, none is added. */
-function keepAlive(channel: Channel): void {
+/** Until it is stopped. Where a beat doesn't get through, none is added. */
+function keepAlive(channel: Channel): () => void {
   let isWaiting = false
   const beats = setInterval(async () => {
     if (isWaiting) return
@@ -100,6 +101,5 @@ function keepAlive(channel: Channel): void {
     await channel.write(NOTHING).catch(() => {})
     isWaiting = false
   }, KEEPALIVE_MS).unref()
-  channel.signal.addEventListener('abort', () => clearInterval(beats), { once: true })
-  if (channel.signal.aborted) clearInterval(beats)
+  return () => clearInterval(beats)
 }

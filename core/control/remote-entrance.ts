@@ -9,10 +9,11 @@ import type { Logger } from '../logger.ts'
 import type { Channel } from '../network/framing.ts'
 import type { NetworkPort } from '../network/network-port.ts'
 import type { Fleet } from '../services/fleet.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { Entrance } from './entrance.ts'
 import { controlError } from './errors.ts'
 import { CONTROL, MAX_TUNNELS, NOTHING } from './remote-protocol.ts'
-import { ChannelStream } from './remote-stream.ts'
+import { ChannelStream, PARTING_MS, whenGone } from './remote-stream.ts'
 import type { RouteScope } from './scopes.ts'
 import type { ControlServer } from './server.ts'
 
@@ -41,6 +42,9 @@ export class RemoteEntrance implements Entrance {
   readonly #server = createServer({ requestTimeout: 0 })
   /** By the connection: at most {@link MAX_TUNNELS}. */
   readonly #tunnels = new Map<Duplex, PeerId>()
+  /** Those from afar whose other end may not have read all of its answer yet. */
+  readonly #channels = new Map<Channel, Duplex>()
+  #isStopping = false
   #unfollow = (): void => {}
 
   /** Before the control server listens. */
@@ -56,8 +60,17 @@ export class RemoteEntrance implements Entrance {
     await network.handle(CONTROL, channel => this.#accept(channel))
   }
 
-  /** Tunnels end with the control server, or the network. */
-  stop(): void {
+  /**
+   * Ends the tunnels that are left once the control server has closed, and waits until their other ends have read that, as
+   * the network then cuts off what is still on its way. Who doesn't read is not waited for long.
+   */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    const parted = Array.from(this.#channels, ([channel, tunnel]) => {
+      tunnel.end(() => tunnel.destroy())
+      return new Promise<void>(resolve => whenGone(channel, resolve))
+    })
+    await untilAborted(Promise.all(parted), AbortSignal.timeout(PARTING_MS)).catch(() => {})
     this.#unfollow()
   }
 
@@ -86,9 +99,17 @@ export class RemoteEntrance implements Entrance {
   async #accept(channel: Channel): Promise<void> {
     if (this.#tunnels.size >= MAX_TUNNELS)
       throw controlError('TUNNELS_FULL', `${MAX_TUNNELS} commands from afar run here already`)
+    if (this.#isStopping) throw controlError('NODE_STOPPING', 'the node is stopping')
     const stream = new ChannelStream(channel)
     const closed = new Promise(resolve => stream.once('close', resolve))
     this.#serve(stream, channel.peer)
+    this.#channels.set(channel, stream)
+    whenGone(channel, () => {
+      this.#channels.delete(channel)
+      // Nobody is left to take an answer, and the request may not be read on just now. Where the answer has ended, what is
+      // left to read tells whether the request has as well.
+      if (!stream.writableEnded) stream.destroy(channel.signal.reason)
+    })
     await channel.write(NOTHING)
     await closed
   }

@@ -4,6 +4,9 @@ import { controlError } from './errors.ts'
 import type { RemoteBoards } from './remote-boards.ts'
 import { TUNNEL, tunnelOf } from './upgrade.ts'
 
+/** HTTP's, those of an answer and of two pipelines: a few more than Node warns of. A leak would be of another size. */
+const MAX_LISTENERS = 32
+
 const TUNNEL_SCHEMA = {
   querystring: {
     type: 'object',
@@ -34,6 +37,7 @@ export function remoteRoutes(boards: Pick<RemoteBoards, 'open'>) {
         if (gone.signal.aborted) tunnel.destroy()
         gone.signal.throwIfAborted()
         reply.hijack()
+        connection.setMaxListeners(MAX_LISTENERS)
         connection.write(
           `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${TUNNEL}\r\n\r\n`,
         )

@@ -4,11 +4,14 @@ import { controlError } from './errors.ts'
 import { MAX_CHUNK_BYTES, NOTHING } from './remote-protocol.ts'
 
 /** How long the other end may take to end its side, too, once ours has ended. */
-const PARTING_MS = 2000
+export const PARTING_MS = 2000
 
 type Done = (error?: Error | null) => void
 
-/** The bytes of a channel's messages, as a stream: what {@link CONTROL} carries. It ends the channel. */
+/**
+ * The bytes of a channel's messages, as a stream: what {@link CONTROL} carries. It ends the channel. That the channel is gone it
+ * notices as it reads or writes: what had come before is read first.
+ */
 export class ChannelStream extends Duplex {
   readonly #channel: Channel
 
@@ -17,13 +20,6 @@ export class ChannelStream extends Duplex {
     this.#channel = channel
     // Whoever uses it sees it close.
     this.on('error', () => {})
-    const { signal } = channel
-    const onGone = (): void => {
-      // Where our side has ended, what is left to read tells whether the other one has as well.
-      if (!this.writableEnded) this.destroy(signal.reason)
-    }
-    if (signal.aborted) onGone()
-    else signal.addEventListener('abort', onGone, { once: true })
   }
 
   override async _read(): Promise<void> {
@@ -69,4 +65,10 @@ export class ChannelStream extends Duplex {
       for (let at = 0; at < chunk.byteLength; at += MAX_CHUNK_BYTES)
         await this.#channel.write(NOTHING, chunk.subarray(at, at + MAX_CHUNK_BYTES), { joined: true })
   }
+}
+
+/** Calls `act` once, when the channel is gone. */
+export function whenGone({ signal }: Pick<Channel, 'signal'>, act: () => void): void {
+  if (signal.aborted) act()
+  else signal.addEventListener('abort', act, { once: true })
 }

@@ -20,6 +20,8 @@ export interface Board {
   readonly log: readonly Readonly<Record<string, unknown>>[]
   /** This board's own control API, or that of the member `name`. */
   client(name?: string): Client
+  /** Ends as a whole node does. Idempotent. */
+  leave(): Promise<void>
 }
 
 interface BoardOptions {
@@ -60,11 +62,14 @@ export async function startBoard(
   control.routes(routes)
   await control.listen()
   if (canBeRun) await entrance.start()
-  t.teardown(async () => {
-    entrance.stop()
+  const leave = async (): Promise<void> => {
     await control.close()
-  })
-  return { node, control, boards, socketPath, log: lines, client: name => createClient(socketPath, name) }
+    await entrance.stop()
+    await node.stop()
+  }
+  t.teardown(leave)
+  const client = (name?: string): Client => createClient(socketPath, name)
+  return { node, control, boards, socketPath, log: lines, client, leave }
 }
 
 /** The first one makes the fleet, and has its key; the others are in it by the names `board-1`, `board-2`, … */

@@ -223,6 +223,28 @@ t.test('a board that stops says so', async t => {
   await eventually('the end of its tunnel', () => (tunnelsAt(operator) === 0 ? true : undefined))
 })
 
+t.test('what a board said before it left is there to be read', async t => {
+  const leaving = Promise.withResolvers<Promise<void>>()
+  const stop = (app: FastifyInstance): void => {
+    app.post('/stop', { config: { scope: 'node' } }, async (request, reply) => {
+      reply.hijack()
+      request.lingers()
+      reply.raw.writeHead(202)
+      reply.raw.flushHeaders()
+      leaving.resolve(board.leave())
+    })
+  }
+  const board = await startBoard(t, { routes: stop })
+  const [owner] = await startFleet(await startBoard(t), board)
+  const tunnel = await owner.boards.open('board-1')
+  tunnel.write('POST /v1/stop HTTP/1.1\r\nhost: board\r\ncontent-length: 0\r\n\r\n')
+  // Nobody reads here until it has left.
+  await await leaving.promise
+  await owner.node.hasOnly()
+  const heard = Buffer.concat(await tunnel.toArray()).toString()
+  t.match(heard, /^HTTP\/1.1 202 /)
+})
+
 t.test('a client that leaves while a board is sought', async t => {
   const asked = Promise.withResolvers<AbortSignal>()
   const { socketPath } = await startControl(t, {
