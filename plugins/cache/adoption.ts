@@ -18,7 +18,7 @@ export interface HomelessLimits {
 }
 
 /** Blocks looked at before other work gets its turn: a few milliseconds on a slow board. */
-const BLOCKS_PER_STEP = 256
+const BLOCKS_PER_STEP = 64
 
 /** Least time between two rounds made for want of room: a full store must not read its whole index for each refusal. */
 const REFRESH_AFTER_MS = 60_000
