@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import type { DiskUse } from './block-store.ts'
+import type { DiskUse } from './block-shelf.ts'
 import { DISK_RESERVE_BYTES } from './disk-reserve.ts'
 import { diskBytesOfFile, INDEX_GROWTH_PER_DELETE_BYTES } from './size-classes.ts'
 

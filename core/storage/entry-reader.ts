@@ -1,5 +1,5 @@
 import type { BlockIndex } from './block-index.ts'
-import type { ShelfReadOptions } from './block-store.ts'
+import type { ShelfReadOptions } from './block-shelf.ts'
 import { systemCodeOf } from './disk-error.ts'
 import { storageError } from './errors.ts'
 import type { IndexEntry } from './index-entry.ts'

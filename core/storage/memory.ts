@@ -1,5 +1,6 @@
 import { silentLogger } from '../logger.ts'
-import { type BlockShelf, QuotaBlockStore } from './block-store.ts'
+import type { BlockShelf } from './block-shelf.ts'
+import { QuotaBlockStore } from './block-store.ts'
 import { BOOKKEEPING_PERIOD_MS, Bookkeeping } from './bookkeeping.ts'
 import { storageError } from './errors.ts'
 import { MemoryStore } from './memory-store.ts'

@@ -1,4 +1,4 @@
-import type { DiskUse } from './block-store.ts'
+import type { DiskUse } from './block-shelf.ts'
 import { storageError } from './errors.ts'
 import type { Evictor, Reservation, WaitOptions } from './storage.ts'
 

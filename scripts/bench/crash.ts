@@ -9,7 +9,7 @@ import { type Deed, fill, OPERATIONS, type Operation, type Scene } from './crash
 import { PowerDisk } from './crash/power-disk.ts'
 import { Random } from './crash/random.ts'
 import { Truth } from './crash/truth.ts'
-import { VICTIM_BYTES, Victim } from './crash/victim.ts'
+import { type Cut, VICTIM_BYTES, Victim } from './crash/victim.ts'
 import { type BenchRow, benchRow } from './row.ts'
 import { withDirectory } from './turns.ts'
 
@@ -43,9 +43,6 @@ type Count = Record<keyof Findings | 'unrepeatable', number>
 export function crash(options: CrashOptions): Promise<BenchRow[]> {
   return withDirectory('crash', directory => new CrashRun(options, directory).run())
 }
-
-/** Ends a process, by `kill` and perhaps more, so that the store can be looked at. */
-export type Cut = (kill: () => Promise<void>) => Promise<void>
 
 const KILL: Cut = kill => kill()
 

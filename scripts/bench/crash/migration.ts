@@ -5,8 +5,8 @@ import { setTimeout } from 'node:timers/promises'
 import { silentLogger } from '../../../core/logger.ts'
 import { LmdbStore } from '../../../core/storage/lmdb.ts'
 import { formatOf, type Migration, migrate } from '../../../core/storage/migrations.ts'
-import type { Cut } from '../crash.ts'
 import type { Findings } from './inspection.ts'
+import type { Cut } from './victim.ts'
 
 const MIB = 1024 * 1024
 const NUMBERS = 10_000

@@ -7,12 +7,13 @@ import { type Client, createClient } from '../../../core/cli/client.ts'
 import { QUIET } from '../../../test/helpers/quiet-node.ts'
 import { SkepProcess } from '../../../test/helpers/skep-process.ts'
 
-import type { Cut } from '../crash.ts'
-
 const CLI = fileURLToPath(new URL('../../../core/cli/main.ts', import.meta.url))
 
 /** Small, so that it is soon full; a burst has room beside all that may be pinned, each in slots larger than its blocks. */
 export const VICTIM_BYTES = 64 * 1024 * 1024
+
+/** Ends a process, by `kill` and perhaps more, so that the store can be looked at. */
+export type Cut = (kill: () => Promise<void>) => Promise<void>
 
 /** The node that is killed. */
 export class Victim {

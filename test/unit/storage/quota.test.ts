@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { DiskUse } from '../../../core/storage/block-store.ts'
+import type { DiskUse } from '../../../core/storage/block-shelf.ts'
 import { Quota } from '../../../core/storage/quota.ts'
 
 const none: DiskUse = { usedBytes: 0, segmentBytes: 0, indexBytes: 0, freeSlotBytes: 0, freeIndexBytes: 0 }
