@@ -2,7 +2,8 @@ import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import { type Token, token } from './container.ts'
 import type { Health } from './plugin.ts'
-import type { NodePhase } from './state/node-state.ts'
+
+export type NodePhase = 'starting' | 'ready' | 'degraded' | 'stopping'
 
 /** What happens in a node that more than one part may care about. Add an event here, and its payload is typed everywhere. */
 export interface NodeEvents {

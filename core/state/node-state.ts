@@ -2,7 +2,7 @@ import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Token, token } from '../container.ts'
 import { messageOf } from '../errors.ts'
-import type { Events } from '../events.ts'
+import type { Events, NodePhase } from '../events.ts'
 import type { FirstCipher } from '../network/ciphers.ts'
 import type { NetworkStatus } from '../network/status.ts'
 import type { Health } from '../plugin.ts'
@@ -11,8 +11,6 @@ import type { Pins } from '../services/pins.ts'
 import type { Storage, StorageRepair, StorageStats } from '../storage/storage.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { PeerSummary, Peers } from './peer-state.ts'
-
-export type NodePhase = 'starting' | 'ready' | 'degraded' | 'stopping'
 
 /** One picture of the node. The CLI, `/status`, the dashboard and the metrics all read it. Plain JSON. */
 export interface NodeStatus {
