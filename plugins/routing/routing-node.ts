@@ -96,7 +96,6 @@ export class RoutingNode {
       announceShare: this.#announcer?.share ?? 0,
     }))
     this.#warnOfPrivacy()
-    await this.#delegated?.start()
     this.#members = this.#createMembers()
     await this.#members.start()
     const dht = this.#dht

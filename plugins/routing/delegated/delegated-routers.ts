@@ -1,60 +1,50 @@
-import type { delegatedHTTPRouter } from '@helia/delegated-routing-client'
-import type { ComponentLogger, PeerId } from '@libp2p/interface'
-import { peerIdFromCID } from '@libp2p/peer-id'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromCID, peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
 import { type Logger, messageOf } from '../../../core/api.ts'
-import { dialable } from '../search/addresses.ts'
+import { Slots } from '../dht/slots.ts'
+import { dialable, parseAddress } from '../search/addresses.ts'
 import type { FoundPeer } from '../search/source.ts'
+import { ACCEPT, recordsOf } from './answer.ts'
 
 /** Requests to one server at a time; others wait within their own time. */
 const MAX_REQUESTS = 4
-
-type Router = ReturnType<ReturnType<typeof delegatedHTTPRouter>>
-
-/** A peer as a server tells of it. */
-interface Answer {
-  readonly id: CID
-  readonly multiaddrs?: readonly Multiaddr[]
-}
+/** Of one peer, as the server tells them; the first that can be read are kept. */
+const MAX_ADDRESSES_READ = 64
+/** The longest id, of an RSA key, has under half as many: base58 takes the square of its length. */
+const MAX_ID_CHARACTERS = 256
 
 export interface DelegatedOptions {
   readonly urls: readonly string[]
   readonly timeoutMs: number
 }
 
+interface Server {
+  readonly base: string
+  readonly slots: Slots
+}
+
 /** Servers that look for others: https://specs.ipfs.tech/routing/http-routing-v1/. All are asked at once. */
 export class DelegatedRouters {
-  readonly #options: DelegatedOptions
+  readonly #timeoutMs: number
   readonly #log: Logger
-  #routers: readonly Router[] = []
+  readonly #servers: readonly Server[]
 
-  constructor(options: DelegatedOptions, { log }: { readonly log: Logger }) {
-    this.#options = options
+  constructor({ urls, timeoutMs }: DelegatedOptions, { log }: { readonly log: Logger }) {
+    this.#timeoutMs = timeoutMs
     this.#log = log
-  }
-
-  async start(): Promise<void> {
-    const { urls, timeoutMs } = this.#options
-    const client = await import('@helia/delegated-routing-client')
-    this.#routers = urls.map(url =>
-      client.delegatedHTTPRouter({
-        url: url.endsWith('/') ? url : `${url}/`,
-        timeout: timeoutMs,
-        concurrentRequests: MAX_REQUESTS,
-        // Whatever is there: the client's own filter is for browsers.
-        filterAddrs: [],
-        filterProtocols: [],
-        cacheTTL: 0,
-      })({ logger: silent }),
-    )
+    this.#servers = urls.map(url => ({
+      base: url.endsWith('/') ? url : `${url}/`,
+      slots: new Slots(MAX_REQUESTS),
+    }))
   }
 
   async *findProviders(cid: CID, signal: AbortSignal): AsyncGenerator<FoundPeer, void, void> {
     let failures = 0
     const over = new AbortController()
     const limited = AbortSignal.any([signal, over.signal])
-    const answers = this.#routers.map(router => router.findProviders?.(cid, { signal: limited }) ?? none())
+    const answers = this.#servers.map(server => this.#ask(server, 'providers', cid, limited))
     try {
       yield* merged(answers, error => {
         failures += 1
@@ -67,60 +57,92 @@ export class DelegatedRouters {
   }
 
   /** The first answer that has addresses; empty where none has. */
-  async findPeer(peer: PeerId, signal: AbortSignal): Promise<Multiaddr[]> {
-    const asked = this.#routers.map(async router => {
-      const answer = await router.findPeer?.(peer.toCID(), { signal })
-      const addresses = dialable(answer?.multiaddrs ?? [])
-      if (addresses.length === 0) throw new RangeError('it knows no address')
-      return addresses
+  async findPeer(peer: PeerId, signal: AbortSignal): Promise<readonly Multiaddr[]> {
+    const asked = this.#servers.map(async server => {
+      for await (const found of this.#ask(server, 'peers', peer.toCID(), signal)) {
+        if (found.peer.equals(peer) && found.addresses.length > 0) return found.addresses
+      }
+      throw new RangeError('it knows no address')
     })
     return Promise.any(asked).catch(() => [])
+  }
+
+  async *#ask(
+    { base, slots }: Server,
+    what: 'providers' | 'peers',
+    cid: CID,
+    signal: AbortSignal,
+  ): AsyncGenerator<FoundPeer, void, void> {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)])
+    const release = await slots.take(limited)
+    try {
+      const url = new URL(`routing/v1/${what}/${cid}`, base)
+      const response = await fetch(url, { headers: { accept: ACCEPT }, signal: limited })
+      const list = what === 'providers' ? 'Providers' : 'Peers'
+      for await (const record of recordsOf(response, list)) {
+        const found = foundIn(record)
+        if (found) yield found
+      }
+    } finally {
+      release()
+    }
   }
 }
 
 /** What comes of all, in the order in which it comes. `onError` hears of those that fail, and may end it all. */
-async function* merged(
-  answers: readonly AsyncIterable<Answer>[],
+async function* merged<T>(
+  answers: readonly AsyncGenerator<T, void, void>[],
   onError: (error: unknown) => void,
-): AsyncGenerator<FoundPeer, void, void> {
-  const iterators = answers.map(answer => answer[Symbol.asyncIterator]())
-  const next = async (index: number): Promise<Step> => {
+): AsyncGenerator<T, void, void> {
+  const next = async (index: number): Promise<Step<T>> => {
     try {
-      return { index, result: await iterators[index]?.next() }
+      return { index, result: await answers[index]?.next() }
     } catch (error) {
       return { index, error }
     }
   }
-  const steps = new Map(iterators.map((_, index) => [index, next(index)]))
-  while (steps.size > 0) {
-    const step = await Promise.race(steps.values())
-    if (step.result && !step.result.done) {
-      steps.set(step.index, next(step.index))
-      yield found(step.result.value)
-      continue
+  const steps = new Map(answers.map((_, index) => [index, next(index)]))
+  try {
+    while (steps.size > 0) {
+      const step = await Promise.race(steps.values())
+      if (step.result && !step.result.done) {
+        steps.set(step.index, next(step.index))
+        yield step.result.value
+        continue
+      }
+      steps.delete(step.index)
+      if ('error' in step) onError(step.error)
     }
-    steps.delete(step.index)
-    if ('error' in step) onError(step.error)
+  } finally {
+    // Those that are under way end with their signal; nobody waits for them.
+    for (const index of steps.keys()) answers[index]?.return().catch(() => undefined)
   }
 }
 
-interface Step {
+interface Step<T> {
   readonly index: number
-  readonly result?: IteratorResult<Answer> | undefined
+  readonly result?: IteratorResult<T, void> | undefined
   readonly error?: unknown
 }
 
-async function* none(): AsyncGenerator<Answer> {}
-
-function found({ id, multiaddrs = [] }: Answer): FoundPeer {
-  return { peer: peerIdFromCID(id), addresses: dialable(multiaddrs) }
+/** Undefined for a record that names no peer: servers tell of other things, too. */
+function foundIn(record: unknown): FoundPeer | undefined {
+  const { ID: id, Addrs: addresses } = (record ?? {}) as { readonly ID?: unknown; readonly Addrs?: unknown }
+  const peer = typeof id === 'string' ? peerOf(id) : undefined
+  if (!peer) return undefined
+  const texts = Array.isArray(addresses) ? addresses.slice(0, MAX_ADDRESSES_READ) : []
+  return {
+    peer,
+    addresses: dialable(texts.flatMap(text => (typeof text === 'string' ? (parseAddress(text) ?? []) : []))),
+  }
 }
 
-/** What fails is told to whoever asked. */
-const silent: ComponentLogger = { forComponent: () => quiet }
-const quiet = Object.assign((): void => {}, {
-  enabled: false,
-  trace(): void {},
-  error(): void {},
-  newScope: () => quiet,
-})
+/** Of an id in either of its forms: https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md#string-representation */
+function peerOf(id: string): PeerId | undefined {
+  if (id.length > MAX_ID_CHARACTERS) return undefined
+  try {
+    return /^(Qm|1)/.test(id) ? peerIdFromString(id) : peerIdFromCID(CID.parse(id))
+  } catch {
+    return undefined
+  }
+}

@@ -32,7 +32,7 @@ export class Slots {
 
   #turn(signal: AbortSignal): Promise<void> {
     if (this.#waiting.size >= MAX_WAITING) {
-      throw routingError('LOOKUPS_FULL', `${MAX_WAITING} look-ups wait for the DHT already`)
+      throw routingError('LOOKUPS_FULL', `${MAX_WAITING} look-ups wait already`)
     }
     return new Promise((resolve, reject) => {
       const leave = (): void => {
