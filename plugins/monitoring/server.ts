@@ -34,7 +34,10 @@ export interface ServerDependencies {
   readonly log: Logger
 }
 
-type ServerOptions = Pick<MonitoringConfig, 'host' | 'port' | 'maxConnections' | 'requestTimeoutMs'>
+type ServerOptions = Pick<
+  MonitoringConfig,
+  'host' | 'port' | 'maxConnections' | 'requestTimeoutMs' | 'probeTimeoutMs'
+>
 
 /** No request has a body, and this leaves room for what clients send along. */
 const MAX_HEADER_BYTES = 8192
@@ -83,13 +86,14 @@ export class MonitoringServer {
   }
 
   #createApp(): FastifyInstance {
-    const { requestTimeoutMs } = this.#options
+    const { requestTimeoutMs, probeTimeoutMs } = this.#options
     const { routes, streams, onAnswered } = this.#dependencies
     const app = fastify({
       bodyLimit: MAX_BODY_BYTES,
       requestTimeout: requestTimeoutMs,
-      // Nothing in either direction: whoever doesn't read what it asked for would hold its place for good.
-      connectionTimeout: requestTimeoutMs,
+      // Nothing in either direction: whoever doesn't read what it asked for would hold its place for good. But an answer may wait
+      // for probes.
+      connectionTimeout: requestTimeoutMs + probeTimeoutMs,
       keepAliveTimeout: requestTimeoutMs,
       forceCloseConnections: true,
       http: {
