@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { routingError } from '../errors.ts'
 
 /** All of an answer: a hundred providers with their addresses, the most that is taken of one, are less. */
@@ -12,6 +13,12 @@ const WHOLE = 'application/json'
 /** What servers are asked for, the first rather than the second. */
 export const ACCEPT = `${LINES}, ${WHOLE};q=0.8`
 
+/** An answer that has begun, and what told where it comes from. */
+interface Answer {
+  readonly response: IncomingMessage
+  readonly origin: string
+}
+
 /**
  * The records of an answer, as they come: https://specs.ipfs.tech/routing/http-routing-v1/. `list`: what the array of them is
  * called where all come at once. The rest of an answer that is left early is not fetched.
@@ -19,35 +26,52 @@ export const ACCEPT = `${LINES}, ${WHOLE};q=0.8`
  * @throws SkepError ROUTER_FAILED
  */
 export async function* recordsOf(
-  response: Response,
-  list: 'Providers' | 'Peers',
+  response: IncomingMessage,
+  { list, origin }: { readonly list: 'Providers' | 'Peers'; readonly origin: string },
 ): AsyncGenerator<unknown, void, void> {
-  // So it is where nobody is known.
-  if (response.status === 404) return await response.body?.cancel()
-  const type = response.headers.get('content-type') ?? ''
+  const answer = { response, origin }
+  try {
+    // So it is where nobody is known.
+    if (response.statusCode === 404) return
+    const isLines = checkedType(answer).startsWith(LINES)
+    if (isLines) for await (const line of linesOf(answer)) yield* recordIn(answer, line)
+    else yield* recordsIn(answer, await wholeOf(answer), list)
+  } finally {
+    response.destroy()
+  }
+}
+
+/** What the answer is, where it can be read. */
+function checkedType(answer: Answer): string {
+  const { statusCode: status, headers } = answer.response
+  const { 'content-type': type = '', 'content-encoding': packed = 'identity' } = headers
   const isKnown = type.startsWith(LINES) || type.startsWith(WHOLE)
-  if (!response.ok || !isKnown) {
-    await response.body?.cancel()
-    throw failed(response, `status ${response.status}, type '${type}'`)
-  }
-  if (type.startsWith(LINES)) {
-    for await (const line of linesOf(response)) if (line.trim() !== '') yield parsed(response, line)
-    return
-  }
-  const chunks: Uint8Array[] = []
-  for await (const chunk of bytesOf(response)) chunks.push(chunk)
-  const answer = parsed(response, Buffer.concat(chunks).toString()) as Readonly<
-    Record<string, unknown>
-  > | null
-  const records = answer?.[list] ?? []
-  if (!Array.isArray(records)) throw failed(response, `${list} is no list`)
+  if (status !== 200 || !isKnown) throw failed(answer, `status ${status}, type '${type}'`)
+  if (packed !== 'identity') throw failed(answer, `what is packed by '${packed}', as nobody asked`)
+  return type
+}
+
+function* recordIn(answer: Answer, line: string): Generator<unknown, void, void> {
+  if (line.trim() !== '') yield parsed(answer, line)
+}
+
+function* recordsIn(answer: Answer, text: string, list: string): Generator<unknown, void, void> {
+  const told = parsed(answer, text) as Readonly<Record<string, unknown>> | null
+  const records = told?.[list] ?? []
+  if (!Array.isArray(records)) throw failed(answer, `${list} is no list`)
   yield* records
 }
 
-async function* linesOf(response: Response): AsyncGenerator<string, void, void> {
+async function wholeOf(answer: Answer): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of bytesOf(answer)) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+async function* linesOf(answer: Answer): AsyncGenerator<string, void, void> {
   let begun: Uint8Array[] = []
   let begunBytes = 0
-  for await (const chunk of bytesOf(response)) {
+  for await (const chunk of bytesOf(answer)) {
     let at = 0
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, at)) {
       yield Buffer.concat([...begun, chunk.subarray(at, end)]).toString()
@@ -57,29 +81,28 @@ async function* linesOf(response: Response): AsyncGenerator<string, void, void> 
     }
     begun.push(chunk.subarray(at))
     begunBytes += chunk.byteLength - at
-    if (begunBytes > MAX_LINE_BYTES) throw failed(response, `a line of more than ${MAX_LINE_BYTES} bytes`)
+    if (begunBytes > MAX_LINE_BYTES) throw failed(answer, `a line of more than ${MAX_LINE_BYTES} bytes`)
   }
   yield Buffer.concat(begun).toString()
 }
 
-/** Counted as they are unpacked. */
-async function* bytesOf(response: Response): AsyncGenerator<Uint8Array, void, void> {
+async function* bytesOf(answer: Answer): AsyncGenerator<Uint8Array, void, void> {
   let bytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of answer.response as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength
-    if (bytes > MAX_ANSWER_BYTES) throw failed(response, `more than ${MAX_ANSWER_BYTES} bytes`)
+    if (bytes > MAX_ANSWER_BYTES) throw failed(answer, `more than ${MAX_ANSWER_BYTES} bytes`)
     yield chunk
   }
 }
 
-function parsed(response: Response, text: string): unknown {
+function parsed(answer: Answer, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw failed(response, 'what is no JSON', cause)
+    throw failed(answer, 'what is no JSON', cause)
   }
 }
 
-function failed({ url }: Response, what: string, cause?: unknown): Error {
-  return routingError('ROUTER_FAILED', `${new URL(url).origin} answered with ${what}`, { cause })
+function failed({ origin }: Answer, what: string, cause?: unknown): Error {
+  return routingError('ROUTER_FAILED', `${origin} answered with ${what}`, { cause })
 }

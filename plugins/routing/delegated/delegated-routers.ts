@@ -7,6 +7,7 @@ import { Slots } from '../dht/slots.ts'
 import { dialable, parseAddress } from '../search/addresses.ts'
 import type { FoundPeer } from '../search/source.ts'
 import { ACCEPT, recordsOf } from './answer.ts'
+import { get } from './request.ts'
 
 /** Requests to one server at a time; others wait within their own time. */
 const MAX_REQUESTS = 4
@@ -77,9 +78,9 @@ export class DelegatedRouters {
     const release = await slots.take(limited)
     try {
       const url = new URL(`routing/v1/${what}/${cid}`, base)
-      const response = await fetch(url, { headers: { accept: ACCEPT }, signal: limited })
+      const response = await get(url, ACCEPT, limited)
       const list = what === 'providers' ? 'Providers' : 'Peers'
-      for await (const record of recordsOf(response, list)) {
+      for await (const record of recordsOf(response, { list, origin: url.origin })) {
         const found = foundIn(record)
         if (found) yield found
       }
