@@ -17,8 +17,8 @@ export interface FetchOptions extends WaitOptions {
   /**
    * Takes memory and disk for all that is fetched. Called when a peer is about to be asked, and awaited before: a caller may
    * want many blocks, of which the exchange chooses the best, and holds room for those under way alone. Resolves with what
-   * gives the room back where peers put off all that hasn't come; it is made anew before another is asked. When the fetch
-   * has ended, however it did, the caller gives it back itself. A rejection fails the fetch with its reason.
+   * gives the room back where nobody has what hasn't come, or all put it off; it is made anew before another is asked. When
+   * the fetch has ended, however it did, the caller gives it back itself. A rejection fails the fetch with its reason.
    *
    * By default the caller has the room already.
    */

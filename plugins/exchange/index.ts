@@ -68,7 +68,7 @@ export default definePlugin<ExchangeConfig, ExchangeMetrics>({
       counted: (direction, bytes) => tally.metered(direction, bytes),
     })
     const maxReadAheadBytes = Math.min(config.maxReadAheadBytes, budget.limitBytes / MAX_BUDGET_SHARE)
-    const server = new Server({ maxReadAheadBytes }, { blocks, peers, bandwidth, tally, log })
+    const server = new Server({ maxReadAheadBytes }, { blocks, peers, bandwidth, tally, log, now })
     const bitswap = config.bitswap.enabled
       ? new Bitswap({
           network: bandwidth.network,

@@ -1,4 +1,6 @@
 import type { PeerId } from '@libp2p/interface'
+import { CID } from 'multiformats/cid'
+import { decode as decodeDigest } from 'multiformats/hashes/digest'
 import {
   type Channel,
   discard,
@@ -19,6 +21,9 @@ import { Intake } from './intake.ts'
 import { Ledger } from './ledger.ts'
 import { BitswapLink } from './link.ts'
 import { Outbound } from './outbound.ts'
+
+/** Any codec does: what is held goes by its hash. */
+const RAW = 0x55
 
 /** Messages being received, four of the largest; of small budgets a share. */
 const MAX_INTAKE_BYTES = 4 * BITSWAP.maxMessageBytes
@@ -79,6 +84,7 @@ export class Bitswap {
 
   /** Makes the links to peers that speak Bitswap. */
   get linkKind(): LinkKind {
+    const { server } = this.#deps
     return {
       protocol: BITSWAP.id,
       link: (peer, options, dependencies) => {
@@ -88,6 +94,7 @@ export class Bitswap {
           ...dependencies,
           outbound,
           unasked: () => this.#unasked(peer),
+          holds: hash => server.sizeOf(CID.createV1(RAW, decodeDigest(hash))) !== undefined,
           dropped: dropped => {
             if (this.#links.get(id)?.link === dropped) this.#links.delete(id)
           },

@@ -8,6 +8,7 @@ import {
   type BitswapMessage,
   encodeBitswap,
   encodeBlockHead,
+  MAX_ENTRIES,
   WantType,
 } from '../wire/bitswap-codec.ts'
 import { Status } from '../wire/codec.ts'
@@ -23,7 +24,13 @@ export const MAX_MISSED = 1024
 const MAX_PRESENCES = 1024
 
 /** Presences waiting to be sent above which no more questions are read. */
-const MAX_WAITING_PRESENCES = 16 * MAX_PRESENCES
+const MAX_WAITING_PRESENCES = 4 * MAX_PRESENCES
+
+/**
+ * Presences that wait at most: some 400 bytes each. What has been read by then on a peer's other streams, which it may reset and open
+ * anew as fast as it likes, is not answered; a longest list on one of them is.
+ */
+export const MAX_KEPT_PRESENCES = MAX_WAITING_PRESENCES + MAX_ENTRIES
 
 /** Small blocks are sent together up to this size: one message instead of many. */
 const MAX_JOINED_BYTES = 128 * 1024
@@ -92,7 +99,7 @@ export class Ledger implements Asker {
 
   fulfil(wanted: Wanted, payload: Uint8Array | undefined): void {
     if (this.#ended || wanted.cancelled) {
-      if (payload) this.#host.giveBack(this, wanted.bytes)
+      if (payload) this.#host.giveBackUnsent(this, wanted.bytes)
       return
     }
     if (!payload) {
@@ -158,6 +165,7 @@ export class Ledger implements Asker {
   }
 
   #answer(key: string, cid: CID, status: Status): void {
+    if (this.#presences.size >= MAX_KEPT_PRESENCES && !this.#presences.has(key)) return
     this.#presences.set(key, { cid, status })
     this.#flush()
   }
@@ -175,7 +183,7 @@ export class Ledger implements Asker {
   #drop(wanted: Wanted): void {
     wanted.cancelled = true
     if (wanted.state === 'queued') this.#host.dequeue(wanted)
-    else if (wanted.state === 'ready') this.#host.giveBack(this, wanted.bytes)
+    else if (wanted.state === 'ready') this.#host.giveBackUnsent(this, wanted.bytes)
   }
 
   #forgetAll(): void {

@@ -27,6 +27,8 @@ export interface BitswapLinkDependencies extends LinkDependencies {
   readonly outbound: Outbound
   /** A block came that nobody asked for. */
   unasked(link: BitswapLink): void
+  /** Whether a block is here, by its multihash. */
+  holds(hash: Uint8Array): boolean
   /** The link is no longer in use. */
   dropped(link: BitswapLink): void
 }
@@ -40,6 +42,7 @@ export class BitswapLink extends PeerLink {
   readonly #outbound: Outbound
   readonly #events: LinkEvents
   readonly #unasked: BitswapLinkDependencies['unasked']
+  readonly #holds: BitswapLinkDependencies['holds']
   readonly #dropped: BitswapLinkDependencies['dropped']
   readonly #byKey = new Map<string, Asked>()
   /** What the peer hasn't and will tell us when it has. In the order of its answers. */
@@ -57,6 +60,7 @@ export class BitswapLink extends PeerLink {
     this.#outbound = deps.outbound
     this.#events = deps.events
     this.#unasked = deps.unasked
+    this.#holds = deps.holds
     this.#dropped = deps.dropped
   }
 
@@ -126,7 +130,7 @@ export class BitswapLink extends PeerLink {
     const want = asked?.want ?? (key === undefined ? undefined : this.#missed.get(key))
     if (key === undefined || !want) {
       if (key !== undefined && this.#recent.has(key)) this.#events.wasted()
-      else if (this.asks.size > 0) this.#events.forged(this, data.byteLength)
+      else if (this.asks.size > 0 && !this.#isKnown(hash)) this.#events.forged(this, data.byteLength)
       else this.#unasked(this)
       return
     }
@@ -141,6 +145,11 @@ export class BitswapLink extends PeerLink {
     }
     this.#events.wasted()
     this.#events.answered(this, want, asked?.mode ?? Mode.HAVE, Status.OK, data.byteLength)
+  }
+
+  /** What an earlier connection, or an earlier run of this node, asked for comes late: no alteration has the hash of another block. */
+  #isKnown(hash: Uint8Array | undefined): boolean {
+    return hash !== undefined && (this.#events.isWanted(byteKey(hash)) || this.#holds(hash))
   }
 
   #takePresence({ cid, held }: BitswapPresence): void {

@@ -44,8 +44,10 @@ export interface LinkEvents {
   delivered(link: Link, want: Want, bytes: Uint8Array): void
   /** A whole block whose hash was compared with the want's already. */
   verified(link: Link, want: Want, bytes: Uint8Array): void
-  /** The peer sent `bytes` whose hash nobody asked it for while it owed blocks: what an alteration looks like. */
+  /** The peer sent `bytes` whose hash is of nothing that is known here, while it owed blocks: what an alteration looks like. */
   forged(link: Link, bytes: number): void
+  /** A block of this key is wanted, of whomever. */
+  isWanted(key: string): boolean
   /** A whole block arrived that was cancelled in the meantime, or is larger than was wanted. */
   wasted(): void
   /**

@@ -265,6 +265,10 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     this.#release(link, owed, want => owed.has(want), reason)
   }
 
+  isWanted(key: string): boolean {
+    return this.#wants.get(key) !== undefined
+  }
+
   forged(link: Link, bytes: number): void {
     const { log } = this.#deps
     log.warn({ peer: link.id, bytes }, 'peer sent bytes that match none of the CIDs it was asked for')
@@ -352,7 +356,9 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       want.takeUp(now())
       const isHeld = (link: Link): boolean =>
         isHolder(want, link.id) || want.standings.get(link.id) === 'left'
-      if (links.some(isHeld) || this.#isSought(want, links)) want.hopeMs = now()
+      const isAnywhere = links.some(isHeld)
+      if (!isAnywhere) want.ease()
+      if (isAnywhere || this.#isSought(want, links)) want.hopeMs = now()
       else if (now() - want.hopeMs > findTimeoutMs) {
         tally.unavailable()
         this.#finish(want)

@@ -91,6 +91,11 @@ export class Want implements PlannedWant {
   leave(peer: string, untilMs: number): void {
     this.standings.set(peer, 'left')
     this.#leftMs = untilMs
+    this.ease()
+  }
+
+  /** Nobody is asked for it now: room that was made for it goes back. */
+  ease(): void {
     for (const { fetch } of this.#waiters) fetch.ease()
   }
 

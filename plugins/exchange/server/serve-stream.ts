@@ -77,7 +77,7 @@ export class ServeStream implements Asker {
 
   /** The block of a want was read; `undefined`: it can't be had. */
   fulfil(serving: StreamServing, payload: Uint8Array | undefined): void {
-    if (payload && (this.#ended || serving.cancelled)) this.#host.giveBack(this, serving.bytes)
+    if (payload && (this.#ended || serving.cancelled)) this.#host.giveBackUnsent(this, serving.bytes)
     if (this.#ended) return
     if (serving.cancelled) {
       this.#answer(serving.id, Status.CANCELLED)
@@ -132,7 +132,7 @@ export class ServeStream implements Asker {
       this.#answer(id, Status.CANCELLED)
     } else {
       this.#outbox.cancel(id)
-      this.#host.giveBack(this, serving.bytes)
+      this.#host.giveBackUnsent(this, serving.bytes)
     }
   }
 
@@ -191,7 +191,7 @@ export class ServeStream implements Asker {
     this.#ended = true
     for (const serving of this.#open.values()) {
       if (serving.state === 'queued') this.#host.dequeue(serving)
-      if (serving.state === 'ready' && !serving.cancelled) this.#host.giveBack(this, serving.bytes)
+      if (serving.state === 'ready' && !serving.cancelled) this.#host.giveBackUnsent(this, serving.bytes)
     }
     this.#open.clear()
   }

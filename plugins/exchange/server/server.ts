@@ -17,6 +17,7 @@ import { Given } from './given.ts'
 import { ServeQueue } from './serve-queue.ts'
 import { ServeStream } from './serve-stream.ts'
 import type { Asker, ServeHost, Serving, Shipped } from './serving.ts'
+import { VainReads } from './vain-reads.ts'
 
 export interface ServerOptions {
   readonly maxReadAheadBytes: number
@@ -28,6 +29,8 @@ export interface ServerDependencies {
   readonly bandwidth: UploadLimits
   readonly tally: Tally
   readonly log: Logger
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
 }
 
 /** What of bandwidth the server has to heed. */
@@ -43,7 +46,7 @@ export interface UploadLimits {
 /** What may wait for its turn, half of it for one peer alone: 100 Mbit/s take 20 s for it. Another holder is quicker; BUSY beyond. */
 const MAX_QUEUED_BYTES = 256 * 1024 * 1024
 
-/** Wants of all peers that may wait for their turn, some hundred bytes each; BUSY beyond. */
+/** Wants of all peers that may wait for their turn, some hundred bytes each, half of them of one peer alone; BUSY beyond. */
 const MAX_QUEUED_WANTS = 16_384
 
 /** What may wait for metered peers, as the time that it takes: peers wait 30 s for a block, and are better told at once. */
@@ -62,6 +65,7 @@ export class Server implements ServeHost {
   readonly #queues: readonly ServeQueue<Serving>[]
   readonly #maxQueueReadBytes: number
   readonly #given = new Given()
+  readonly #vainReads: VainReads
   #pumping = false
   #storageFailure: string | undefined
 
@@ -69,8 +73,13 @@ export class Server implements ServeHost {
     this.#deps = deps
     const isSplit = deps.bandwidth.isLimited
     this.#maxQueueReadBytes = isSplit ? maxReadAheadBytes / 2 : maxReadAheadBytes
-    this.#queue = new ServeQueue(this.#maxQueueReadBytes)
-    this.#meteredQueue = isSplit ? new ServeQueue(this.#maxQueueReadBytes) : this.#queue
+    const options = {
+      maxItems: isSplit ? MAX_QUEUED_WANTS / 2 : MAX_QUEUED_WANTS,
+      maxReadAheadBytes: this.#maxQueueReadBytes,
+    }
+    this.#queue = new ServeQueue(options)
+    this.#meteredQueue = isSplit ? new ServeQueue(options) : this.#queue
+    this.#vainReads = new VainReads(deps)
     const limits = { queuedBytes: MAX_QUEUED_BYTES, readAheadBytes: this.#maxQueueReadBytes }
     for (const queue of [this.#queue, this.#meteredQueue]) queue.limit(limits)
     this.#queues = isSplit ? [this.#queue, this.#meteredQueue] : [this.#queue]
@@ -129,7 +138,7 @@ export class Server implements ServeHost {
 
   enqueue(serving: Serving): boolean {
     const queue = this.#queueOf(serving.asker)
-    if (this.queuedWants >= MAX_QUEUED_WANTS) return false
+    if (this.#vainReads.areTooMany(serving.asker.peer)) return false
     const key = keyOf(serving.cid)
     const isBusy = this.queuedWants > 0 || this.readAheadBytes > 0
     if (serving.patient && isBusy && this.#given.isElsewhere(key, serving.asker.peer)) return false
@@ -147,6 +156,11 @@ export class Server implements ServeHost {
   giveBack(asker: Asker, bytes: number): void {
     this.#queueOf(asker).give(asker.peer, bytes)
     this.#pumpSoon()
+  }
+
+  giveBackUnsent(asker: Asker, bytes: number): void {
+    this.#vainReads.add(asker.peer, bytes)
+    this.giveBack(asker, bytes)
   }
 
   shipped(peer: PeerId, { protocol, statuses, blocks, payloadBytes }: Shipped): void {

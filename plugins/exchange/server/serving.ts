@@ -39,10 +39,12 @@ export interface Shipped {
 export interface ServeHost {
   /** Payload bytes of a block that is held and may be served. */
   sizeOf(cid: CID): number | undefined
-  /** False where too much is queued already, or others come first and the asker is patient. */
+  /** False where too much is queued or was read in vain already, or others come first and the asker is patient. */
   enqueue(serving: Serving): boolean
   dequeue(serving: Serving): void
   /** Bytes read for `asker` that it needs no longer. */
   giveBack(asker: Asker, bytes: number): void
+  /** As {@link giveBack}, of bytes that the asker wanted and then didn't. */
+  giveBackUnsent(asker: Asker, bytes: number): void
   shipped(peer: PeerId, shipped: Shipped): void
 }

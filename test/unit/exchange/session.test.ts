@@ -275,3 +275,27 @@ t.test('only hashes that can be trusted are fetched', async t => {
     message: 'no',
   })
 })
+
+t.test('while nobody serves a block that there was room for, others may have the room', async t => {
+  const block = randomBlock(1000)
+  const requester = await startExchange(t)
+  const going = await startPeer(
+    t,
+    pretender([block], async () => void going.network.stop()),
+  )
+  await connect(requester, going)
+  let rooms = 0
+  const makeRoom = async () => {
+    rooms++
+    return () => void rooms--
+  }
+  await using session = requester.session()
+  const fetch = session.fetch(block.cid, { makeRoom })
+  await eventually('room to be made', () => rooms === 1 || undefined)
+  await eventually('it to be given back', () => rooms === 0 || undefined)
+  const other = await startExchange(t)
+  await other.hold([block])
+  await connect(requester, other)
+  t.same(await fetch, block.bytes)
+  t.equal(rooms, 1, 'made anew, and the caller has it')
+})

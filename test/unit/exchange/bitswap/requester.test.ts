@@ -98,6 +98,30 @@ t.test('a block that nobody asked for is counted, charged and not stored', async
   t.notOk(requester.storage.blocks.stats().blocks)
 })
 
+t.test('a block that is held, or wanted, is no forgery: an earlier run may have asked for it', async t => {
+  const [held, ...wanted] = randomBlocks(600, 100)
+  if (!held) throw new Error('no blocks')
+  const requester = await startExchange(t)
+  await requester.hold([held])
+  const silent = await startBitswapScript(t)
+  await connect(requester, silent)
+  const giveUp = new AbortController()
+  await using session = requester.session()
+  for (const { cid } of wanted) session.fetch(cid, { signal: giveUp.signal }).catch(() => undefined)
+  const asked = (): Set<string> =>
+    new Set(silent.messages.flatMap(({ entries }) => entries.map(({ cid }) => cid.toString())))
+  await eventually('as many questions as it is asked at a time', () => asked().size === 512 || undefined)
+  const other = wanted.find(({ cid }) => !asked().has(cid.toString()))
+  if (!other) throw new Error('not all are asked for')
+  for (const { cid, bytes } of [held, other]) {
+    const evidence = requester.next('peer:evidence')
+    await silent.send(requester, { blocks: [{ cid, data: bytes }] })
+    t.match(await evidence, { kind: 'overload', detail: /nobody asked/ })
+  }
+  t.match(requester.details(), { invalidBlocks: 0, distrustedPeers: 0, wantsOutstanding: 599 })
+  giveUp.abort(new Error('enough'))
+})
+
 t.test('a block that comes after its want was cancelled is no fault', async t => {
   const [late, block] = randomBlocks(2, 1000)
   if (!late || !block) throw new Error('no blocks')

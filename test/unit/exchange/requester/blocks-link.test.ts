@@ -38,6 +38,7 @@ async function linked(t: Test) {
     broken: (_link, _owed, reason) => broken.push(reason),
     verified() {},
     forged() {},
+    isWanted: () => false,
     wasted() {},
     answered() {},
     gained() {},

@@ -21,6 +21,7 @@ t.test('a channel that the peer keeps half open is reset in the end', async t =>
       delivered() {},
       verified() {},
       forged() {},
+      isWanted: () => false,
       wasted() {},
       answered() {},
       gained() {},

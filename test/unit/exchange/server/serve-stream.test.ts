@@ -2,14 +2,23 @@ import { getEventListeners } from 'node:events'
 import t from 'tap'
 import type { Channel } from '../../../../core/api.ts'
 import { ServeStream } from '../../../../plugins/exchange/server/serve-stream.ts'
+import type { Serving } from '../../../../plugins/exchange/server/serving.ts'
 import { decodeReply, encodeRequest, MAX_BATCH, Mode } from '../../../../plugins/exchange/wire/codec.ts'
+import { eventually } from '../../../helpers/eventually.ts'
 import { startNode } from '../../network/nodes.ts'
 import { connect, gone, open, randomBlock, startPeer } from '../fixture.ts'
 
 const BATCHES = 200
 
 /** A node that has nothing and serves nobody else. */
-const host = { sizeOf: () => undefined, enqueue: () => false, dequeue() {}, giveBack() {}, shipped() {} }
+const host = {
+  sizeOf: () => undefined,
+  enqueue: () => false,
+  dequeue() {},
+  giveBack() {},
+  giveBackUnsent() {},
+  shipped() {},
+}
 
 /** Asks faster than the answers can leave. */
 async function flood(channel: Channel): Promise<void> {
@@ -64,3 +73,42 @@ t.test(
     if (served) await gone(served)
   },
 )
+
+t.test('what was read and is cancelled is given back as read in vain', async t => {
+  const BYTES = 2 * 1024 * 1024
+  const requester = await startNode(t)
+  const { cid } = randomBlock(1)
+  const ready: Serving[] = []
+  const unsent: number[] = []
+  const holder = await startPeer(t, channel =>
+    new ServeStream(
+      { isMetered: false },
+      {
+        channel,
+        host: {
+          ...host,
+          sizeOf: () => BYTES,
+          enqueue(serving: Serving) {
+            setImmediate(() => {
+              serving.asker.fulfil(serving, new Uint8Array(BYTES))
+              ready.push(serving)
+            })
+            return true
+          },
+          giveBackUnsent: (_, bytes) => void unsent.push(bytes),
+        },
+      },
+    ).run(),
+  )
+  await connect(requester, holder)
+  const channel = await open(requester, holder)
+  const wants = [1, 2, 3, 4, 5, 6, 7, 8].map(id => ({ id, cid, mode: Mode.BLOCK, sizeHint: 0 }))
+  await channel.write(encodeRequest({ wants, cancels: [] }))
+  await eventually('all to be read', () => ready.length === 8 || undefined)
+  // Those before are on their way, as far as there is room on it: nobody reads them.
+  await channel.write(encodeRequest({ wants: [], cancels: [7, 8] }))
+  await eventually('two to be given back', () => unsent.length === 2 || undefined)
+  channel.abort(new Error('enough'))
+  await eventually('what waited for its turn', () => unsent.length > 2 || undefined)
+  t.same(unsent.slice(0, 2), [BYTES, BYTES])
+})

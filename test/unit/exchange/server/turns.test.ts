@@ -26,6 +26,34 @@ t.test('one that comes late is neither starved nor put before all', async t => {
   t.equal(order.filter(peer => peer === 'b').length, 5)
 })
 
+t.test('who takes its wants back and asks anew has had what it had', async t => {
+  const turns = new Turns<{ peer: string; bytes: number }>()
+  for (let count = 0; count < 40; count++) turns.add('honest', { peer: 'honest', bytes: 10 })
+  let own = { peer: 'cheat', bytes: 10 }
+  turns.add('cheat', own)
+  const order: (string | undefined)[] = []
+  for (let count = 0; count < 20; count++) {
+    order.push(turns.next(anything)?.peer)
+    turns.remove('cheat', own)
+    own = { peer: 'cheat', bytes: 10 }
+    turns.add('cheat', own)
+  }
+  t.equal(order.filter(peer => peer === 'honest').length, 10)
+})
+
+t.test('of those that wait for nothing a bounded number is remembered', async t => {
+  const turns = new Turns<{ peer: string; bytes: number }>()
+  turns.add('first', { peer: 'first', bytes: 10 })
+  turns.next(anything)
+  for (let count = 0; count < 2000; count++) {
+    turns.add(`${count}`, { peer: `${count}`, bytes: 10 })
+    turns.next(anything)
+  }
+  turns.add('1999', { peer: '1999', bytes: 10 })
+  turns.add('first', { peer: 'first', bytes: 10 })
+  t.equal(turns.next(anything)?.peer, 'first', 'who rests longest is forgotten')
+})
+
 t.test('a peer that may not take is passed over', async t => {
   const turns = new Turns<{ peer: string; bytes: number }>()
   turns.add('a', { peer: 'a', bytes: 10 })
