@@ -7,6 +7,7 @@ import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
 import type { KeyValueStore } from '../storage/storage.ts'
+import { boundAddresses } from './address-limit.ts'
 import { boundedMplex } from './bounded-mplex.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import {
@@ -145,6 +146,7 @@ export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependenci
     },
   })
   if (!components) throw new TypeError('libp2p made no services')
+  boundAddresses(libp2p.peerStore, libp2p.peerId)
   return { libp2p, components }
 }
 

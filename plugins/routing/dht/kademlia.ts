@@ -24,6 +24,7 @@ import { routingError } from '../errors.ts'
 import { dialable } from '../search/addresses.ts'
 import type { FoundPeer } from '../search/source.ts'
 import { encodeAddProvider, kadProtocol } from './add-provider.ts'
+import { boundAnswers, type KadNetwork } from './answers.ts'
 import { isReachable, modeFor } from './mode.ts'
 import { partsFor } from './parts.ts'
 import { RecordStore } from './record-store.ts'
@@ -67,6 +68,7 @@ export interface KademliaDependencies {
 
 /** What kad-dht has and its types don't tell. */
 interface KadInternals {
+  readonly network: KadNetwork
   readonly routingTable: {
     readonly size: number
   } & Pick<TypedEventTarget<TableEvents>, 'addEventListener'>
@@ -159,6 +161,7 @@ export class Kademlia {
         this.#peerStore = components.peerStore
         const dht = kad.kadDHT(init)(partsFor(components, this.#records)) as KadDHT & KadInternals
         dht.routingTableRefresh.refreshInterval = NEVER_MS
+        boundAnswers(dht.network, this.#options)
         this.#watch(dht)
         this.#dht = dht
         return serviceOf(dht, this.#deps)

@@ -24,6 +24,10 @@ export const RECORD_LIFE_MS = 48 * 60 * 60 * 1000
 const MAX_PEER_SHARE = 8
 /** That share leaves at once where there are too many, so that the search for the oldest is rare. */
 const EVICTED_SHARE = 8
+/** Records kept of one hash: whoever wants it needs a few. The one told of longest ago makes room. */
+export const MAX_PROVIDERS = 64
+/** And so many of them are told, the last ones: each costs two look-ups in the peer store. */
+export const MAX_TOLD = 20
 
 /** Bytes of the place that a record's key begins with: enough to keep neighbours together. */
 const PLACE_PREFIX_BYTES = 8
@@ -46,6 +50,12 @@ export interface RecordStoreDependencies {
   wallMs(): number
 }
 
+interface StoredRecord {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+  readonly timeMs: number
+}
+
 interface ProviderRecord {
   readonly hash: Uint8Array
   readonly peer: PeerId
@@ -65,6 +75,8 @@ export class RecordStore extends BaseDatastore {
   /** Records of each peer that has any. */
   readonly #counts = new Map<string, number>()
   #size = 0
+  /** Changes, one after the other: each goes by what the one before has left. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: RecordStoreOptions, deps: RecordStoreDependencies) {
     super()
@@ -99,17 +111,7 @@ export class RecordStore extends BaseDatastore {
 
   override async put(key: Key, value: Uint8Array): Promise<Key> {
     const record = parse(key)
-    if (!record || record.peer.equals(this.#options.self)) return key
-    const bytes = keyOf(record.hash, record.peer)
-    if (this.#bucket.has(bytes)) {
-      await this.#deps.store.write(batch => batch.put(this.#bucket, bytes, value))
-      return key
-    }
-    const peer = record.peer.toMultihash().bytes
-    if ((this.#counts.get(textOf(peer)) ?? 0) >= this.#options.maxRecords / MAX_PEER_SHARE) return key
-    if (this.#size >= this.#options.maxRecords) await this.#evict()
-    await this.#deps.store.write(batch => batch.put(this.#bucket, bytes, value))
-    this.#count(peer, 1)
+    if (record && !record.peer.equals(this.#options.self)) await this.#inTurn(() => this.#put(record, value))
     return key
   }
 
@@ -123,7 +125,7 @@ export class RecordStore extends BaseDatastore {
 
   override async delete(key: Key): Promise<void> {
     const record = parse(key)
-    if (record) await this.#remove([keyOf(record.hash, record.peer)])
+    if (record) await this.#inTurn(() => this.#remove([keyOf(record.hash, record.peer)]))
   }
 
   /** All providers of one hash, or of all hashes those records whose time is over: kad-dht asks so to delete them. */
@@ -138,12 +140,20 @@ export class RecordStore extends BaseDatastore {
     if (this.#deps.provides(hash)) {
       yield { key: datastoreKey(hash, this.#options.self), value: varint.encode(nowMs) }
     }
-    const from = keyPrefix(hash)
-    for (const [key, value] of this.#bucket.entries({ from, to: Buffer.concat([from, AFTER_PEERS]) })) {
-      if (isOver(value, nowMs)) continue
+    let told = 0
+    for (const { key, value } of this.#recordsOf(hash).reverse()) {
+      if (told === MAX_TOLD || isOver(value, nowMs)) return
       const peer = peerIdFromMultihash(decodeMultihash(peerBytesOf(key)))
-      if (await this.#deps.isKnown(peer)) yield { key: datastoreKey(hash, peer), value }
+      if (!(await this.#deps.isKnown(peer))) continue
+      told += 1
+      yield { key: datastoreKey(hash, peer), value }
     }
+  }
+
+  /** The oldest first. */
+  #recordsOf(hash: Uint8Array): StoredRecord[] {
+    const from = keyPrefix(hash)
+    return oldestFirst(this.#bucket.entries({ from, to: Buffer.concat([from, AFTER_PEERS]) }))
   }
 
   *#expired(): Generator<Pair> {
@@ -155,16 +165,37 @@ export class RecordStore extends BaseDatastore {
     }
   }
 
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(change)
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
+  async #put({ hash, peer: id }: ProviderRecord, value: Uint8Array): Promise<void> {
+    const { maxRecords } = this.#options
+    const bytes = keyOf(hash, id)
+    const peer = id.toMultihash().bytes
+    const isNew = !this.#bucket.has(bytes)
+    if (isNew) {
+      if ((this.#counts.get(textOf(peer)) ?? 0) >= maxRecords / MAX_PEER_SHARE) return
+      const others = this.#recordsOf(hash)
+      await this.#remove(
+        others.slice(0, Math.max(0, others.length + 1 - MAX_PROVIDERS)).map(({ key }) => key),
+      )
+      if (this.#size >= maxRecords) await this.#evict()
+    }
+    await this.#deps.store.write(batch => batch.put(this.#bucket, bytes, value))
+    if (isNew) this.#count(peer, 1)
+  }
+
   async #evict(): Promise<void> {
-    const oldestFirst = Array.from(this.#bucket.entries(), ([key, value]) => ({
-      key,
-      timeMs: varint.decode(value),
-    })).sort((one, other) => one.timeMs - other.timeMs)
     const count = Math.ceil(this.#options.maxRecords / EVICTED_SHARE)
-    await this.#remove(oldestFirst.slice(0, count).map(({ key }) => key))
+    const leaving = oldestFirst(this.#bucket.entries()).slice(0, count)
+    await this.#remove(leaving.map(({ key }) => key))
   }
 
   async #remove(keys: readonly Uint8Array[]): Promise<void> {
+    if (keys.length === 0) return
     const held = keys.filter(key => this.#bucket.has(key))
     await this.#deps.store.write(batch => {
       for (const key of held) batch.delete(this.#bucket, key)
@@ -179,6 +210,12 @@ export class RecordStore extends BaseDatastore {
     else this.#counts.delete(text)
     this.#size += change
   }
+}
+
+function oldestFirst(entries: Iterable<readonly [Uint8Array, Uint8Array]>): StoredRecord[] {
+  return Array.from(entries, ([key, value]) => ({ key, value, timeMs: varint.decode(value) })).sort(
+    (one, other) => one.timeMs - other.timeMs,
+  )
 }
 
 function isOver(value: Uint8Array, nowMs: number): boolean {

@@ -2,12 +2,15 @@ import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 
 /** Addresses taken of one peer: what others tell is no reason to keep more. */
 const MAX_ADDRESSES = 16
+/** Of one: a relay's, over WebTransport with its hashes, has less than half as many. */
+const MAX_ADDRESS_BYTES = 1024
 
 /** Without `/p2p` at the end, each once, and no more than are worth a try. */
 export function dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
   const byText = new Map<string, Multiaddr>()
   for (const address of addresses) {
     if (byText.size === MAX_ADDRESSES) break
+    if (address.bytes.byteLength > MAX_ADDRESS_BYTES) continue
     const bare = withoutPeer(address)
     byText.set(bare.toString(), bare)
   }

@@ -99,6 +99,7 @@ export async function startRouting(t: Test, options: RoutedOptions = {}): Promis
     maxConnections: 200,
     maxInboundPerSecond: 1000,
     maxDialsPerSecond: 1000,
+    trusts: (_, trust) => trust === 'own' && (options.isMember?.() ?? false),
     ...options.network,
   })
   const storage = options.storage ?? createMemoryStorage({ maxBytes: 256 * MIB })

@@ -6,7 +6,12 @@ import { create } from 'multiformats/hashes/digest'
 import t from 'tap'
 import * as varint from 'uint8-varint'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
-import { RECORD_LIFE_MS, RecordStore } from '../../../plugins/routing/dht/record-store.ts'
+import {
+  MAX_PROVIDERS,
+  MAX_TOLD,
+  RECORD_LIFE_MS,
+  RecordStore,
+} from '../../../plugins/routing/dht/record-store.ts'
 import { createPeerIds } from '../discovery/fixture.ts'
 
 const SHA2_256 = 0x12
@@ -120,6 +125,32 @@ t.test('where there are too many the oldest leave', async t => {
   }
   t.same(await providersOf(all[0] as Uint8Array), [])
   t.equal((await providersOf(all.at(-1) as Uint8Array)).length, 1)
+})
+
+t.test('many that come at once count each once, and push out no more than one by one', async t => {
+  const { store, open, put, clock } = await setUp({ maxRecords: 64 })
+  for (let index = 0; index < 64; index++) await put(someHash(), peers[2 + (index % 8)] as PeerId)
+  clock.nowMs += 1
+  const hash = someHash()
+  await Promise.all(Array.from({ length: 20 }, () => put(hash, peers[10] as PeerId)))
+  t.equal(store.size, 64 - 8 + 1)
+  t.equal((await open()).size, store.size, 'as many as there are')
+})
+
+t.test('of many providers of one hash the last are kept, and the very last are told', async t => {
+  const { store, put, providersOf, clock } = await setUp()
+  const hash = someHash()
+  const many = await createPeerIds(MAX_PROVIDERS + 5)
+  for (const peer of many) {
+    clock.nowMs += 1
+    await put(hash, peer)
+  }
+  t.equal(store.size, MAX_PROVIDERS)
+  t.same(await providersOf(hash), many.slice(-MAX_TOLD).map(String).reverse())
+  clock.nowMs += 1
+  await put(hash, many.at(-MAX_TOLD - 1) as PeerId)
+  t.equal((await providersOf(hash))[0], String(many.at(-MAX_TOLD - 1)))
+  t.equal(store.size, MAX_PROVIDERS)
 })
 
 t.test('other kinds of records are not kept', async t => {
