@@ -29,6 +29,9 @@ const RAW = 0x55
 const MAX_INTAKE_BYTES = 4 * BITSWAP.maxMessageBytes
 const MAX_BUDGET_SHARE = 8
 
+/** Of these, what peers may take that were asked for nothing: who sends slowly there keeps no block out. */
+const UNASKED_SHARE = 4
+
 /** What a peer may say in one message that was asked for nothing: a want list of a thousand entries takes half of it. */
 const MAX_UNASKED_BYTES = 128 * 1024
 
@@ -58,8 +61,11 @@ interface ServedPeer {
  */
 export class Bitswap {
   readonly #deps: BitswapDependencies
-  readonly #intake: Intake
   readonly #intakeBytes: number
+  /** For messages of peers that may be sending us blocks. */
+  readonly #answers: Intake
+  /** For those of others. */
+  readonly #questions: Intake
   readonly #links = new Map<string, { readonly link: BitswapLink; readonly outbound: Outbound }>()
   readonly #served = new Map<string, ServedPeer>()
   #lease: Lease | undefined
@@ -69,7 +75,9 @@ export class Bitswap {
     this.#deps = deps
     const shareBytes = Math.floor(deps.memory.limitBytes / MAX_BUDGET_SHARE)
     this.#intakeBytes = Math.min(MAX_INTAKE_BYTES, Math.max(shareBytes, BITSWAP.maxMessageBytes))
-    this.#intake = new Intake(this.#intakeBytes)
+    const questionBytes = this.#intakeBytes / UNASKED_SHARE
+    this.#questions = new Intake(questionBytes)
+    this.#answers = new Intake(this.#intakeBytes - questionBytes)
   }
 
   /** Peers that are asked by Bitswap. */
@@ -149,15 +157,17 @@ export class Bitswap {
 
   async #readOne(channel: Channel): Promise<boolean> {
     const id = channel.peer.toString()
-    let takenBytes = 0
+    let giveBack: (() => void) | undefined
     let late: NodeJS.Timeout | undefined
     const admit = async (bytes: number): Promise<void> => {
-      if (bytes > MAX_UNASKED_BYTES && !this.#links.get(id)?.link.expectsBlocks) {
+      const isAsked = this.#links.get(id)?.link.expectsBlocks ?? false
+      if (bytes > MAX_UNASKED_BYTES && !isAsked) {
         this.#unasked(channel.peer)
         throw exchangeError('STREAM_DROPPED', `${id} sent a message of ${bytes} bytes and owes nothing`)
       }
-      await this.#intake.take(id, bytes, channel.signal)
-      takenBytes = bytes
+      const intake = isAsked ? this.#answers : this.#questions
+      await intake.take(id, bytes, channel.signal)
+      giveBack = () => intake.give(id, bytes)
       late = setTimeout(
         () => channel.abort(exchangeError('STREAM_DROPPED', `${id} sends too slowly`)),
         RECEIVE_TIMEOUT_MS,
@@ -170,7 +180,7 @@ export class Bitswap {
       room = this.#take(channel.peer, bytes)
     } finally {
       clearTimeout(late)
-      if (takenBytes > 0) this.#intake.give(id, takenBytes)
+      giveBack?.()
     }
     await room
     return true

@@ -1,7 +1,8 @@
 import t from 'tap'
-import { WantType } from '../../../../plugins/exchange/wire/bitswap-codec.ts'
+import { BITSWAP, WantType } from '../../../../plugins/exchange/wire/bitswap-codec.ts'
 import { holderOf, startBitswapScript } from '../../../chaos/exchange/bitswap-script.ts'
 import { eventually } from '../../../helpers/eventually.ts'
+import { startNode } from '../../network/nodes.ts'
 import { areContents, connect, randomBlock, randomBlocks, startExchange } from '../fixture.ts'
 
 const KIB = 1024
@@ -192,4 +193,32 @@ t.test('a block larger than its link claims is not taken', async t => {
   await using session = requester.session()
   await t.rejects(session.fetch(block.cid, { sizeHint: 1000 }), { code: 'BLOCK_OVER_HINT' })
   t.same(await session.fetch(block.cid), block.bytes)
+})
+
+t.test('whoever was asked for nothing and sends slowly keeps no blocks out', async t => {
+  const block = randomBlock(2 * MIB)
+  const requester = await startExchange(t)
+  const stuck = new Promise<never>(() => undefined)
+  let open = 0
+  // Each as much as those before leave it: together more than would leave room for a block.
+  for (const streams of [60, 32, 16, 8]) {
+    const slow = await startNode(t)
+    await connect(slow, requester)
+    for (let stream = 0; stream < streams; stream++) {
+      const channel = await slow.port.open(requester.port.self, BITSWAP)
+      let parts = 0
+      const pace = (): Promise<void> => (parts++ === 0 ? Promise.resolve() : stuck)
+      channel.write(new Uint8Array(128 * KIB), undefined, { pace }).catch(() => undefined)
+    }
+    open += streams
+    await eventually('all to be read', () => {
+      const row = requester.network.protocols().find(({ id }) => id === BITSWAP.id)
+      return row?.openStreams === open || undefined
+    })
+  }
+  const holder = await startBitswapScript(t, holderOf([block]))
+  await connect(requester, holder)
+  await using session = requester.session()
+  const signal = AbortSignal.timeout(15_000)
+  t.ok(areContents([await session.fetch(block.cid, { signal })], [block]))
 })
