@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Progress } from '../content/content.ts'
@@ -10,10 +9,16 @@ import { TUNNEL } from '../control/upgrade.ts'
 import { messageOf, SkepError } from '../errors.ts'
 import { printable } from '../printable.ts'
 import type { WaitOptions } from '../storage/storage.ts'
-import { cliError } from './errors.ts'
+import { cliError, OWN_CODES } from './errors.ts'
 
 /** Far above any answer of ours: a status with a thousand peers has about one megabyte. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
+
+/** Of an answer in lines: far above any of ours, which are an item or a result each. */
+const MAX_LINE_BYTES = 1024 * 1024
+
+/** What a node answers with where it does what was asked: the second one, that it has begun to. */
+const GOOD_STATUSES: ReadonlySet<number> = new Set([200, 202])
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -28,6 +33,8 @@ export interface Operation<I> extends Call {
   readonly body?: Upload | object
   onProgress?(progress: Progress): void
   onItem?(item: I): void
+  /** For whoever keeps all items: the whole answer has a bound, too. */
+  readonly isKept?: boolean
 }
 
 interface DownloadOptions extends WaitOptions {
@@ -123,7 +130,9 @@ export function createClient(socketPath: string, node?: string): Client {
       try {
         const answered = answerOf(request)
         request.end()
-        return (await readJson(await answered)) as T
+        const value = await readJson(await answered)
+        if (isObject(value)) return value as T
+        throw cliError('ANSWER_INVALID', 'the node answered with what is no object')
       } catch (error) {
         throw explain(error, call)
       } finally {
@@ -132,7 +141,7 @@ export function createClient(socketPath: string, node?: string): Client {
     },
 
     async operate<T, I>(operation: Operation<I>) {
-      const { body, onProgress, onItem } = operation
+      const { body, onProgress, onItem, isKept = false } = operation
       const upload = toUpload(body)
       const request = open(operation, upload ? { 'content-type': upload.type } : {})
       let uploadError: unknown
@@ -142,13 +151,14 @@ export function createClient(socketPath: string, node?: string): Client {
           uploadError = error
           request.destroy()
         })
-        for await (const event of eventsOf<T, I>(await answered)) {
+        const maxBytes = isKept ? MAX_JSON_BYTES : Number.POSITIVE_INFINITY
+        for await (const event of eventsOf<T, I>(await answered, maxBytes)) {
           if ('result' in event) return event.result
           if ('error' in event) throw remoteError(event.error)
           if ('progress' in event) onProgress?.(event.progress)
           else onItem?.(event.item)
         }
-        throw cliError('NODE_GONE', 'the node ended its answer in the middle')
+        throw new Error('it ended its answer in the middle')
       } catch (error) {
         throw uploadError ?? explain(error, operation)
       } finally {
@@ -208,16 +218,18 @@ async function openTunnel(
   const refused = answerOf(request).then(({ statusCode }) => {
     throw cliError('ANSWER_INVALID', `the node answered with HTTP ${statusCode} where it makes a tunnel`)
   })
-  const opened = once(request, 'upgrade').then(([, connection]) => connection as Duplex)
+  const opened = new Promise<Duplex>(resolve =>
+    request.once('upgrade', (_answer, connection) => resolve(connection)),
+  )
   request.end()
   return Promise.race([opened, refused])
 }
 
 /** The answer, where the node agreed. */
 async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
-  const [answer] = (await once(request, 'response')) as [IncomingMessage]
+  const answer = await responseOf(request)
   const status = answer.statusCode ?? 0
-  if (status < 400) return answer
+  if (GOOD_STATUSES.has(status)) return answer
   const body = await readJson(answer).catch(() => undefined)
   const error = (body as { error?: unknown } | undefined)?.error
   if (isErrorBody(error)) throw remoteError(error)
@@ -228,10 +240,18 @@ async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
   )
 }
 
+function responseOf(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve).once('error', reject)
+    // No error tells of an end that would rather speak another protocol. The process would end as if all were well.
+    request.once('close', () => reject(new Error('it gave no answer')))
+  })
+}
+
 /** Others answer otherwise: another program on the socket, or the HTTP server beneath the node. */
 function isErrorBody(value: unknown): value is ErrorBody {
-  if (typeof value !== 'object' || value === null) return false
-  const { code, message, fix } = value as Record<string, unknown>
+  if (!isObject(value)) return false
+  const { code, message, fix } = value
   return [code, message, fix].every(text => typeof text === 'string' && text !== '')
 }
 
@@ -257,16 +277,38 @@ async function* only<T>(value: T): AsyncGenerator<T> {
   yield value
 }
 
-async function* eventsOf<T, I>(answer: IncomingMessage): AsyncGenerator<OperationEvent<T, I>, void, void> {
+async function* eventsOf<T, I>(
+  answer: IncomingMessage,
+  maxBytes: number,
+): AsyncGenerator<OperationEvent<T, I>, void, void> {
   const decoder = new TextDecoder()
   let rest = ''
+  let bytes = 0
   for await (const chunk of answer) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw tooLong(maxBytes)
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = lines.pop() ?? ''
-    if (rest.length > MAX_JSON_BYTES)
-      throw cliError('NODE_GONE', 'the node answered with a line without an end')
-    for (const line of lines) yield parseJson(line) as OperationEvent<T, I>
+    if (rest.length > MAX_LINE_BYTES)
+      throw cliError('ANSWER_INVALID', `the node answered with a line of more than ${MAX_LINE_BYTES} bytes`)
+    for (const line of lines) yield eventIn<T, I>(line)
   }
+}
+
+function eventIn<T, I>(line: string): OperationEvent<T, I> {
+  const event = parseJson(line)
+  if (isEvent(event)) return event as OperationEvent<T, I>
+  throw cliError('ANSWER_INVALID', 'the node answered with a line that is none of an operation')
+}
+
+function isEvent(value: unknown): boolean {
+  if (!isObject(value)) return false
+  if ('error' in value) return isErrorBody(value.error)
+  return 'item' in value || isObject(value.progress) || isObject(value.result)
+}
+
+function tooLong(maxBytes: number): Error {
+  return cliError('ANSWER_INVALID', `the node answered with more than ${maxBytes} bytes`)
 }
 
 async function readJson(answer: IncomingMessage): Promise<unknown> {
@@ -274,8 +316,7 @@ async function readJson(answer: IncomingMessage): Promise<unknown> {
   let bytes = 0
   for await (const chunk of answer) {
     bytes += chunk.length
-    if (bytes > MAX_JSON_BYTES)
-      throw cliError('NODE_GONE', `the node answered with more than ${MAX_JSON_BYTES} bytes`)
+    if (bytes > MAX_JSON_BYTES) throw tooLong(MAX_JSON_BYTES)
     chunks.push(chunk)
   }
   return parseJson(Buffer.concat(chunks).toString())
@@ -291,8 +332,16 @@ function parseJson(text: string): unknown {
   }
 }
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
 function remoteError({ code, message, fix }: ErrorBody): SkepError {
-  return new SkepError(code, message, fix)
+  if (!OWN_CODES.has(code)) return new SkepError(code, message, fix)
+  return cliError(
+    'ANSWER_INVALID',
+    `the node answered with ${code}, which a command alone can say: ${message}`,
+  )
 }
 
 function queryText(query: Query): string {

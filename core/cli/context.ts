@@ -2,7 +2,9 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Catalogue } from '../config/load-plugin.ts'
+import { messageOf } from '../errors.ts'
 import { printableText } from '../printable.ts'
+import { cliError } from './errors.ts'
 
 /** What only the composition root knows. */
 export interface Parts {
@@ -52,9 +54,12 @@ export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'skep')
 }
 
-/** Prints a result: as one line of JSON, or as text for a person. With `--node` all that is in it is another board's to say. */
+/**
+ * Prints a result: as one line of JSON, or as text for a person. With `--node` all that is in it is another board's to say.
+ * @throws SkepError ANSWER_INVALID where `text` fails for what the value is
+ */
 export function print({ json }: Pick<Context, 'json'>, value: unknown, text: () => string): void {
-  process.stdout.write(`${printableText(json ? JSON.stringify(value) : text())}\n`)
+  writeLine(() => (json ? JSON.stringify(value) : text()))
 }
 
 /** As {@link print}, of a list: each value is a line of JSON. */
@@ -63,8 +68,22 @@ export function printAll(
   values: readonly unknown[],
   text: () => string,
 ): void {
-  const lines = json ? values.map(value => JSON.stringify(value)) : [text()]
-  process.stdout.write(lines.map(line => `${printableText(line)}\n`).join(''))
+  if (json) for (const value of values) writeLine(() => JSON.stringify(value))
+  else writeLine(text)
+}
+
+/** A node of another version, or one that lies, answers with values of other shapes. */
+function writeLine(line: () => string): void {
+  process.stdout.write(`${printableText(told(line))}\n`)
+}
+
+function told(line: () => string): string {
+  try {
+    return line()
+  } catch (cause) {
+    const message = `the node answered with what this command can't read: ${messageOf(cause)}`
+    throw cliError('ANSWER_INVALID', message, { cause })
+  }
 }
 
 /** Help text below a command's options: each line a comment or a command that can be pasted. */

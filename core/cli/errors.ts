@@ -31,3 +31,6 @@ export const cliError = defineErrors({
   LICENSES_NOT_HERE: 'Ask an executable, or look into the packages in node_modules: each has its own.',
   INTERRUPTED: 'Repeat the command: what has arrived is kept by the node.',
 })
+
+/** How the command itself fared: what its exit code tells, and what commands branch on. So no node says any of these. */
+export const OWN_CODES: ReadonlySet<string> = new Set(['USAGE', 'NODE_NOT_RUNNING', 'INTERRUPTED'])

@@ -31,11 +31,16 @@ export function formatDuration(milliseconds: number): string {
     .join(' ')
 }
 
+/** Wider than any terminal. What is longer yet sticks out: another board's word for it would cost memory in each row. */
+const MAX_COLUMN_WIDTH = 256
+
 /** Rows with their columns lined up; the last column is as wide as it is. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
+    for (const [column, cell] of row.entries()) {
+      widths[column] = Math.min(Math.max(widths[column] ?? 0, cell.length), MAX_COLUMN_WIDTH)
+    }
   }
   return rows
     .map(row =>

@@ -6,6 +6,7 @@ import { printableText } from '../printable.ts'
 import { cliError } from './errors.ts'
 import { endProcess } from './interrupt.ts'
 import { createProgram } from './program.ts'
+import { systemReason } from './system-reason.ts'
 import { usageFix } from './usage-fix.ts'
 
 /** Stable: scripts branch on them. */
@@ -69,15 +70,29 @@ function printError({ code, message: text }: SkepError, fix: string, json: boole
   process.stderr.write(`${printableText(line)}\n`)
 }
 
-/** A reader that has seen enough (`skep cat CID | head`) is no failure. */
-process.stdout.on('error', error =>
-  process.exit((error as NodeJS.ErrnoException).code === 'EPIPE' ? EXIT.ok : EXIT.failed),
-)
+/** A reader that has seen enough (`skep cat CID | head`) is no failure. A full disk is one. */
+function endUnwritten(error: Error): never {
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') endProcess(EXIT.ok)
+  fail(cliError('OUTPUT_FAILED', `can't write to stdout: ${systemReason(error)}`))
+}
+
+process.stdout.on('error', endUnwritten)
+
+// Nothing is left to wait for, and nobody has said how it ended: that is not well.
+process.once('beforeExit', () => fail(cliError('UNEXPECTED', 'the command came to no end')))
+
+function fail(error: SkepError): never {
+  printError(error, error.fix, process.argv.includes('--json'))
+  endProcess(EXIT.failed)
+}
 
 // No top-level await: in the executable this file is CommonJS.
 void run(process.argv.slice(2)).then(code => {
   // Not by itself: a terminal that is being read, or what a plugin left open, would keep the process alive.
   process.stdout.write('', () => {
+    // Of what was written last it hasn't told yet.
+    const { errored } = process.stdout
+    if (errored) endUnwritten(errored)
     endProcess(code)
   })
 })

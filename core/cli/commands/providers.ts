@@ -28,6 +28,7 @@ export function define(command: Command): void {
           method: 'GET',
           path: `routing/providers/${encodeURIComponent(cid)}`,
           signal: interruption(),
+          isKept: !context.json,
           onItem(provider) {
             if (context.json) print(context, provider, () => '')
             else found.push(provider)

@@ -102,6 +102,7 @@ async function listDamage(context: Context, client: Client): Promise<void> {
     method: 'GET',
     path: 'verification/damaged',
     signal: interruption(),
+    isKept: !context.json,
     onItem(damage) {
       if (context.json) print(context, damage, () => '')
       else listed.push(damage)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -182,4 +182,16 @@ t.test('a reader that has seen enough is no failure', async t => {
   const [code] = await once(child, 'close')
   t.equal(code, 0)
   t.equal(Buffer.concat(errors).toString(), '')
+})
+
+t.test('a disk that is full is a failure that says so', async t => {
+  const full = openSync('/dev/full', 'w')
+  t.teardown(() => closeSync(full))
+  const child = spawn(process.execPath, [CLI, 'version', '--json'], { stdio: ['ignore', full, 'pipe'] })
+  const told = child.stderr?.toArray()
+  const [code] = await once(child, 'close')
+  t.equal(code, 1)
+  t.match(JSON.parse(Buffer.concat((await told) ?? []).toString()), {
+    error: { code: 'OUTPUT_FAILED', message: /stdout: ENOSPC/ },
+  })
 })

@@ -28,11 +28,14 @@ export function defineConnect(command: Command): void {
         body: { address },
         signal: interruption(),
       })
-      const { peer, latencyMs, wasConnected } = connected
-      const already = wasConnected ? 'already ' : ''
-      const latency = latencyMs === undefined ? '' : ` (${formatLatency(latencyMs)})`
-      print(context, connected, () => `${already}connected to ${peer} at ${connected.address}${latency}`)
+      print(context, connected, () => describe(connected))
     })
+}
+
+function describe({ peer, address, latencyMs, wasConnected }: Connected): string {
+  const already = wasConnected ? 'already ' : ''
+  const latency = latencyMs === undefined ? '' : ` (${formatLatency(latencyMs)})`
+  return `${already}connected to ${peer} at ${address}${latency}`
 }
 
 export function defineDisconnect(command: Command): void {

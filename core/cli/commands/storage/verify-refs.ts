@@ -62,6 +62,7 @@ async function ofRunning(context: Context, { repair, progress, onFault }: Task):
     body: { repair },
     signal: interruption(),
     onProgress: ({ bytes, totalBytes }) => progress.update(bytes, totalBytes),
+    isKept: true,
     onItem: onFault,
   })
 }
