@@ -34,6 +34,7 @@ export const attack: Attack = {
     await tell(await rawOffender(arena), records)
     await wait(WATCHED_MS)
     const allowed = DIALS_PER_SECOND * (WATCHED_MS / 1000 + 1)
+    if (connections === 0) throw new Error('nobody was dialed, so there was no attack')
     if (connections > allowed) throw new Error(`${connections} connections to the victim, ${allowed} may be`)
   },
 }

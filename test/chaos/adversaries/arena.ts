@@ -44,7 +44,8 @@ export interface Arena {
   readonly signal: AbortSignal
   /**
    * A node of our own kind with a new identity, connected to the victim unless told otherwise. An offender. It serves blocks with
-   * `serve` before it is connected: whoever speaks no protocol of blocks then is asked again only after a pause.
+   * `serve` before it is connected: whoever speaks no protocol of blocks then is asked again only after a pause. What it serves, it
+   * serves to everybody.
    */
   peer(options?: { connect?: boolean; serve?: Handler }): Promise<TestNode>
   /** A js-libp2p node as others make it, with a new identity, at a loopback address of its own; it has to dial. An offender. */
@@ -163,7 +164,7 @@ async function createArena(t: Test, { victim, honest, ends, offenders, signal }:
     signal,
     directory: await temporaryDirectory(t),
     async peer({ connect = true, serve } = {}) {
-      const node = await startNode(scope)
+      const node = await startNode(scope, { trusts: () => true })
       offenders.add(node.port.self.toString())
       if (serve) await node.port.handle(PROTOCOL, serve)
       if (connect) await victim.connect(String(node.port.addresses()[0]))

@@ -8,8 +8,10 @@ import { attack as decodeBombs } from './decode-bombs.ts'
 import { attack as deepDag } from './deep-dag.ts'
 import { attack as dhtFlood } from './dht-flood.ts'
 import { DHT_RECORDS, attack as dhtRecords } from './dht-records.ts'
+import { attack as dialBack } from './dial-back.ts'
 import { attack as endlessData } from './endless-data.ts'
 import { attack as endlessLengths } from './endless-lengths.ts'
+import { ENDLESS_ROUTER, attack as endlessRouter } from './endless-router.ts'
 import { attack as endlessStreams } from './endless-streams.ts'
 import { attack as endlessTree } from './endless-tree.ts'
 import { attack as falseSizes } from './false-sizes.ts'
@@ -21,6 +23,7 @@ import { attack as haveButNeverSend } from './have-but-never-send.ts'
 import { attack as hostileNames } from './hostile-names.ts'
 import { attack as identifyFlood } from './identify-flood.ts'
 import { attack as malformedMessages } from './malformed-messages.ts'
+import { attack as mdnsFlood } from './mdns-flood.ts'
 import { attack as monitoringAbuse } from './monitoring-abuse.ts'
 import { attack as mplexFlood } from './mplex-flood.ts'
 import { attack as oneByteASecond } from './one-byte-a-second.ts'
@@ -88,6 +91,7 @@ export const attacks = {
         setting,
       ]),
       ...DHT_RECORDS,
+      ...ENDLESS_ROUTER,
     ],
     attacks: [
       spoofedRecords,
@@ -96,6 +100,7 @@ export const attacks = {
       poisonedIndex,
       dhtFlood,
       dhtRecords,
+      endlessRouter,
       forgedRosters,
     ],
   },
@@ -104,5 +109,8 @@ export const attacks = {
     meet: meetMember,
     attacks: [strangersAtAClosedFleet, forgedInvites, silentGuests],
   },
-  internet: { attacks: [subnetFlood, privateAddresses] },
+  internet: {
+    settings: ['--set', 'plugins.discovery.mdns.enabled=true'],
+    attacks: [subnetFlood, privateAddresses, dialBack, mdnsFlood],
+  },
 } satisfies Record<string, AttackGroup>

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { createConnection } from 'node:net'
 import type { NodeStatus } from '../../../core/state/node-state.ts'
+import { eventually } from '../../helpers/eventually.ts'
 import type { Arena } from './arena.ts'
 import type { Attack } from './attack.ts'
 import { hungUp } from './hung-up.ts'
@@ -11,6 +12,18 @@ const GUESSES = 300
 const HOSTS = 8
 const CONNECTIONS_PER_HOST = 30
 const PIPELINED = 200
+/** What of it is refused for a limit of its own. */
+const REASONS = [
+  'token_unknown',
+  'too_many_tries',
+  'host',
+  'origin',
+  'slow_request',
+  'slow_body',
+  'pipelining',
+  'connections_of_host',
+  'connections',
+]
 
 export const attack: Attack = {
   name: 'control by TCP abuse',
@@ -23,6 +36,7 @@ export const attack: Attack = {
   async run(arena) {
     const { victim, signal } = arena
     const url = await urlOf(arena)
+    const before = await victim.metrics()
     const { token } = await victim.client.operate<{ token: string }>({
       method: 'POST',
       path: 'tokens',
@@ -63,6 +77,11 @@ export const attack: Attack = {
       const from = arena.loopback()
       await Promise.all(Array.from({ length: CONNECTIONS_PER_HOST }, () => connect(arena, url, from)))
     }
+    await eventually('a refusal of each kind', async () => {
+      const now = await victim.metrics()
+      const grown = (name: string): boolean => (now.get(name) ?? 0) > (before.get(name) ?? 0)
+      return REASONS.map(reason => `skep_control_refused_total{reason="${reason}"}`).every(grown) || undefined
+    })
     const { phase } = await victim.status()
     if (phase !== 'ready') throw new Error(`the node is ${phase}`)
   },

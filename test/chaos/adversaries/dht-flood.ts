@@ -5,8 +5,8 @@ import { rawOffender } from './raw-offender.ts'
 
 const KAD = '/skep/kad/1.0.0'
 const FLOOD_MS = 2000
-/** https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages */
-const FIND_NODE = 4
+/** GET_VALUE, GET_PROVIDERS, FIND_NODE. https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages */
+const QUESTIONS = [1, 3, 4]
 const STREAMS = 32
 /** 8 KiB a second, and 64 KiB at once, in questions of 38 bytes. */
 const PER_SECOND = 230
@@ -14,13 +14,14 @@ const BURST = 1900
 
 export const attack: Attack = {
   name: 'DHT flood',
-  what: 'Asks a node of the DHT for the nearest peers, on all the streams that it may have, without a pause',
+  what: 'Asks a node of the DHT for values, providers and the nearest peers, on all the streams that it may have, without a pause',
   limit: '32 streams a peer, 8 KiB of questions a second, which is some 200',
   result: 'Slowed; others are answered meanwhile',
   verdict: { harmless: true },
   async run(arena) {
     const { muxer } = await rawOffender(arena)
     const endMs = performance.now() + FLOOD_MS
+    let asked = 0
     let answered = 0
     const flood = async (): Promise<void> => {
       while (performance.now() < endMs && !muxer.wire.isGone) {
@@ -28,8 +29,9 @@ export const attack: Attack = {
         try {
           await stream.speak(KAD)
           while (performance.now() < endMs) {
-            const key = Uint8Array.from(randomBytes(34))
-            const message = KadMessage.encode({ type: FIND_NODE, key, providers: [] })
+            const key = Uint8Array.of(0x12, 32, ...randomBytes(32))
+            const type = QUESTIONS[asked++ % QUESTIONS.length] as number
+            const message = KadMessage.encode({ type, key, providers: [] })
             await stream.room(message.byteLength + 4)
             stream.say(message)
             await stream.takeMessage()

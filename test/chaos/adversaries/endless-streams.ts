@@ -1,7 +1,7 @@
 import { line } from '../../helpers/raw/bytes.ts'
 import type { RawStream } from '../../helpers/raw/yamux.ts'
 import type { Attack } from './attack.ts'
-import { rawOffender, within } from './raw-offender.ts'
+import { rawOffender, untilEnd, within } from './raw-offender.ts'
 
 const SOON_MS = 3000
 const STREAMS = 500
@@ -27,5 +27,7 @@ export const attack: Attack = {
     const late = streams.slice(MAX_STREAMS).map(({ gone }) => gone)
     await within('all beyond the limit are reset', SOON_MS, Promise.all(late))
     if (reset < STREAMS - MAX_STREAMS) throw new Error(`only ${reset} were reset`)
+    await untilEnd(arena, 'what stays is reset', Promise.all(streams.map(({ gone }) => gone)))
+    if (muxer.wire.isGone) throw new Error('the whole connection was cut')
   },
 }

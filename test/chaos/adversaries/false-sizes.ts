@@ -40,9 +40,14 @@ export const attack: Attack = {
     const claimed = [0n, 1n, HUGE, -1n].map(totalBytes =>
       forge({ type: TYPE.directory, links: [{ name: 'leaf', cid: leaf.cid, totalBytes }] }),
     )
-    await holderOf(arena, [leaf, directory({}), claims, ...claimed, ...Object.values(lies)])
+    // Who lists a directory is told sizes, and reads no parts.
+    const huge = Object.entries(lies).filter(([lie]) => lie.includes('2^53') || lie.includes('2^63'))
+    const listed = huge.map(([, { cid }]) => directory({ huge: cid }))
+    await holderOf(arena, [leaf, directory({}), claims, ...listed, ...claimed, ...Object.values(lies)])
     for (const [lie, { cid }] of Object.entries(lies))
       await refused(lie, ['NOT_UNIXFS'], () => victim.cat(String(cid), signal))
+    for (const { cid } of listed)
+      await refused('a list of it', ['NOT_UNIXFS'], () => victim.list(String(cid), { signal }))
     for (const { cid } of claimed) {
       const { length } = await victim.cat(`${cid}/leaf`, signal)
       if (length !== LEAF_BYTES) throw new Error(`${length} bytes of ${LEAF_BYTES}`)

@@ -56,17 +56,19 @@ export const attack: Attack = {
       signature: Uint8Array.from(thief.sign('roster', body)),
     })
 
-    const show = async ({ muxer }: RawOffender, roster: Uint8Array): Promise<void> => {
+    // What claims to be no newer isn't looked at.
+    const newer = { ...head, version: head.version + 200n }
+    const show = async ({ muxer }: RawOffender, roster: Uint8Array, claimed = newer): Promise<void> => {
       await wait(GAP_MS)
       const stream = muxer.open()
       await stream.speak(FLEET)
-      stream.say(wire.FleetRequest.encode({ head, roster: Uint8Array.from(roster), leaving: false }))
+      stream.say(wire.FleetRequest.encode({ head: claimed, roster: Uint8Array.from(roster), leaving: false }))
       stream.finish()
       await Promise.race([stream.takeMessage().catch(() => {}), stream.gone, wait(3000)])
     }
     const stranger = await rawOffender(arena)
-    await show(stranger, old)
-    for (const roster of [forged, own.bytes, new Uint8Array(162 * 1024)])
+    await show(stranger, old, head)
+    for (const roster of [old, forged, own.bytes, new Uint8Array(162 * 1024)])
       await show(await rawOffender(arena), roster)
     await show(stranger, forged)
     if ((await version()) !== before) throw new Error(`the roster is ${await version()}, and was ${before}`)

@@ -1,9 +1,14 @@
-import { once } from 'node:events'
 import { eventually } from '../../helpers/eventually.ts'
+import { answered } from './answered.ts'
 import type { Arena } from './arena.ts'
 import type { Attack } from './attack.ts'
+import { hungUp } from './hung-up.ts'
+import { within } from './raw-offender.ts'
 
 const CONNECTIONS = 200
+/** `plugins.monitoring.maxConnections` */
+const MAX_CONNECTIONS = 32
+const SOON_MS = 3000
 const LISTENERS = 12
 const DEAF = 20
 const PIPELINED = 200
@@ -12,7 +17,7 @@ export const attack: Attack = {
   name: 'monitoring abuse',
   what: `Asks by other names and from other pages, with huge headers and bodies, follows events ${LISTENERS} times, asks ${PIPELINED} times without reading, and opens ${CONNECTIONS} connections`,
   limit:
-    '32 connections, 8 listeners, 8 KiB of headers, 5 s for a request and for a reader that takes nothing; loopback names alone',
+    '32 connections, 8 listeners, 8 KiB of headers, 5 s for a request, and as long as a probe may take besides for a reader that takes nothing; loopback names alone',
   result: 'Refused with a status of 4xx or 503, or hung up on; whoever comes after it is answered again',
   verdict: { harmless: true },
   async run(arena) {
@@ -40,11 +45,27 @@ export const attack: Attack = {
     if (!listeners.some(answer => answer.startsWith('HTTP/1.1 503')))
       throw new Error('all listeners were let in')
 
+    const hasty = await arena.http()
+    hasty.write(get('/livez', 'host: 127.0.0.1').repeat(PIPELINED))
+    let answers = ''
+    hasty.on('data', chunk => {
+      answers += chunk
+    })
+    await hungUp(hasty, arena.signal)
+    const count = answers.split('HTTP/1.1 200').length - 1
+    if (count > 1) throw new Error(`${count} requests of one connection were answered`)
     for (let at = 0; at < DEAF; at++) {
       const deaf = await arena.http()
       deaf.pause().write(get('/status', 'host: 127.0.0.1').repeat(PIPELINED))
     }
-    await Promise.all(Array.from({ length: CONNECTIONS }, () => arena.http()))
+    let closed = 0
+    for (let at = 0; at < CONNECTIONS; at++)
+      (await arena.http()).resume().once('close', () => {
+        closed++
+      })
+    // Before any of them would be for saying nothing.
+    const others = eventually('a close', () => closed >= CONNECTIONS - MAX_CONNECTIONS || undefined)
+    await within('the others are hung up on', SOON_MS, others)
     await eventually('an answer to whoever comes then', () =>
       asked(arena, get('/livez', 'host: 127.0.0.1')).then(
         answer => answer.startsWith('HTTP/1.1 200') || undefined,
@@ -61,12 +82,7 @@ function get(path: string, ...headers: readonly string[]): string {
 /** The first that is answered to `request`; throws where the connection ends without. */
 async function asked({ http, signal }: Arena, request: string, { keep = false } = {}): Promise<string> {
   const socket = await http()
-  const closed = once(socket, 'close', { signal }).then(() => {
-    throw new Error('hung up on')
-  })
-  closed.catch(() => {})
-  socket.write(request)
-  const [chunk] = await Promise.race([once(socket, 'data', { signal }), closed])
+  const answer = await answered(socket, request, signal)
   if (!keep) socket.destroy()
-  return String(chunk)
+  return answer
 }

@@ -52,6 +52,7 @@ export const attack: Attack = {
       if (!muxer.wire.stream.writableNeedDrain) echo.send(new Uint8Array(32 * 1024))
       await new Promise(setImmediate)
     }
+    if (muxer.wire.isGone) throw new Error('the whole connection was cut for its echoes')
     // It has to look to see it.
     deaf.wire.stream.resume()
     await within('who reads no answer is cut off', SOON_MS, deaf.gone)

@@ -4,7 +4,9 @@ import type { Attack } from './attack.ts'
 import { rawOffender } from './raw-offender.ts'
 
 const READERS = 8
-/** Twice what is read ahead for all of them: 16 MiB, `memory.transferBytes` of the profile pi-zero. */
+/** What is read ahead for all of them: a quarter of `memory.transferBytes` of the profile pi-zero. */
+const READ_AHEAD_BYTES = 4 * 1024 * 1024
+/** Each asks for four times that. */
 const BLOCKS = 16
 const BLOCK_BYTES = 1024 * 1024
 const HELD_MS = 3000
@@ -24,7 +26,7 @@ export const attack: Attack = {
       Array.from({ length: READERS }, async () => {
         const { muxer } = await rawOffender(arena)
         const stream = muxer.open()
-        await stream.speak(PROTOCOL.id)
+        if (!(await stream.speak(PROTOCOL.id))) throw new Error('a reader was not let in')
         const wants = blocks.map(({ cid }, at) => ({ id: at + 1, cid, mode: Mode.BLOCK, sizeHint: 0 }))
         stream.say(encodeRequest({ wants, cancels: [] }))
         return stream
@@ -35,5 +37,9 @@ export const attack: Attack = {
       for (const stream of readers.slice(READERS / 2)) stream.grant(1)
       await new Promise(resolve => setTimeout(resolve, 1000))
     }
+    const held = (await arena.victim.metrics()).get('skep_exchange_read_ahead_bytes') ?? Number.NaN
+    if (held === 0) throw new Error('nothing was read for them, so there was no attack')
+    if (!(held <= READ_AHEAD_BYTES))
+      throw new Error(`${held} bytes are held for them, ${READ_AHEAD_BYTES} may be`)
   },
 }

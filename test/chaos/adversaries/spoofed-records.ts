@@ -34,23 +34,28 @@ export async function tell({ muxer }: RawOffender, records: readonly Uint8Array[
   await stream.takeMessage().catch(() => {})
 }
 
-async function forgeries(): Promise<Record<string, Uint8Array[]>> {
+/** Records that say nothing true, and the peers that they are about. */
+async function forgeries(): Promise<{ records: Record<string, Uint8Array[]>; about: string[] }> {
   const [victim, forger] = [await generateKeyPair('Ed25519'), await generateKeyPair('Ed25519')]
   const true_ = await recordOf(victim, victim)
   const many = Array.from({ length: 1000 }, (_, at) => `/ip4/10.0.${at >> 8}.${at & 255}/tcp/1`)
-  return {
+  const records = {
     'of another peer': [await recordOf(victim, forger)],
     'with one bit changed': [true_.map((byte, at) => (at === true_.length - 1 ? byte ^ 1 : byte))],
     'of a thousand addresses': [await recordOf(forger, forger, { addresses: many })],
     'of seventeen addresses': [await recordOf(forger, forger, { addresses: many.slice(0, 17) })],
     'too many at once': await Promise.all(Array.from({ length: 33 }, async () => recordOf(forger, forger))),
   }
+  return { records, about: [victim, forger].map(key => peerIdFromPrivateKey(key).toString()) }
 }
+
+const UNKNOWN = 'nothing'
 
 /** What the node believes of where a peer is. */
 async function addressesOf({ victim }: Arena, peer: string): Promise<string> {
   const { peers } = await victim.status()
-  return JSON.stringify(peers.find(known => known.peer === peer) ?? {})
+  const found = peers.find(known => known.peer === peer)
+  return found ? JSON.stringify(found) : UNKNOWN
 }
 
 export const attack: Attack = {
@@ -61,8 +66,11 @@ export const attack: Attack = {
   result: 'Not passed on, and charged as a violation; an older record changes nothing',
   verdict: { charged: 'protocol-violation', banned: false },
   async run(arena) {
-    for (const records of Object.values(await forgeries())) {
-      await tell(await rawOffender(arena), records)
+    const { records: forged, about: wronged } = await forgeries()
+    for (const records of Object.values(forged)) await tell(await rawOffender(arena), records)
+    for (const peer of wronged) {
+      const known = await addressesOf(arena, peer)
+      if (known !== UNKNOWN) throw new Error(`believed: ${known}`)
     }
     // A replay is no fault: whoever passes it on may not know better.
     const about = await generateKeyPair('Ed25519')

@@ -7,6 +7,9 @@ import { rawOffender } from './raw-offender.ts'
 
 const FLOOD_MS = 2000
 const BLOCK_BYTES = 64 * 1024
+const DELAYED = 'skep_network_delayed_requests_total{protocol="/skep/blocks/1.0.0"}'
+/** Answers that a window takes, those that wait, and questions that a window takes. */
+const MAX_UNANSWERED = 100_000
 
 export const attack: Attack = {
   name: 'want flood',
@@ -22,25 +25,40 @@ export const attack: Attack = {
     const [same] = held.map(({ cid }) => cid)
     await arena.victim.pin(String(same))
     const identical = missing.map(() => same as CID)
-    const flood = async (cids: readonly CID[], mode: Mode, isDeaf = false): Promise<void> => {
+    /** Resolves with how many wants were sent. */
+    const flood = async (cids: readonly CID[], mode: Mode, isDeaf = false): Promise<number> => {
       const { muxer } = await rawOffender(arena)
       const stream = muxer.open()
       await stream.speak(PROTOCOL.id)
-      if (isDeaf) muxer.wire.stall()
       const endMs = performance.now() + FLOOD_MS
-      let id = 0
+      let sent = 0
+      let grantedBytes = 0
       while (performance.now() < endMs && !stream.isGone) {
-        const wants = cids.map(cid => ({ id: id++ % 0xffff_ffff, cid, mode, sizeHint: 0 }))
+        const wants = cids.map(cid => ({ id: sent++ % 0xffff_ffff, cid, mode, sizeHint: 0 }))
         const request = encodeRequest({ wants, cancels: [] })
         const isTaken = await Promise.race([stream.room(2 * request.byteLength).then(() => true), wait(500)])
         if (isTaken) stream.say(request)
+        else sent -= cids.length
+        if (isDeaf) continue
+        stream.grant(stream.receivedBytes - grantedBytes)
+        grantedBytes = stream.receivedBytes
       }
+      return sent
     }
-    await Promise.all([
+    const delayed = async (): Promise<number> => (await arena.victim.metrics()).get(DELAYED) ?? 0
+    const before = await delayed()
+    const [hasty, , , ...deaf] = await Promise.all([
+      flood(missing.slice(0, 1), Mode.HAVE),
       flood(missing, Mode.BLOCK),
-      flood(missing, Mode.HAVE, true),
       flood(identical, Mode.HAVE),
+      flood(missing, Mode.HAVE, true),
       flood(identical, Mode.BLOCK, true),
     ])
+    if ((await delayed()) === before)
+      throw new Error(`${hasty} messages in two seconds were not made to wait`)
+    for (const sent of deaf) {
+      if (sent > MAX_UNANSWERED)
+        throw new Error(`who takes no answer asked for ${sent}, ${MAX_UNANSWERED} may be`)
+    }
   },
 }
