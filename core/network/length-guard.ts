@@ -7,6 +7,7 @@ import {
   type Transport,
   type Upgrader,
 } from '@libp2p/interface'
+import * as varint from 'uint8-varint'
 import type { Uint8ArrayList } from 'uint8arraylist'
 
 // libp2p reads a length byte by byte, each time from its start, and looks at its bound only when it has ended: one that never
@@ -14,7 +15,6 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 // shown who it is. So what comes is followed here, and cut off, before libp2p sees it. Channels of our own read otherwise.
 
 const MULTISTREAM = '/multistream/1.0.0'
-const UNKNOWN = 'na'
 /** https://github.com/multiformats/multistream-select: a line is 1024 bytes at most, for which two bytes of a varint do. */
 const MAX_LINE_BYTES = 1024
 const MAX_LINE_LENGTH_BYTES = 2
@@ -152,9 +152,39 @@ function admission(
   }
 }
 
-/** Of who answers: it names what was asked for, or says that it doesn't know it. */
-export function answers(): LengthGuardOptions {
-  return { isLast: line => line !== MULTISTREAM && line !== UNKNOWN }
+/** Of who answers: it names one of `asked`. Whatever else it says, libp2p asks for the next one, and reads on. */
+export function answers(asked: () => Iterable<string>): LengthGuardOptions {
+  return { isLast: line => line !== MULTISTREAM && [...asked()].includes(line) }
+}
+
+/** Of who answers on `stream`, by what is asked on it from now on. */
+function answersOn(stream: MessageStream): LengthGuardOptions {
+  let sent: Uint8Array | undefined = new Uint8Array()
+  const send = stream.send.bind(stream)
+  // It stays, as others may have put theirs around it.
+  stream.send = data => {
+    if (sent && sent.byteLength <= MAX_LINES * MAX_LINE_BYTES) sent = Buffer.concat([sent, data.subarray()])
+    return send(data)
+  }
+  const { isLast } = answers(() => linesIn(sent ?? new Uint8Array()))
+  return {
+    isLast(line) {
+      const isAnswered = isLast(line)
+      if (isAnswered) sent = undefined
+      return isAnswered
+    },
+  }
+}
+
+function* linesIn(bytes: Uint8Array): Generator<string> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    const length = varint.decode(bytes, at)
+    at += varint.encodingLength(length)
+    yield Buffer.from(bytes.subarray(at, at + length))
+      .toString()
+      .trimEnd()
+    at += length
+  }
 }
 
 /** Of who asks for one of `known` after the other. */
@@ -179,7 +209,7 @@ export function guardedTransport<
         return upgrader.upgradeInbound(raw, options)
       }
       const upgradeOutbound: Upgrader['upgradeOutbound'] = (raw, options) => {
-        guardRaw(raw, answers())
+        guardRaw(raw, answersOn(raw))
         return upgrader.upgradeOutbound(raw, options)
       }
       return Object.create(upgrader, {
@@ -211,7 +241,7 @@ export function guardedEncrypter<C extends { readonly upgrader: Upgrader }>(
     }
     encrypter.secureOutbound = async (connection, options) => {
       const secured = await secureOutbound(connection, options)
-      if (!secured.streamMuxer) guardLengths(secured.connection, answers())
+      if (!secured.streamMuxer) guardLengths(secured.connection, answersOn(secured.connection))
       return secured
     }
     return encrypter
@@ -237,7 +267,7 @@ export function guardedMuxer<C extends { readonly registrar: { getProtocols(): s
       inside._newStream = (...given) => {
         const stream = newStream(...given)
         const asks = stream.direction === 'inbound'
-        guardLengths(stream, asks ? questions(() => components.registrar.getProtocols()) : answers())
+        guardLengths(stream, asks ? questions(() => components.registrar.getProtocols()) : answersOn(stream))
         return stream
       }
       return muxer

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import t from 'tap'
 import { answers, LengthGuard, questions } from '../../../core/network/length-guard.ts'
@@ -9,6 +12,7 @@ import { portOf, startNode, startStockNode } from './nodes.ts'
 const GREETING = line('/multistream/1.0.0')
 /** Of libp2p. */
 const IDENTIFY_TIMEOUT_MS = 5000
+const DIAL_TIMEOUT_MS = 6000
 const ENDLESS = Buffer.alloc(1024 * 1024, 0x80)
 const asks = (): LengthGuard => new LengthGuard(questions(() => ['/noise', '/ipfs/id/1.0.0', '/circuit']))
 
@@ -44,9 +48,11 @@ t.test('a negotiation, what may follow it, and lengths that nobody may read', as
 
 t.test('answers name what was asked for', async t => {
   const answer = Buffer.concat([GREETING, line('na'), line('/ipfs/id/1.0.0')])
-  t.equal(said(new LengthGuard(answers()), answer, 5), 'on')
-  t.equal(said(new LengthGuard(answers()), Buffer.concat([answer, ENDLESS]), 5), 'cut')
-  t.equal(said(new LengthGuard(answers()), Buffer.concat([GREETING, line('/any'), ENDLESS]), 5), 'over')
+  const guard = (): LengthGuard => new LengthGuard(answers(() => ['/ipfs/id/1.0.0', '/any']))
+  t.equal(said(guard(), answer, 5), 'on')
+  t.equal(said(guard(), Buffer.concat([answer, ENDLESS]), 5), 'cut')
+  t.equal(said(guard(), Buffer.concat([GREETING, line('/any'), ENDLESS]), 5), 'over')
+  t.equal(said(guard(), Buffer.concat([GREETING, line('/an'), ENDLESS]), 5), 'cut', 'libp2p asks on')
 })
 
 t.test('a relay is asked once, and passes on whatever follows', async t => {
@@ -91,6 +97,27 @@ t.test('a length without an end is refused wherever libp2p reads one, and the no
   const stock = await startStockNode(t)
   await stock.dial(node.port.addresses())
   t.ok(stock.getPeers().length, 'others connect as before')
+})
+
+t.test('who is dialed and answers nonsense to the first question is read on with care', async t => {
+  const node = await startNode(t)
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    socket.write(Buffer.concat([GREETING, line('nonsense')]))
+    // What follows answers the second question: by then the first was found to be no answer.
+    socket.on('data', bytes => {
+      if (bytes.includes('/noise')) socket.write(ENDLESS)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const { peerId } = await startStockNode(t)
+  const asked = multiaddr(`/ip4/127.0.0.1/tcp/${port}/p2p/${peerId}`)
+  const fromMs = performance.now()
+  await t.rejects(node.port.dial(asked), { code: 'DIAL_FAILED' })
+  t.ok(performance.now() - fromMs < DIAL_TIMEOUT_MS, 'it is cut off, and not given up')
 })
 
 t.test('who it asks may send one as well', async t => {
