@@ -81,6 +81,13 @@ export class BlockIndex {
     return { blocks: bytes.readDoubleLE(0), usedBytes: bytes.readDoubleLE(8) }
   }
 
+  /** For a start: with what can't be true nobody may count on. @throws RangeError */
+  checkCounters(): void {
+    const { blocks, usedBytes } = this.counters()
+    if (![blocks, usedBytes].every(count => Number.isSafeInteger(count) && count >= 0))
+      throw new RangeError(`it counts ${blocks} blocks of ${usedBytes} bytes`)
+  }
+
   /** The id that the next new segment gets. Ids are never used twice. */
   nextSegment(): number {
     const value = this.#meta.get(NEXT_SEGMENT_KEY)

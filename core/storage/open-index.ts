@@ -102,6 +102,7 @@ async function openIndex(
       throw new RangeError('it has no format version')
     await migrate(index, 'index', log)
     const blockIndex = new BlockIndex(index)
+    blockIndex.checkCounters()
     return { index, blockIndex, ...(await tidySegments(blockIndex, files, sealed, log)) }
   } catch (error) {
     await index.close()

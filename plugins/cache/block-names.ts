@@ -1,6 +1,7 @@
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { decode } from 'multiformats/hashes/digest'
+import type { MultihashDigest } from 'multiformats/hashes/interface'
 import type { BlockStore } from '../../core/api.ts'
 import type { Fingerprint } from './policies/entries.ts'
 
@@ -38,8 +39,9 @@ export class BlockNames {
     while (this.#kinds.length < MAX_KINDS) {
       const [entry] = this.#blocks.list({ after, limit: 1 })
       if (!entry) return
-      const { prefix, digestBytes } = this.#learn(entry.hash)
-      after = Buffer.concat([prefix, new Uint8Array(digestBytes).fill(0xff)])
+      const kind = this.#learn(entry.hash)
+      const isKnown = this.#kinds.includes(kind)
+      after = isKnown ? Buffer.concat([kind.prefix, new Uint8Array(kind.digestBytes).fill(0xff)]) : entry.hash
     }
   }
 
@@ -55,7 +57,8 @@ export class BlockNames {
 
   /** Payload bytes of a held block. */
   sizeOf(hash: Uint8Array): number | undefined {
-    return this.#blocks.sizeOf(CID.createV1(raw.code, decode(hash)))
+    const digest = digestOf(hash)
+    return digest && this.#blocks.sizeOf(CID.createV1(raw.code, digest))
   }
 
   #namesakesOf({ prefix, digestBytes }: Kind, { high, low }: Fingerprint): Uint8Array[] {
@@ -75,14 +78,23 @@ export class BlockNames {
 
   #learn(hash: Uint8Array): Kind {
     const start = digestStart(hash)
-    const digestBytes = hash.length - start
+    const digestBytes = Math.max(0, hash.length - start)
     const known = this.#kinds.find(
       kind => kind.digestBytes === digestBytes && kind.prefix.every((byte, n) => byte === hash[n]),
     )
     if (known) return known
     const kind = { prefix: hash.slice(0, start), digestBytes }
-    if (this.#kinds.length < MAX_KINDS) this.#kinds.push(kind)
+    if (this.#kinds.length < MAX_KINDS && digestOf(hash)) this.#kinds.push(kind)
     return kind
+  }
+}
+
+/** Undefined for what a damaged index has as a key: it is of no kind, and names no block. */
+function digestOf(hash: Uint8Array): MultihashDigest | undefined {
+  try {
+    return decode(hash)
+  } catch {
+    return undefined
   }
 }
 

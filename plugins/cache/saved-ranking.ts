@@ -20,13 +20,15 @@ export class SavedRanking {
     this.#store = store
   }
 
-  /** Undefined where nothing was saved. */
+  /** Undefined where nothing was saved, or not all of it is there. */
   load(): Uint8Array | undefined {
     const head = this.#head()
     if (!head) return undefined
     const chunks: Uint8Array[] = []
     for (let number = 0; number * CHUNK_BYTES < head.length; number++) {
-      chunks.push(this.#bucket.get(chunkKey(head.generation, number)) ?? new Uint8Array(0))
+      const chunk = this.#bucket.get(chunkKey(head.generation, number))
+      if (!chunk) return undefined
+      chunks.push(chunk)
     }
     return Buffer.concat(chunks)
   }

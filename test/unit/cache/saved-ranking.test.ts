@@ -16,6 +16,17 @@ t.test('what is saved comes back, whatever its size, and the one before leaves n
   }
 })
 
+t.test('what is not all there is nothing', async t => {
+  const { index } = createMemoryStorage({ maxBytes: 1 })
+  const saved = new SavedRanking(index)
+  await saved.save(Buffer.alloc(200 * KIB))
+  const bucket = index.bucket('cache/ranking')
+  // As long as a damaged head may say.
+  const head = Buffer.of(bucket.get(Buffer.of(0xff))?.[0] ?? 0, 0xff, 0xff, 0xff, 0xff)
+  await index.write(batch => batch.put(bucket, Buffer.of(0xff), head))
+  t.equal(saved.load(), undefined)
+})
+
 t.test('a save that ends midway leaves the one before', async t => {
   const { index } = createMemoryStorage({ maxBytes: 1 })
   const first = Buffer.alloc(700 * KIB, 'first')

@@ -170,3 +170,26 @@ t.test('a store is looked at where the last run did not close it, and only there
   await suspect.close()
   await rm(directory, { recursive: true })
 })
+
+t.test('counters that a bit of the card has made impossible: the index is made again', async t => {
+  for (const [at, bit] of [
+    [7, 0x80],
+    [6, 0x08],
+    [15, 0x80],
+  ] as const) {
+    const directory = t.testdir()
+    const before = await openAt(t, directory)
+    const held = block(100 * KIB)
+    await before.blocks.put(held.cid, held.bytes)
+    const { blocks, usedBytes } = before.blocks.stats()
+    const meta = before.index.bucket('meta')
+    const key = Buffer.from('counters')
+    await before.index.write(batch => batch.put(meta, key, turned(meta.get(key) ?? Buffer.of(), at, bit)))
+    await before.close()
+    const storage = await openAt(t, directory)
+    t.match(storage.repairs, [{ part: 'index', message: /it counts/ }], `byte ${at}`)
+    t.match(storage.blocks.stats(), { blocks, usedBytes })
+    t.same(Buffer.from(await storage.blocks.get(held.cid)), Buffer.from(held.bytes))
+    await storage.close()
+  }
+})
