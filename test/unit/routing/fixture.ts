@@ -8,8 +8,9 @@ import { cidOf } from '../../../core/content/hashes.ts'
 import { createPins, type PinKeeper } from '../../../core/content/pins.ts'
 import { systemClock as hostClock } from '../../../core/host/clock.ts'
 import { Supervisor } from '../../../core/host/supervisor.ts'
-import { silentLogger } from '../../../core/logger.ts'
+import { type Logger, silentLogger } from '../../../core/logger.ts'
 import type { NetworkOptions } from '../../../core/network/network.ts'
+import type { SwarmKey } from '../../../core/network/swarm-key.ts'
 import { createMemoryBudget } from '../../../core/resources/byte-budget.ts'
 import { createMemoryStorage } from '../../../core/storage/memory.ts'
 import type { Storage } from '../../../core/storage/storage.ts'
@@ -89,6 +90,10 @@ export interface RoutedOptions {
   readonly storage?: Storage
   /** The fleet that it is in. Default: none. */
   readonly fleet?: Fleet
+  /** Of the private network that it is in. Default: none. */
+  readonly swarmKey?: SwarmKey
+  /** Told what happens. Default: nobody. */
+  readonly log?: Logger
   /** Who counts as one of our own. Default: nobody. */
   isMember?(): boolean
 }
@@ -101,6 +106,7 @@ export async function startRouting(t: Test, options: RoutedOptions = {}): Promis
     maxDialsPerSecond: 1000,
     trusts: (_, trust) => trust === 'own' && (options.isMember?.() ?? false),
     ...options.network,
+    ...(options.swarmKey && { swarmKey: options.swarmKey }),
   })
   const storage = options.storage ?? createMemoryStorage({ maxBytes: 256 * MIB })
   const blocks = createBlocks({
@@ -132,7 +138,7 @@ export async function startRouting(t: Test, options: RoutedOptions = {}): Promis
     metrics: createRoutingMetrics(node.metrics.factory('routing')),
     membersMetrics: createMembersMetrics(node.metrics.factory('routing-members')),
     supervise: (name, loop) => supervisor.supervise(name, loop),
-    log: silentLogger,
+    log: options.log ?? silentLogger,
     clock: systemClock,
     random: bytes => randomFillSync(bytes),
   })
