@@ -226,7 +226,9 @@ export class NodeBlocklist implements Blocklist {
     try {
       const target = targetOf(text)
       if (this.#entries.has(target.text)) return
-      const { blockedMs, durationMs, reason } = JSON.parse(Buffer.from(value).toString()) as Saved
+      const saved: unknown = JSON.parse(Buffer.from(value).toString())
+      if (!isSaved(saved)) throw new TypeError('this is no block')
+      const { blockedMs, durationMs, reason } = saved
       // A board without a clock may start in the past: then the whole time begins anew.
       const elapsedMs = Math.max(0, wallMs() - blockedMs)
       const untilMs = nowMs() + (durationMs ?? Number.POSITIVE_INFINITY) - elapsedMs
@@ -235,6 +237,13 @@ export class NodeBlocklist implements Blocklist {
       log.warn({ err: error, target: text }, 'a block could not be read: it does not count')
     }
   }
+}
+
+/** False of what a disk has damaged. */
+function isSaved(value: unknown): value is Saved {
+  const { blockedMs, durationMs = 0, reason = '' } = (value ?? {}) as Readonly<Record<keyof Saved, unknown>>
+  const areTimes = [blockedMs, durationMs].every(ms => Number.isFinite(ms) && Number(ms) >= 0)
+  return areTimes && typeof reason === 'string'
 }
 
 function targetOf(text: string, wish = 'blocked'): BlockTarget {

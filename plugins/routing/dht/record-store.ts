@@ -90,7 +90,7 @@ export class RecordStore extends BaseDatastore {
   }
 
   /**
-   * Counts what an earlier run left. Records of another network than `protocol` are of no use in it, and none of its business:
+   * Counts what an earlier run left, and forgets what the disk has damaged of it. Records of another network than `protocol` are of no use in it, and none of its business:
    * they go. Resolves with whether it is another one.
    */
   async open(protocol: string): Promise<boolean> {
@@ -105,7 +105,16 @@ export class RecordStore extends BaseDatastore {
         batch.put(network, NETWORK_KEY, Buffer.from(protocol))
       })
     }
-    for (const key of this.#bucket.keys()) this.#count(peerBytesOf(key), 1)
+    const damaged: Uint8Array[] = []
+    for (const [key, value] of this.#bucket.entries()) {
+      if (isRecord(key, value)) this.#count(peerBytesOf(key), 1)
+      else damaged.push(key)
+    }
+    if (damaged.length > 0) {
+      await this.#deps.store.write(batch => {
+        for (const key of damaged) batch.delete(this.#bucket, key)
+      })
+    }
     return isOther
   }
 
@@ -216,6 +225,17 @@ function oldestFirst(entries: Iterable<readonly [Uint8Array, Uint8Array]>): Stor
   return Array.from(entries, ([key, value]) => ({ key, value, timeMs: varint.decode(value) })).sort(
     (one, other) => one.timeMs - other.timeMs,
   )
+}
+
+/** A key tells of damage: it begins with the place of the hash that it has. */
+function isRecord(key: Uint8Array, value: Uint8Array): boolean {
+  try {
+    const peer = peerIdFromMultihash(decodeMultihash(peerBytesOf(key)))
+    const isKey = Buffer.compare(keyOf(decodeMultihash(hashIn(key)).bytes, peer), key) === 0
+    return isKey && varint.encodingLength(varint.decode(value)) === value.byteLength
+  } catch {
+    return false
+  }
 }
 
 function isOver(value: Uint8Array, nowMs: number): boolean {

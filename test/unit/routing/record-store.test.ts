@@ -53,7 +53,7 @@ async function setUp({ maxRecords = 1000 } = {}) {
     }
     return ids
   }
-  return { store, open, put, providersOf, held, unknown, clock }
+  return { store, open, put, providersOf, held, unknown, clock, bookkeeping }
 }
 
 t.test('records are kept as kad-dht asks for them, across a restart', async t => {
@@ -173,4 +173,25 @@ t.test('records of another network go, also where it began in another run', asyn
   t.same(await providersOf(hash, elsewhere), [])
   t.equal(await store.open(NETWORK), true, 'and none is there on the way back')
   t.same(await providersOf(hash), [])
+})
+
+t.test('what the disk has damaged of earlier runs is forgotten, and the rest is there', async t => {
+  const { open, put, providersOf, bookkeeping } = await setUp()
+  const bucket = bookkeeping.bucket('routing/records')
+  const [one, two] = [someHash(), someHash()]
+  await put(one, other)
+  await put(two, other)
+  const [good, bad] = [...bucket.entries()]
+  if (!good || !bad) throw new Error('two records')
+  const turned = (bytes: Uint8Array, at: number): Uint8Array =>
+    bytes.map((byte, n) => (n === at ? byte ^ 4 : byte))
+  await bookkeeping.write(batch => {
+    for (let at = 0; at < bad[0].length; at++) batch.put(bucket, turned(bad[0], at), bad[1])
+    batch.put(bucket, bad[0], new Uint8Array())
+    batch.put(bucket, Uint8Array.of(1), bad[1])
+  })
+  const store = await open()
+  const held = [one, two].find(hash => Buffer.from(good[0]).includes(hash)) as Uint8Array
+  t.same(await providersOf(held, store), [other.toString()])
+  t.equal(store.size, bucket.size())
 })
