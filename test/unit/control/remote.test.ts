@@ -203,6 +203,37 @@ t.test('whoever does not read makes the other board wait; whoever leaves ends th
   await eventually('the request to be given up', () => (isCancelled ? true : undefined))
 })
 
+t.test('a board that reads an upload slowly makes the command wait', async t => {
+  const uploadBytes = 64 * MIB
+  const reading = Promise.withResolvers<void>()
+  const slow = (app: FastifyInstance): void => {
+    app.post('/count', { config: { scope: 'add' } }, (request, reply) =>
+      answerWithEvents(request, reply, async () => {
+        await reading.promise
+        let bytes = 0
+        for await (const chunk of request.raw.iterator({ destroyOnReturn: false })) bytes += chunk.length
+        return { bytes }
+      }),
+    )
+  }
+  const [owner] = await startFleet(await startBoard(t), await startBoard(t, { routes: slow }))
+  let producedBytes = 0
+  async function* produce(): AsyncGenerator<Uint8Array> {
+    for (; producedBytes < uploadBytes; producedBytes += MIB) yield CONTENT.subarray(0, MIB)
+  }
+  const body = { type: 'application/octet-stream', bytes: produce() }
+  const counted = owner.client('board-1').operate({ method: 'POST', path: 'count', body })
+  let before = 0
+  await eventually('the command to wait', () => {
+    const isStill = before === producedBytes && producedBytes > 0
+    before = producedBytes
+    return isStill ? true : undefined
+  })
+  t.ok(producedBytes < 16 * MIB, `${producedBytes / MIB} MiB are under way at most`)
+  reading.resolve()
+  t.same(await counted, { bytes: uploadBytes })
+})
+
 t.test('a board that stops says so', async t => {
   const [owner, operator, member] = await startThree(t)
   const follow = async (name: string): Promise<{ readonly ended: Promise<never> }> => {
