@@ -4,6 +4,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import type { PrivateKey } from '@libp2p/interface'
 import { base58btc } from 'multiformats/bases/base58'
 import { messageOf } from '../errors.ts'
+import { isWholeKey } from '../network/whole-key.ts'
 import { fleetError } from './errors.ts'
 
 const FILE_NAME = 'fleet-owner.key'
@@ -90,6 +91,6 @@ export function importOwnerKey(text: string): PrivateKey {
 }
 
 function ed25519(key: PrivateKey): PrivateKey {
-  if (key.type !== 'Ed25519') throw new Error(`it holds a key of type ${key.type}`)
-  return key
+  if (isWholeKey(key)) return key
+  throw new Error(key.type === 'Ed25519' ? 'it holds a damaged key' : `it holds a key of type ${key.type}`)
 }

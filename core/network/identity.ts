@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { networkError } from './errors.ts'
+import { isWholeKey } from './whole-key.ts'
 
 const FILE_NAME = 'identity.key'
 /** Readable by the owner alone. */
@@ -44,15 +45,17 @@ async function readIdentity(path: string): Promise<PrivateKey | undefined> {
 }
 
 function decode(bytes: Uint8Array, path: string): PrivateKey {
+  let key: PrivateKey
   try {
-    const key = privateKeyFromProtobuf(bytes)
-    if (key.type === 'Ed25519') return key
+    key = privateKeyFromProtobuf(bytes)
   } catch (cause) {
     throw networkError('IDENTITY_UNREADABLE', `${path} holds no private key (${bytes.byteLength} bytes)`, {
       cause,
     })
   }
-  throw networkError('IDENTITY_UNREADABLE', `${path} holds a key that isn't Ed25519`)
+  if (isWholeKey(key)) return key
+  const what = key.type === 'Ed25519' ? 'a key that is damaged' : "a key that isn't Ed25519"
+  throw networkError('IDENTITY_UNREADABLE', `${path} holds ${what}`)
 }
 
 /** Undefined where another process was first. The name appears only with the whole, flushed key behind it. */

@@ -35,6 +35,12 @@ t.test('a file that holds no such key is refused and left as it is', async t => 
   const before = await readFile(path)
   await t.rejects(loadIdentity(directory), { code: 'IDENTITY_UNREADABLE', message: /holds no private key/ })
   t.same(await readFile(path), before)
+  const key = Buffer.from(privateKeyToProtobuf(await generateKeyPair('Ed25519')))
+  for (const at of [10, key.length - 1]) {
+    const turned = key.map((byte, n) => (n === at ? byte ^ 1 : byte))
+    await writeFile(path, turned)
+    await t.rejects(loadIdentity(directory), { code: 'IDENTITY_UNREADABLE', message: /damaged/ })
+  }
   await writeFile(path, privateKeyToProtobuf(await generateKeyPair('secp256k1')))
   await t.rejects(loadIdentity(directory), { code: 'IDENTITY_UNREADABLE', message: /isn't Ed25519/ })
 })
