@@ -78,7 +78,8 @@ export class Trial {
     for (let number = from; number < from + count && this.isOpen; number++) {
       this.cases++
       const finding = await this.#judge(mutator.next(new Random(mixed(this.#seed, number))))
-      if (finding) this.#found(await this.#shrunk(finding))
+      // What is found again and again is made smaller once.
+      if (finding && !this.#isKnown(finding)) this.#found(await this.#shrunk(finding))
     }
   }
 
@@ -104,7 +105,11 @@ export class Trial {
   }
 
   #found(finding: Finding): void {
-    if (!this.findings.some(known => isSameFault(known, finding))) this.findings.push(finding)
+    if (!this.#isKnown(finding)) this.findings.push(finding)
+  }
+
+  #isKnown(finding: Finding): boolean {
+    return this.findings.some(known => isSameFault(known, finding))
   }
 
   /** What went wrong with a valid value, undefined where nothing did. */

@@ -51,7 +51,7 @@ const rosters: fc.Arbitrary<Roster> = record({
   const founder = { peer: SELF.id, name: 'desk', joinedMs: 1 }
   const { charter, ...roster } = foundRoster({ owner: OWNER.id, name }, founder)
   return {
-    charter: { ...charter, term },
+    charter: { ...charter, term, edits: new Map([[SELF.id, edits]]) },
     version,
     members: new Map([...roster.members, ...Object.entries(members)]),
     removed,
@@ -61,7 +61,7 @@ const rosters: fc.Arbitrary<Roster> = record({
 
 function plainRoster({ charter, version, members, removed, edits }: Roster): unknown {
   return [
-    charter,
+    { ...charter, edits: [...charter.edits] },
     version,
     [...members].sort(([one], [other]) => (one < other ? -1 : 1)),
     removed,

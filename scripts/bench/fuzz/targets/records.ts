@@ -7,8 +7,6 @@ import {
 } from '../../../../core/resources/wear.ts'
 import { decodePeer, decodeTags, encodePeer, encodeTags } from '../../../../core/state/peer-codec.ts'
 import type { KeptPeer } from '../../../../core/state/peer-record.ts'
-import { MemoryStore } from '../../../../core/storage/memory-store.ts'
-import type { KeyValueStore } from '../../../../core/storage/storage.ts'
 import type { Month } from '../../../../plugins/exchange/bandwidth/month.ts'
 import { createVolumeStore } from '../../../../plugins/exchange/bandwidth/volume-store.ts'
 import { type Ban, decodeBan } from '../../../../plugins/reputation/ban-list.ts'
@@ -17,28 +15,12 @@ import type { Standing } from '../../../../plugins/reputation/standing.ts'
 import { decodeStanding, encodeStanding } from '../../../../plugins/reputation/standing-codec.ts'
 import { loadProgress, type Progress } from '../../../../plugins/routing/provide/progress.ts'
 import { type ScrubRecord, ScrubRecordStore } from '../../../../plugins/verification/scrub-record.ts'
+import { OneRecordStore } from '../stored-entry.ts'
 import { type FuzzTarget, fuzzTarget } from '../target.ts'
 import { asJson, PEERS, partial, record, safeIntegers, textOf, texts, utf8, wellFormed } from '../values.ts'
 
-/** A store whose bucket holds one entry. The records are read through it, as on a start. */
-class OneEntry {
-  readonly store = new MemoryStore('index')
-  readonly #bucket: string
-  readonly #key: Uint8Array
-
-  constructor(bucket: string, key: string) {
-    this.#bucket = bucket
-    this.#key = Buffer.from(key)
-  }
-
-  async holding(bytes: Uint8Array): Promise<KeyValueStore> {
-    const bucket = this.store.bucket(this.#bucket)
-    await this.store.write(batch => batch.put(bucket, this.#key, Uint8Array.from(bytes)))
-    return this.store
-  }
-}
-
-const JSON_WORDS = [
+/** Of records that are kept as JSON. */
+export const JSON_WORDS: readonly string[] = [
   '{}',
   '[]',
   'null',
@@ -72,7 +54,7 @@ function someOf<K extends string, V>(
   return partial<Record<K, V>>(Object.fromEntries(keys.map(key => [key, values])) as Record<K, Arbitrary<V>>)
 }
 
-const kept: Arbitrary<KeptPeer> = record({
+export const keptPeers: Arbitrary<KeptPeer> = record({
   peer: fc.constant(PEERS[0] ?? ''),
   rank: safeIntegers,
   lastSeenMs: fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { nil: undefined }),
@@ -101,9 +83,9 @@ const wearTallies = someOf(
   }),
 )
 
-const scrub = new OneEntry('verification/state', 'scrub')
-const progress = new OneEntry('routing/provide', 'progress')
-const volume = new OneEntry('exchange/volume', 'month')
+const scrub = new OneRecordStore('verification/state', 'scrub')
+const progress = new OneRecordStore('routing/provide', 'progress')
+const volume = new OneRecordStore('exchange/volume', 'month')
 
 export const RECORD_TARGETS: readonly FuzzTarget[] = [
   fuzzTarget<KeptPeer>({
@@ -111,7 +93,7 @@ export const RECORD_TARGETS: readonly FuzzTarget[] = [
     covers: ['core/state/peer-codec.ts#decodePeer', 'core/state/wire/peer-record.proto#StoredPeer'],
     shape: 'protobuf',
     words: JSON_WORDS,
-    values: kept,
+    values: keptPeers,
     encode: encodePeer,
     decode: bytes => decodePeer(PEERS[0] ?? '', bytes),
     meaningOf: wellFormed,
@@ -227,7 +209,7 @@ export const RECORD_TARGETS: readonly FuzzTarget[] = [
 ]
 
 /** What nobody can count with later on would be worse than an error now. */
-function checkNumbers(...numbers: readonly unknown[]): void {
+export function checkNumbers(...numbers: readonly unknown[]): void {
   for (const number of numbers)
     if (typeof number !== 'number' || !Number.isFinite(number))
       throw new Error(`${String(number)} was taken for a number`)
