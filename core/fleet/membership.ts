@@ -94,7 +94,7 @@ export class Membership {
   }
 
   get canEdit(): boolean {
-    return this.isOwner || this.roleOf(this.self) === 'operator'
+    return this.roster !== undefined && this.#mayEdit(this.roster)
   }
 
   /** Of the invites made here, those that count. */
@@ -203,7 +203,7 @@ export class Membership {
     return this.#inTurn(async () => {
       const { roster } = this.#expect()
       this.#expectOperator()
-      if (!this.#mayInvite(roster, invite))
+      if (!this.#mayEdit(roster, invite.maker))
         throw fleetError('NOT_OPERATOR', `${invite.maker} is no operator of the fleet any more`)
       const { invites } = this
       if (invites.length >= MAX_INVITES)
@@ -260,9 +260,9 @@ export class Membership {
     })
   }
 
-  #mayInvite(roster: Roster, { maker = this.self }: OpenInvite): boolean {
-    const isOwner = maker === this.self && this.#signersOf(roster).owner !== undefined
-    return isOwner || roleOf(roster, maker) === 'operator'
+  #mayEdit(roster: Roster, peer = this.self): boolean {
+    const isOwner = peer === this.self && this.#signersOf(roster).owner !== undefined
+    return isOwner || roleOf(roster, peer) === 'operator'
   }
 
   #timeInvite(invite: OpenInvite): void {
@@ -318,31 +318,39 @@ export class Membership {
 
   /** `newer`, or one made from it with what was edited here and isn't in it. */
   #again(newer: SignedRoster): SignedRoster {
-    const { roster } = newer
-    const isOperator = this.isOwner || roster.charter.operators.includes(this.self)
-    if (!isOperator) return newer
-    const known = roster.edits.get(this.self) ?? 0
-    const lost = this.#state.edits
-      .filter(({ count, edit }) => count > known && isOpen(roster, edit))
-      .filter(({ edit }) => this.isOwner || !needsOwner(roster, edit))
+    if (!this.#mayEdit(newer.roster)) return newer
+    const lost = this.#lostIn(newer.roster)
     if (lost.length === 0) return newer
     try {
-      return this.#sign(
-        lost.map(({ edit }) => edit),
-        this.#countOf(roster),
-        newer,
-      )
+      return this.#sign(lost, this.#countOf(newer.roster), newer)
     } catch {
       // There is no room for it any more: the newer one counts as it is.
       return newer
     }
   }
 
+  /** Edits made here that aren't in `roster` and would change it, each on top of those before: one may take another back. */
+  #lostIn(roster: Roster): Edit[] {
+    const { charter, removed } = roster
+    const lost: Edit[] = []
+    let after = roster
+    for (const { count, edit } of this.#state.edits) {
+      const isOwners = needsOwner(after, edit)
+      const known = (isOwners ? charter : roster).edits.get(this.self) ?? 0
+      // Whom this node removed it may have added again; whom others did stays out.
+      if (count <= known || (isOwners && !this.isOwner) || !isOpen({ ...after, removed }, edit)) continue
+      lost.push(edit)
+      after = edited(after, [edit], this.self, count)
+    }
+    return lost
+  }
+
   /** How many edits were made here. After a restore of old data the roster knows better. */
-  #countOf({ edits }: Roster): number {
+  #countOf({ charter, edits }: Roster): number {
     const kept = this.#state.edits.at(-1)?.count ?? 0
     const known = edits.get(this.self) ?? 0
-    return known - kept > MAX_MISSED_EDITS ? kept : Math.max(kept, known)
+    const signed = Math.max(kept, charter.edits.get(this.self) ?? 0)
+    return known - signed > MAX_MISSED_EDITS ? signed : Math.max(signed, known)
   }
 
   #expect(): SignedRoster {
@@ -357,11 +365,12 @@ export class Membership {
 
   async #save({ signed, edits, invites }: State): Promise<void> {
     const { store } = this.#deps
-    // For good: who is named an operator once more has to invite anew.
+    // For good: who is named an operator once more begins anew.
+    const isEditor = (peer?: string): boolean => signed !== undefined && this.#mayEdit(signed.roster, peer)
     const next = {
       signed,
-      edits,
-      invites: invites.filter(each => signed && this.#mayInvite(signed.roster, each)),
+      edits: isEditor() ? edits : [],
+      invites: invites.filter(({ maker }) => isEditor(maker)),
     }
     const bucket = store.bucket(BUCKET)
     const bytes = encodeStored({ ...next, roster: next.signed?.bytes ?? new Uint8Array() })

@@ -20,6 +20,8 @@ export interface Charter {
   readonly name: string
   /** Peer ids of those who may sign rosters. The boards with the owner key are among them. */
   readonly operators: readonly string[]
+  /** As in {@link Roster}, of boards with the owner key. What only the owner can do goes by these, which no operator can make up. */
+  readonly edits: ReadonlyMap<string, number>
 }
 
 export interface Member {
@@ -50,7 +52,7 @@ export function foundRoster(
 ): Roster {
   const { peer, ...member } = founder
   return {
-    charter: { owner, term: 1, name, operators: [peer] },
+    charter: { owner, term: 1, name, operators: [peer], edits: new Map() },
     version: 1,
     members: new Map([[peer, member]]),
     removed: [],
@@ -102,15 +104,17 @@ export function edited(roster: Roster, edits: readonly Edit[], editor: string, c
   // An operator that has used up all versions does not lock the owner out.
   const isNewTerm =
     String(operators) !== String(roster.charter.operators) || roster.version === Number.MAX_SAFE_INTEGER
-  const counts = new Map([...roster.edits].filter(([each]) => operators.includes(each)))
-  if (operators.includes(editor)) counts.set(editor, count)
+  const counted = (edits: ReadonlyMap<string, number>): ReadonlyMap<string, number> =>
+    new Map([...edits, [editor, count] as const].filter(([each]) => operators.includes(each)))
   const { charter, version } = roster
   return {
-    charter: isNewTerm ? { ...charter, term: charter.term + 1, operators } : charter,
+    charter: isNewTerm
+      ? { ...charter, term: charter.term + 1, operators, edits: counted(charter.edits) }
+      : charter,
     version: isNewTerm ? 1 : version + 1,
     members,
     removed,
-    edits: counts,
+    edits: counted(roster.edits),
   }
 }
 

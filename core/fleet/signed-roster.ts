@@ -62,7 +62,7 @@ export function signRoster(
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([peer, { name, joinedMs }]) => ({ key: keyOf(peer), name, joinedMs: BigInt(joinedMs) })),
     removed: roster.removed.map(keyOf),
-    edits: [...roster.edits].map(([editor, count]) => ({ editor: keyOf(editor), count: BigInt(count) })),
+    edits: countsToWire(roster.edits),
   })
   const bytes = wire.SignedRoster.encode({
     roster: body,
@@ -73,7 +73,7 @@ export function signRoster(
 }
 
 function signCharter(
-  { owner: id, term, name, operators }: Charter,
+  { owner: id, term, name, operators, edits }: Charter,
   owner: Signer | undefined,
 ): SignedCharter {
   if (owner?.id !== id) throw fleetError('NOT_OWNER', `the key of the owner of fleet '${name}' is not here`)
@@ -82,6 +82,7 @@ function signCharter(
     term: BigInt(term),
     name,
     operators: operators.map(keyOf),
+    edits: countsToWire(edits),
   })
   return { bytes, signature: owner.sign('charter', bytes) }
 }
@@ -128,7 +129,7 @@ function read(bytes: Uint8Array<ArrayBuffer>, known: Head | undefined): SignedRo
       { name: checkedName(name), joinedMs: safe(joinedMs) },
     ]),
     removed: body.removed.map(idOf),
-    edits: mapOf(body.edits, ({ editor, count }) => [idOf(editor), safe(count)]),
+    edits: countsOf(body.edits),
   }
   const lost = charter.operators.find(operator => !roster.members.has(operator))
   if (lost) throw invalid(`operator ${lost} is no member of it`)
@@ -138,12 +139,26 @@ function read(bytes: Uint8Array<ArrayBuffer>, known: Head | undefined): SignedRo
 const LIMITS = { members: MAX_MEMBERS, removed: MAX_REMOVED, edits: MAX_OPERATORS }
 
 function readCharter(bytes: Uint8Array): Charter {
-  const { owner, term, name, operators } = wire.Charter.decode(bytes, {
-    limits: { operators: MAX_OPERATORS },
+  const { owner, term, name, operators, edits } = wire.Charter.decode(bytes, {
+    limits: { operators: MAX_OPERATORS, edits: MAX_OPERATORS },
   })
   const ids = operators.map(idOf)
   if (new Set(ids).size < ids.length) throw invalid('it names an operator twice')
-  return { owner: idOf(owner), term: counted(term), name: checkedName(name), operators: ids }
+  return {
+    owner: idOf(owner),
+    term: counted(term),
+    name: checkedName(name),
+    operators: ids,
+    edits: countsOf(edits),
+  }
+}
+
+function countsToWire(edits: ReadonlyMap<string, number>): wire.EditCount[] {
+  return [...edits].map(([editor, count]) => ({ editor: keyOf(editor), count: BigInt(count) }))
+}
+
+function countsOf(edits: readonly wire.EditCount[]): Map<string, number> {
+  return mapOf(edits, ({ editor, count }) => [idOf(editor), safe(count)])
 }
 
 function headOf({ charter, version }: Roster, body: Uint8Array): Head {

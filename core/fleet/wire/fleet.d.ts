@@ -5,6 +5,7 @@ export interface Charter {
     term: bigint;
     name: string;
     operators: Uint8Array<ArrayBuffer>[];
+    edits: EditCount[];
 }
 export declare namespace Charter {
     const codec: () => Codec<Charter>;
@@ -25,9 +26,19 @@ export declare namespace Charter {
         index: number;
         value: Uint8Array<ArrayBuffer>;
     }
+    interface CharterEditsEditorFieldEvent {
+        field: '$.edits[].editor';
+        value: Uint8Array<ArrayBuffer>;
+        index: number;
+    }
+    interface CharterEditsCountFieldEvent {
+        field: '$.edits[].count';
+        value: bigint;
+        index: number;
+    }
     function encode(obj: Partial<Charter>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Charter>): Charter;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Charter>): Generator<CharterOwnerFieldEvent | CharterTermFieldEvent | CharterNameFieldEvent | CharterOperatorsFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Charter>): Generator<CharterOwnerFieldEvent | CharterTermFieldEvent | CharterNameFieldEvent | CharterOperatorsFieldEvent | CharterEditsEditorFieldEvent | CharterEditsCountFieldEvent>;
 }
 export interface Roster {
     charter: Uint8Array<ArrayBuffer>;

@@ -27,6 +27,12 @@ export var Charter;
                         w.bytes(value);
                     }
                 }
+                if (obj.edits != null && obj.edits.length > 0) {
+                    for (const value of obj.edits) {
+                        w.uint32(42);
+                        EditCount.codec().encode(value, w);
+                    }
+                }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
                 }
@@ -35,7 +41,8 @@ export var Charter;
                     owner: uint8ArrayAlloc(0),
                     term: 0n,
                     name: '',
-                    operators: []
+                    operators: [],
+                    edits: []
                 };
                 const end = length == null ? reader.len : reader.pos + length;
                 while (reader.pos < end) {
@@ -60,6 +67,15 @@ export var Charter;
                             obj.operators.push(reader.bytes());
                             break;
                         }
+                        case 5: {
+                            if (opts.limits?.edits != null && obj.edits.length === opts.limits.edits) {
+                                throw new MaxLengthError('Decode error - repeated field "edits" had too many elements');
+                            }
+                            obj.edits.push(EditCount.codec().decode(reader, reader.uint32(), {
+                                limits: opts.limits?.edits$
+                            }));
+                            break;
+                        }
                         default: {
                             reader.skipType(tag & 7);
                             break;
@@ -69,7 +85,8 @@ export var Charter;
                 return obj;
             }, function* (reader, length, prefix, opts = {}) {
                 const obj = {
-                    operators: 0
+                    operators: 0,
+                    edits: 0
                 };
                 const end = length == null ? reader.len : reader.pos + length;
                 while (reader.pos < end) {
@@ -106,6 +123,21 @@ export var Charter;
                                 value: reader.bytes()
                             };
                             obj.operators++;
+                            break;
+                        }
+                        case 5: {
+                            if (opts.limits?.edits != null && obj.edits === opts.limits.edits) {
+                                throw new MaxLengthError('Streaming decode error - repeated field "edits" had too many elements');
+                            }
+                            for (const evt of EditCount.codec().stream(reader, reader.uint32(), `${prefix}.edits[]`, {
+                                limits: opts.limits?.edits$
+                            })) {
+                                yield {
+                                    ...evt,
+                                    index: obj.edits
+                                };
+                            }
+                            obj.edits++;
                             break;
                         }
                         default: {

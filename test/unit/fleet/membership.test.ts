@@ -192,6 +192,63 @@ t.test('an operator that makes counts up locks the owner out of nothing', async 
   t.same(peersOf(membershipOf(desk, { key: owner, store })), peersOf(fleet), 'and so does its own board')
 })
 
+t.test('edits that take each other back are made again in their order', async t => {
+  const fifth = await signerNumber(5)
+  const fleet = await createFleet(attic, fifth)
+  const second = await enter(kitchen, fleet, owner)
+  await fleet.edit({ kind: 'delegate', peer: attic.id })
+  await fleet.edit({ kind: 'revoke', peer: attic.id })
+  for (const kind of ['delegate', 'revoke', 'delegate'] as const) await second.edit({ kind, peer: fifth.id })
+  await meet(fleet, second)
+  t.same([fleet.roleOf(attic.id), fleet.roleOf(fifth.id)], ['member', 'operator'])
+
+  await fleet.edit({ kind: 'remove', peer: attic.id })
+  await add(fleet, attic.id)
+  for (const kind of ['revoke', 'delegate'] as const) await second.edit({ kind, peer: fifth.id })
+  await meet(fleet, second)
+  t.equal(second.roleOf(attic.id), 'member', 'who was removed and added again is there')
+})
+
+t.test('who is named an operator again makes no edit of earlier again', async t => {
+  const fleet = await createFleet(attic)
+  await fleet.edit({ kind: 'delegate', peer: kitchen.id })
+  const operator = await enter(kitchen, fleet)
+  await operator.edit({ kind: 'remove', peer: attic.id })
+  await meet(fleet, operator)
+  await add(fleet, attic.id)
+  for (const kind of ['revoke', 'delegate'] as const) {
+    await fleet.edit({ kind, peer: kitchen.id })
+    await meet(fleet, operator)
+  }
+  t.same(peersOf(operator), sorted(desk, kitchen, attic), 'whom it removed has been invited since')
+  t.same(bytesOf(fleet), bytesOf(operator))
+  await operator.edit({ kind: 'remove', peer: attic.id })
+  await meet(fleet, operator)
+  t.same(peersOf(fleet), sorted(desk, kitchen), 'and it may edit as before')
+})
+
+t.test('an operator that makes counts up gets nobody a delegation, and hides no revocation', async t => {
+  const fifth = await signerNumber(5)
+  const fleet = await createFleet(attic, fifth)
+  for (const { id } of [attic, fifth]) await fleet.edit({ kind: 'delegate', peer: id })
+  const second = await enter(kitchen, fleet, owner)
+  const forge = ({ signed }: Membership, count: number): Uint8Array => {
+    if (!signed) throw new Error('it is in a fleet')
+    const { roster } = signed
+    const lie = { ...roster, version: roster.version + 1, edits: new Map([[desk.id, count]]) }
+    return signRoster(lie, { self: attic, owner: undefined }, signed).bytes
+  }
+  await second.edit({ kind: 'revoke', peer: fifth.id })
+  t.equal(await fleet.adopt(forge(second, 0)), true)
+  t.equal(fleet.roleOf(fifth.id), 'member', 'whom the other board with the key revoked')
+
+  await meet(fleet, second)
+  await fleet.edit({ kind: 'revoke', peer: attic.id })
+  for (const kind of ['delegate', 'revoke'] as const) await second.edit({ kind, peer: fifth.id })
+  t.equal(await fleet.adopt(forge(second, 1000)), true)
+  t.equal(fleet.roleOf(attic.id), 'member', 'whom this board has revoked meanwhile')
+})
+
 t.test('a vault that is older than the fleet learns how many edits were made here', async t => {
   const fleet = await createFleet(attic)
   const { signed } = fleet
