@@ -2,9 +2,10 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import type { Logger } from '../logger.ts'
 import { bestFirst, redundant } from './duplicates.ts'
 import type { GateRule } from './gate.ts'
+import { crowdsOf, makeRoom, type Origin, originAt } from './handshakes.ts'
 import type { NetworkMetrics } from './metrics.ts'
 import type { ConnectionCounts } from './status.ts'
-import { type TrimMarks, trimPlan } from './trim-plan.ts'
+import { KEPT_WORTH, type TrimMarks, trimPlan } from './trim-plan.ts'
 
 /** How long a close may wait for what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 1_000
@@ -40,6 +41,8 @@ export class ConnectionKeeper {
   readonly #deps: ConnectionKeeperDependencies
   /** When it was first seen. libp2p says when, too, but by the wall clock. */
   readonly #openedMs = new WeakMap<Connection, number>()
+  /** Where they come from: worked out once, as all are compared for each that comes where it is full. */
+  readonly #origins = new WeakMap<Connection, Origin>()
   /** Ours to close, though libp2p still calls them open. */
   readonly #closing = new WeakSet<Connection>()
   #trimmed = 0
@@ -50,9 +53,7 @@ export class ConnectionKeeper {
   }
 
   /** Refuses inbound connections as long as nothing that is worth less can be closed. */
-  readonly rule: GateRule = {
-    denyInboundConnection: () => this.#open().length >= this.#marks.high,
-  }
+  readonly rule: GateRule = { denyInboundConnection: raw => !this.#hasRoom(originAt(raw.remoteAddr)) }
 
   /** Connections closed because there were too many. */
   get trimmed(): number {
@@ -92,10 +93,30 @@ export class ConnectionKeeper {
     this.#closeRedundant()
   }
 
+  /** False where all places are taken, and nobody holds so many that one more from `origin` would still have fewer. */
+  #hasRoom(origin: Origin): boolean {
+    const { worthOf, nowMs } = this.#deps
+    const open = this.#open()
+    if (open.length < this.#marks.high) return true
+    const strangers = open
+      .filter(({ direction, remotePeer }) => direction === 'inbound' && worthOf(remotePeer) < KEPT_WORTH)
+      // Of a crowd the first is taken, and here that is to be the newest.
+      .map(connection => ({
+        connection,
+        origin: this.#originOf(connection),
+        sinceMs: this.#ageMs(connection),
+      }))
+    const room = makeRoom(strangers, origin, nowMs(), { max: 0, graceMs: Number.POSITIVE_INFINITY })
+    if (room === undefined || room === 'none') return false
+    this.#giveUp(room.connection, 'a connection is closed: its host has many, and somebody else comes')
+    return true
+  }
+
   #trim(): void {
-    const { worthOf, recentBytes, lanes, metrics, log } = this.#deps
+    const { worthOf, recentBytes, lanes, log } = this.#deps
     const open = this.#open()
     if (open.length < this.#marks.high) return
+    const crowdOf = crowdsOf(open.map(connection => this.#originOf(connection)))
     const candidates = open.map(connection => ({
       id: connection.id,
       connection,
@@ -107,20 +128,23 @@ export class ConnectionKeeper {
         (connection.direct ? lanes(connection.remotePeer) : 0),
       recentBytes: recentBytes(connection.remotePeer),
       isRelayed: !connection.direct,
+      crowd: crowdOf(this.#originOf(connection)),
     }))
     const plan = new Set(trimPlan(candidates, this.#marks))
     if (plan.size === 0) return
     log.info({ connections: open.length, closed: plan.size, ...this.#marks }, 'connections are trimmed')
-    for (const { id, connection, worth } of candidates) {
-      if (!plan.has(id)) continue
-      this.#trimmed += 1
-      metrics.trimmedConnections.inc()
-      log.debug(
-        { peer: connection.remotePeer.toString(), worth },
-        'a connection is closed: there are too many',
-      )
-      this.#close(connection)
+    for (const { id, connection } of candidates) {
+      if (plan.has(id)) this.#giveUp(connection, 'a connection is closed: there are too many')
     }
+  }
+
+  #giveUp(connection: Connection, why: string): void {
+    const { worthOf, metrics, log } = this.#deps
+    const { remotePeer: peer } = connection
+    this.#trimmed += 1
+    metrics.trimmedConnections.inc()
+    log.debug({ peer: peer.toString(), worth: worthOf(peer) }, why)
+    this.#close(connection)
   }
 
   #closeRedundant(): void {
@@ -158,6 +182,12 @@ export class ConnectionKeeper {
   #ageMs(connection: Connection): number {
     const nowMs = this.#deps.nowMs()
     return nowMs - (this.#openedMs.get(connection) ?? nowMs)
+  }
+
+  #originOf(connection: Connection): Origin {
+    const origin = this.#origins.get(connection) ?? originAt(connection.remoteAddr)
+    this.#origins.set(connection, origin)
+    return origin
   }
 
   #isSmallerThan(peer: PeerId): boolean {

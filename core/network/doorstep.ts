@@ -1,7 +1,7 @@
 import type { Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import { networkError } from './errors.ts'
 import type { GateRule } from './gate.ts'
-import { type Handshake, makeRoom, originOf } from './handshakes.ts'
+import { type Handshake, makeRoom, originAt } from './handshakes.ts'
 import type { InboundRate } from './inbound-rate.ts'
 import { ipOf } from './ip-network.ts'
 
@@ -109,8 +109,7 @@ export class Doorstep {
     const cut = this.#cuts.get(raw)
     // Relayed: the relay's connection is the one that counts.
     if (!cut) return true
-    const address = ipOf(raw.remoteAddr)
-    const origin = address ? originOf(address) : { host: raw.remoteAddr.toString() }
+    const origin = originAt(raw.remoteAddr)
     const nowMs = this.#deps.nowMs()
     const room = makeRoom(this.#pending, origin, nowMs, {
       max: this.#options.maxHandshakes,

@@ -1,4 +1,5 @@
-import { type IpNetwork, isLocal, networkText, within } from './ip-network.ts'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { type IpNetwork, ipOf, isLocal, networkText, within } from './ip-network.ts'
 
 /** What one customer of a provider has at least: 256 addresses of IPv4, 256 networks of IPv6. RFC 6177 */
 const SUBNET_BITS = { 4: 24, 6: 56 } as const
@@ -16,6 +17,27 @@ export function originOf(address: IpNetwork): Origin {
   const host = networkText(within(address, HOST_BITS[address.family]))
   if (isLocal(address)) return { host }
   return { host, subnet: networkText(within(address, SUBNET_BITS[address.family])) }
+}
+
+/** Of whoever is at `address`; through a relay from wherever that is. */
+export function originAt(address: Multiaddr): Origin {
+  const ip = ipOf(address)
+  return ip ? originOf(ip) : { host: address.toString() }
+}
+
+/** For each of `origins`, how many of them are of its network, and how many of its host. */
+export function crowdsOf(origins: readonly Origin[]): (origin: Origin) => Crowd {
+  const hosts = Map.groupBy(origins, ({ host }) => host)
+  const subnets = Map.groupBy(origins, ({ host, subnet = host }) => subnet)
+  return ({ host, subnet = host }) => [subnets.get(subnet)?.length ?? 0, hosts.get(host)?.length ?? 0]
+}
+
+/** How many there are from one's network, and from one's host. */
+export type Crowd = readonly [subnet: number, host: number]
+
+/** Above zero where the first is the larger crowd. */
+export function compareCrowds([subnet, host]: Crowd, [otherSubnet, otherHost]: Crowd): number {
+  return subnet - otherSubnet || host - otherHost
 }
 
 /** A connection that isn't agreed on yet. */
@@ -44,36 +66,18 @@ export function makeRoom<T extends Handshake>(
 ): T | 'none' | undefined {
   const all = [...handshakes]
   if (all.length < max) return 'none'
-  const hosts = counted(all, ({ origin }) => origin.host)
-  const subnets = counted(all, ({ origin }) => origin.subnet ?? origin.host)
-  const crowdOf = ({ host, subnet = host }: Origin): readonly [number, number] => [
-    subnets.get(subnet) ?? 0,
-    hosts.get(host) ?? 0,
-  ]
-  let victim: { readonly handshake: T; readonly crowd: readonly [number, number] } | undefined
+  const crowdOf = crowdsOf(all.map(({ origin }) => origin))
+  let victim: { readonly handshake: T; readonly crowd: Crowd } | undefined
   for (const handshake of all) {
     const crowd = crowdOf(handshake.origin)
-    const isWorse = !victim || compare(crowd, victim.crowd) > 0
+    const isWorse = !victim || compareCrowds(crowd, victim.crowd) > 0
     const isOlder =
-      victim && compare(crowd, victim.crowd) === 0 && handshake.sinceMs < victim.handshake.sinceMs
+      victim && compareCrowds(crowd, victim.crowd) === 0 && handshake.sinceMs < victim.handshake.sinceMs
     if (isWorse || isOlder) victim = { handshake, crowd }
   }
   if (!victim) return undefined
   const [subnet, host] = crowdOf(origin)
   // With the newcomer its own crowd is one larger.
-  const isLessCrowded = compare([subnet + 1, host + 1], victim.crowd) < 0
+  const isLessCrowded = compareCrowds([subnet + 1, host + 1], victim.crowd) < 0
   return isLessCrowded || nowMs - victim.handshake.sinceMs >= graceMs ? victim.handshake : undefined
-}
-
-function compare(
-  [subnet, host]: readonly [number, number],
-  [otherSubnet, otherHost]: readonly [number, number],
-): number {
-  return subnet - otherSubnet || host - otherHost
-}
-
-function counted<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1)
-  return counts
 }

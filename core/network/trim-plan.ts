@@ -1,3 +1,5 @@
+import { type Crowd, compareCrowds } from './handshakes.ts'
+
 /** One open connection, as far as its worth depends on it. */
 export interface TrimCandidate {
   readonly id: string
@@ -10,6 +12,8 @@ export interface TrimCandidate {
   /** Bytes within the last seconds, both ways. */
   readonly recentBytes: number
   readonly isRelayed: boolean
+  /** How many connections there are from its network, and from its host. */
+  readonly crowd: Crowd
 }
 
 export interface TrimMarks {
@@ -53,6 +57,7 @@ function leastValuableFirst(a: TrimCandidate, b: TrimCandidate): number {
   return (
     byWorth(a, b) ||
     Number(a.direction === 'outbound') - Number(b.direction === 'outbound') ||
+    compareCrowds(b.crowd, a.crowd) ||
     liveliness(a) - liveliness(b) ||
     a.ageMs - b.ageMs
   )

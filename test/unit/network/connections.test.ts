@@ -7,6 +7,7 @@ import { isSkepError } from '../../../core/errors.ts'
 import { SETTLE_MS } from '../../../core/network/duplicates.ts'
 import { GRACE_MS, KEPT_WORTH } from '../../../core/network/trim-plan.ts'
 import { eventually } from '../../helpers/eventually.ts'
+import { connectRaw } from '../../helpers/raw/raw-peer.ts'
 import { startRelay } from '../../helpers/relay.ts'
 import { Beats } from './beats.ts'
 import {
@@ -105,6 +106,33 @@ t.test('who came late is closed once its grace is over', async t => {
   time.beat()
   await left
   t.strictSame(idsOf(node), [idOf(one)])
+})
+
+t.test('a host that has taken all places makes room for others, and not for itself', async t => {
+  const node = await startNode(t, { maxConnections: 6, lowConnections: 5 })
+  const place = { host: '127.0.0.1', port: portOf(node) }
+  const from = async (localAddress: string): Promise<boolean> => {
+    const { inbound } = node.network.status().connections
+    const raw = await connectRaw({ ...place, localAddress }).catch(() => undefined)
+    if (!raw) return false
+    t.teardown(() => raw.wire.destroy())
+    const isIn = raw
+      .open()
+      .speak('/ipfs/ping/1.0.0')
+      .catch(() => false)
+    await eventually('the connection', () =>
+      node.network.status().connections.inbound >= Math.min(6, inbound) ? true : undefined,
+    )
+    return isIn
+  }
+  for (let at = 0; at < 6; at++) t.ok(await from('127.0.0.1'))
+  t.notOk(await from('127.0.0.1'), 'it is full')
+  for (const host of ['127.0.0.2', '127.0.0.3', '127.0.0.4']) t.ok(await from(host), host)
+  t.notOk(await from('127.0.0.1'), 'it has more than anybody else')
+  t.ok(await from('127.0.0.5'))
+  t.ok(await from('127.0.0.6'))
+  t.notOk(await from('127.0.0.7'), 'each has one')
+  t.match(await node.metrics.text(), /refused_connections_total\{reason="full"\} 3/)
 })
 
 t.test('a node full of members lets nobody in, and what it dials beyond does not stay', async t => {

@@ -13,6 +13,7 @@ function candidate(id: string, facts: Partial<TrimCandidate> = {}): TrimCandidat
     streams: 0,
     recentBytes: 0,
     isRelayed: false,
+    crowd: [1, 1],
   } as const
   return { id, ...idle, ...facts }
 }
@@ -25,6 +26,9 @@ t.test('who goes first', async t => {
     ['a stranger in the middle of something', { streams: 3 }, { worth: 30 }],
     ['relayed', { isRelayed: true, recentBytes: 99_999 }, {}],
     ['who came, beside whom we wanted', { ageMs: OLD + 9 }, { direction: 'outbound' }],
+    ['one of many of a network', { crowd: [5, 1], recentBytes: 99_999, ageMs: OLD + 9 }, { crowd: [4, 4] }],
+    ['one of many of a host', { crowd: [5, 5], recentBytes: 99_999, ageMs: OLD + 9 }, { crowd: [5, 4] }],
+    ['who came, beside a crowd that we wanted', {}, { crowd: [9, 9], direction: 'outbound' }],
     ['less lively', { recentBytes: 9_999, ageMs: OLD + 9 }, { recentBytes: 99_999 }],
     ['the newcomer, whatever greeting it has sent', { recentBytes: 9_999 }, { ageMs: OLD + 1 }],
     ['the newcomer', {}, { ageMs: OLD + 1 }],
@@ -66,6 +70,7 @@ const anyone = fc.record({
   streams: fc.integer({ min: 0, max: 3 }),
   recentBytes: fc.nat(100_000),
   isRelayed: fc.boolean(),
+  crowd: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
 })
 const crowd = fc
   .array(anyone, { maxLength: 40 })
