@@ -56,7 +56,7 @@ export const controlSchema: Schema<ControlConfig> = {
     default: [],
   },
   maxConnections: {
-    doc: 'TCP connections at a time; further ones are hung up on.',
+    doc: 'TCP connections at a time. For further ones those make room that ask nothing; where all do, the newcomer is hung up on.',
     format: 'integer',
     unit: 'connections',
     default: 64,
@@ -64,7 +64,9 @@ export const controlSchema: Schema<ControlConfig> = {
     max: 10_000,
   },
   maxConnectionsPerHost: {
-    doc: 'TCP connections from one host at a time; further ones are hung up on. All that a reverse proxy passes on are of one host.',
+    doc:
+      'TCP connections from one host at a time; for further ones, as with `control.maxConnections`. All that a reverse proxy passes ' +
+      'on are of one host.',
     format: 'integer',
     unit: 'connections',
     default: 16,

@@ -69,7 +69,7 @@ export function createControl(
 ): ControlServer {
   const stopping = new AbortController()
   /** Answers under way, and connections; but for those that linger. */
-  const open = new Map<ServerResponse, () => void>()
+  const open = new Set<ServerResponse>()
   const connections = new Set<Socket>()
   // On the server itself: fastify sets no timeouts on one that it didn't make. An upload may take hours.
   const server = createServer({
@@ -80,11 +80,7 @@ export function createControl(
   const follow = (server: Server): void => {
     server.on('connection', socket => {
       connections.add(socket)
-      socket.once('close', () => {
-        connections.delete(socket)
-        // An answer that waits for its turn behind others isn't told that nobody is there any more.
-        for (const [answer, leave] of open) if (answer.req.socket === socket) leave()
-      })
+      socket.once('close', () => connections.delete(socket))
     })
   }
   follow(server)
@@ -119,19 +115,18 @@ export function createControl(
 
   app.decorateRequest('cancelled')
   app.decorateRequest('lingers', function (this: FastifyRequest) {
-    for (const answer of open.keys()) if (answer.req === this.raw) open.delete(answer)
+    for (const answer of open) if (answer.req === this.raw) open.delete(answer)
     connections.delete(this.raw.socket)
     // What an entrance brings may be no socket of the system.
     this.raw.socket.unref?.()
   })
   app.addHook('onRequest', async (request, reply) => {
     const gone = new AbortController()
-    const leave = (): void => {
+    open.add(reply.raw)
+    reply.raw.once('close', () => {
       open.delete(reply.raw)
       if (!reply.raw.writableFinished) gone.abort(controlError('CLIENT_GONE', 'the client has disconnected'))
-    }
-    open.set(reply.raw, leave)
-    reply.raw.once('close', leave)
+    })
     request.cancelled = AbortSignal.any([gone.signal, stopping.signal])
     const entrance = entrances.get(request.raw)
     if (!entrance) return
@@ -172,11 +167,9 @@ export function createControl(
     stopping.abort(controlError('NODE_STOPPING', 'the node is stopping'))
     server.close()
     const hangUp = setTimeout(() => {
-      for (const answer of open.keys()) answer.destroy()
+      for (const answer of open) answer.destroy()
     }, CLOSE_GRACE_MS)
-    await Promise.all(
-      Array.from(open.keys(), answer => new Promise(resolve => answer.once('close', resolve))),
-    )
+    await Promise.all(Array.from(open, answer => new Promise(resolve => answer.once('close', resolve))))
     clearTimeout(hangUp)
     // What is left has asked nothing, or has its answer.
     for (const connection of connections) connection.destroy()

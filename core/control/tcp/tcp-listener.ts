@@ -25,25 +25,28 @@ export interface TcpListenerDependencies {
 
 /** Room for a token and what browsers send along. */
 const MAX_HEADER_BYTES = 8192
-/** Requests of a connection that wait for their answers. Hardly any client sends a second before it has read the first. */
-const MAX_PIPELINED = 8
 /** How often connections are looked at, within a time that they may stall. */
 const REVIEWS_PER_STALL = 4
 const MAX_REVIEW_MS = 5000
 
-/** The connections of the control API by TCP: how many, how fast, how long. What comes in by them is somebody else's. */
+/**
+ * The connections of the control API by TCP: how many, how fast, how long. What comes in by them is somebody else's. Where there
+ * are too many, that one goes which has been without a request for longest: any web page can have a browser open some, and leave
+ * them. One has one request at a time: the answers of several would wait in memory, whoever reads them.
+ */
 export class TcpListener {
   /** Listens from {@link listen} on. */
   readonly server: Server
   readonly #options: TcpListenerOptions
   readonly #deps: TcpListenerDependencies
+  /** Of those without a request, the one that has been so for longest comes first. */
   readonly #connections = new Map<Socket, Connection>()
   #reviews: NodeJS.Timeout | undefined
 
   constructor(options: TcpListenerOptions, deps: TcpListenerDependencies) {
     this.#options = options
     this.#deps = deps
-    const { requestTimeoutMs, maxConnections } = options
+    const { requestTimeoutMs } = options
     this.server = createServer({
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: requestTimeoutMs,
@@ -56,8 +59,6 @@ export class TcpListener {
       // Who names no host is told so, and counted, as who names a wrong one.
       requireHostHeader: false,
     })
-    this.server.maxConnections = maxConnections
-    this.server.on('drop', () => this.#refused('connections'))
     this.server.on('connection', socket => this.#admit(socket))
     this.server.on('request', (request, answer) => this.#follow(request, answer))
     // Node would answer by itself, and read on for ever. RFC 9110, section 10.1.1, lets us ignore what we don't know.
@@ -97,27 +98,45 @@ export class TcpListener {
 
   #admit(socket: Socket): void {
     const host = clientHost(socket.remoteAddress)
-    const others = [...this.#connections.values()].filter(connection => connection.host === host).length
-    if (others >= this.#options.maxConnectionsPerHost) {
-      this.#refused('connections_of_host')
+    const { maxConnections, maxConnectionsPerHost } = this.#options
+    const all = [...this.#connections]
+    const ofHost = all.filter(([, connection]) => connection.host === host)
+    const hasRoom =
+      this.#makeRoom(ofHost, maxConnectionsPerHost, 'connections_of_host') &&
+      this.#makeRoom(all, maxConnections, 'connections')
+    if (!hasRoom) {
       socket.destroy()
       return
     }
-    this.#connections.set(socket, { host, exchanges: new Set(), stalls: {} })
+    this.#connections.set(socket, { host, request: undefined, stalls: {} })
     socket.once('close', () => this.#connections.delete(socket))
+  }
+
+  /** False where all of `among`, which are `max` or more, are busy. */
+  #makeRoom(among: readonly [Socket, Connection][], max: number, reason: RefusalReason): boolean {
+    const left = among.filter(([socket]) => this.#connections.has(socket))
+    if (left.length < max) return true
+    this.#refused(reason)
+    const [quiet] = left.find(([, { request }]) => request === undefined) ?? []
+    if (!quiet) return false
+    this.#connections.delete(quiet)
+    quiet.destroy()
+    return true
   }
 
   #follow(request: IncomingMessage, answer: ServerResponse): void {
     const { socket } = request
     const connection = this.#connections.get(socket)
     if (!connection || socket.destroyed) return
-    const { exchanges } = connection
-    exchanges.add(request)
-    if (exchanges.size > MAX_PIPELINED) {
+    if (connection.request) {
       this.#cut(socket, 'pipelining')
       return
     }
-    answer.once('close', () => exchanges.delete(request))
+    connection.request = request
+    answer.once('close', () => {
+      connection.request = undefined
+      if (this.#connections.delete(socket)) this.#connections.set(socket, connection)
+    })
     // Who has its answer and still sends would go on for ever.
     answer.once('finish', () => {
       if (!request.complete) socket.destroySoon()
@@ -169,17 +188,17 @@ export class TcpListener {
 
 interface Connection {
   readonly host: string
-  /** Requests that have no whole answer yet, the first one first. */
-  readonly exchanges: Set<IncomingMessage>
+  /** The one that has no whole answer yet. */
+  request: IncomingMessage | undefined
   stalls: Stalls
 }
 
-function flowOf(socket: Socket, { exchanges }: Connection): Flow {
-  const [first] = exchanges
+function flowOf(socket: Socket, { request }: Connection): Flow {
   return {
     receivedBytes: socket.bytesRead,
     sentBytes: socket.bytesWritten - socket.writableLength,
-    isReceiving: first !== undefined && !first.complete && first.readableLength < first.readableHighWaterMark,
+    isReceiving:
+      request !== undefined && !request.complete && request.readableLength < request.readableHighWaterMark,
     isSending: socket.writableLength > 0,
   }
 }

@@ -29,7 +29,7 @@ export const attack: Attack = {
   name: 'control by TCP abuse',
   what: `Guesses ${GUESSES} tokens, asks by other names and from other pages, sends headers and bodies that never end, ${PIPELINED} requests at once, and opens ${HOSTS * CONNECTIONS_PER_HOST} connections from ${HOSTS} hosts`,
   limit:
-    'Tokens of 256 bits; 20 wrong ones of a host at once, then one in 2 s; 10 s for headers, 30 s for a kilobyte of a body; 8 requests that wait; 16 connections a host, 64 in all',
+    'Tokens of 256 bits; 20 wrong ones of a host at once, then one in 2 s; 10 s for headers, 30 s for a kilobyte of a body; one request of a connection at a time; 16 connections a host and 64 in all, of which quiet ones make room',
   result:
     'Refused with a status of 4xx, or hung up on; a right token is good meanwhile, and by the socket all goes on',
   verdict: { refused: 'skep_control_refused_total{reason="too_many_tries"}' },

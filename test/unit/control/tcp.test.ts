@@ -281,41 +281,44 @@ t.test('a quiet answer is no stall', async t => {
   t.same(await refused(), {})
 })
 
-t.test('requests one after the other on a connection, without waiting', async t => {
+t.test('a connection asks one thing at a time', async t => {
   const { open, refused, tokenFor } = await startTcp(t)
   const token = await tokenFor('read')
   const get = (path: string, extra = '') =>
     `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n${extra}\r\n`
-  const few = open()
-  few.socket.write(get('/v1/read') + get('/v1/local') + get('/v1/nothing', 'Connection: close\r\n'))
+  const patient = open()
+  for (const path of ['/v1/read', '/v1/local']) {
+    patient.socket.write(get(path))
+    await once(patient.socket, 'data')
+  }
+  patient.socket.write(get('/v1/nothing', 'Connection: close\r\n'))
   t.same(
-    Array.from((await few.all).matchAll(/HTTP\/1.1 (\d+)/g), ([, status]) => status),
+    Array.from((await patient.all).matchAll(/HTTP\/1.1 (\d+)/g), ([, status]) => status),
     ['200', '403', '404'],
   )
-  const many = open()
-  many.socket.write(get('/v1/read').repeat(200))
-  await many.all
+  const hasty = open()
+  hasty.socket.write(get('/v1/read').repeat(200))
+  t.notMatch(await hasty.all, /HTTP.*HTTP/s, 'the second one is hung up on')
   t.same(await refused(), { local_route: 1, pipelining: 1 })
 })
 
-t.test('requests that wait for their turn end with the connection', async t => {
-  const ended: string[] = []
+t.test('a request ends with its connection', async t => {
+  const asked = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<unknown>()
   const { open, tokenFor } = await startTcp(t, {}, app =>
-    app.get<{ Params: { name: string } }>('/wait/:name', { config: { scope: 'read' } }, async request => {
+    app.get('/wait', { config: { scope: 'read' } }, async request => {
+      asked.resolve()
       await once(request.cancelled, 'abort')
-      ended.push(request.params.name)
+      ended.resolve(request.cancelled.reason)
     }),
   )
-  const token = await tokenFor('read')
-  const get = (name: string) =>
-    `GET /v1/wait/${name} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
-  const { socket, all } = open()
-  await once(socket, 'connect')
-  socket.end(get('a') + get('b') + get('c'))
-  socket.destroySoon()
-  await all
-  await eventually('all to end', () => (ended.length === 3 ? true : undefined))
-  t.same(ended.sort(), ['a', 'b', 'c'])
+  const { socket } = open()
+  socket.write(
+    `GET /v1/wait HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${await tokenFor('read')}\r\n\r\n`,
+  )
+  await asked.promise
+  socket.destroy()
+  t.match(await ended.promise, { code: 'CLIENT_GONE' })
 })
 
 t.test('ten thousand wrong tokens', async t => {
@@ -352,22 +355,58 @@ t.test('ten thousand wrong tokens', async t => {
 })
 
 t.test('connections: all in all, and of one host', async t => {
+  const gates: PromiseWithResolvers<void>[] = []
+  const { refused, listener, ask, tokenFor } = await startTcp(
+    t,
+    { maxConnections: 4, maxConnectionsPerHost: 2 },
+    app =>
+      app.get('/wait', { config: { scope: 'read' } }, async () => {
+        const gate = Promise.withResolvers<void>()
+        gates.push(gate)
+        await gate.promise
+        return { waited: true }
+      }),
+  )
+  const token = await tokenFor('read')
+  const wait = async (from: string) => {
+    const waiting = ask('/v1/wait', { token, from })
+    const before = gates.length
+    await eventually('it to be asked', () => gates.length > before || undefined)
+    return waiting.then(({ status }) => status)
+  }
+  const hungUp = (from: string) => t.rejects(ask('/v1/read', { token, from }), { code: 'ECONNRESET' })
+  const held = [wait('127.0.0.1'), wait('127.0.0.1')]
+  await eventually('two of one host', () => gates.length === 2 || undefined)
+  await hungUp('127.0.0.1')
+  t.match(await ask('/v1/read', { token, from: '127.0.0.2' }), { status: 200 })
+  held.push(wait('127.0.0.3'), wait('127.0.0.4'))
+  await eventually('four', () => gates.length === 4 || undefined)
+  await hungUp('127.0.0.5')
+  t.same(await refused(), { connections: 1, connections_of_host: 1 })
+  for (const { resolve } of gates) resolve()
+  t.same(await Promise.all(held), [200, 200, 200, 200], 'who asks is not interrupted')
+  await eventually('room', () => listener.connections === 0 || undefined)
+  t.match(await ask('/v1/read', { token }), { status: 200 })
+})
+
+t.test('who has no request makes room: a web page can open connections, and leave them', async t => {
   const { open, refused, listener, ask, tokenFor } = await startTcp(t, {
     maxConnections: 4,
     maxConnectionsPerHost: 2,
   })
   const token = await tokenFor('read')
-  const held = [open(), open()]
+  const first = open()
+  await eventually('the first one', () => listener.connections === 1 || undefined)
+  const second = open()
+  second.socket.write('GET /v1/read HTTP/1.1\r\nHost: local')
   await eventually('two of one host', () => listener.connections === 2 || undefined)
-  t.equal(await open().all, '', 'a third of the same host')
-  t.match(await ask('/v1/read', { token, from: '127.0.0.2' }), { status: 200 })
-  held.push(open('127.0.0.3'), open('127.0.0.4'))
-  await eventually('four', () => listener.connections === 4 || undefined)
-  t.equal(await open('127.0.0.5').all, '', 'a fifth of another')
-  t.same(await refused(), { connections: 1, connections_of_host: 1 })
-  for (const { socket } of held) socket.destroy()
-  await eventually('room', () => listener.connections === 0 || undefined)
   t.match(await ask('/v1/read', { token }), { status: 200 })
+  t.equal(await first.all, '', 'the one that was quiet for longest is hung up on')
+  for (const from of ['127.0.0.2', '127.0.0.3', '127.0.0.4']) open(from)
+  await eventually('four', () => listener.connections === 4 || undefined)
+  t.match(await ask('/v1/read', { token, from: '127.0.0.5' }), { status: 200 })
+  t.equal(await second.all, '')
+  t.same(await refused(), { connections: 1, connections_of_host: 1 })
 })
 
 t.test('a token that ends cuts off what it does', async t => {
@@ -407,15 +446,17 @@ t.test('a token that ends cuts off what it does', async t => {
 
 t.test('a request whose token ends before all of it is here does nothing', async t => {
   let ran = 0
-  const { tokens, open } = await startTcp(t, {}, app =>
+  const { tokens, open, listener } = await startTcp(t, {}, app =>
     app.post('/change', { config: { scope: 'pins' } }, async () => ({ ran: ++ran })),
   )
   const { token } = await tokens.create({ scopes: ['pins'], name: 'desk' })
   const { socket, all } = open()
   const head = (length: number): string =>
     `POST /v1/change HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n`
-  socket.write(`${head(2)}\r\n{}${head(7)}Connection: close\r\n\r\n{"a":`)
+  socket.write(`${head(2)}\r\n{}`)
   await once(socket, 'data')
+  socket.write(`${head(7)}Connection: close\r\n\r\n{"a":`)
+  await once(listener.server, 'request')
   await tokens.revoke('desk')
   socket.write('1}')
   t.match(await all, /^HTTP\/1.1 200 .*HTTP\/1.1 401 .*TOKEN_REFUSED.*was revoked/s)
