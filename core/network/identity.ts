@@ -41,10 +41,11 @@ async function readIdentity(path: string): Promise<PrivateKey | undefined> {
     if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause
     throw networkError('IDENTITY_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, { cause })
   }
-  return decode(bytes, path)
+  return decodeIdentity(bytes, path)
 }
 
-function decode(bytes: Uint8Array, path: string): PrivateKey {
+/** @throws SkepError IDENTITY_UNREADABLE, naming `path` */
+export function decodeIdentity(bytes: Uint8Array, path: string): PrivateKey {
   let key: PrivateKey
   try {
     key = privateKeyFromProtobuf(bytes)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { storageError } from './errors.ts'
 
 /** A process, told from any other that had or will have its number. */
-interface Holder {
+export interface Holder {
   readonly pid: number
   /** Clock ticks since boot at which it started; empty where the system doesn't tell, or it has ended. */
   readonly started: string
@@ -74,13 +74,21 @@ async function linkLock(path: string, holder: Holder): Promise<boolean> {
   }
 }
 
-async function readHolder(path: string): Promise<Holder | undefined> {
+/** Undefined for what names no process, such as what a power loss has cut short: it is nobody's lock. */
+export function decodeHolder(text: string): Holder | undefined {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder
+    const { pid, started, boot } = JSON.parse(text)
+    const isProcess =
+      Number.isInteger(pid) && pid > 0 && typeof started === 'string' && typeof boot === 'string'
+    return isProcess ? { pid, started, boot } : undefined
   } catch {
-    // Gone by now, or cut short by a power loss: nobody's in either case.
     return undefined
   }
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
+  // Gone by now: nobody's.
+  return decodeHolder(await readFile(path, 'utf8').catch(() => ''))
 }
 
 async function isAlive(holder: Holder): Promise<boolean> {

@@ -284,10 +284,19 @@ function messageOfNote({ snapshot, snapshotMs = 0, problem }: Note): string {
   return `the vault was damaged (${problem}) and was restored from a snapshot, ${snapshot}: pins that were made or removed after ${at} are not in it. Pin again what is missing (\`skep pin ls\`), then remove vault.damaged in the data directory`
 }
 
+/** @throws SyntaxError, TypeError, RangeError for what is no note */
+export function decodeNote(text: string): StorageRepair[] {
+  const { problem, snapshot, snapshotMs } = JSON.parse(text)
+  const note: Note = {
+    problem: String(problem),
+    ...(snapshot !== undefined && { snapshot: String(snapshot), snapshotMs }),
+  }
+  return [{ part: 'vault', message: messageOfNote(note), needsAttention: note.snapshot !== undefined }]
+}
+
 async function readNote(directory: string): Promise<StorageRepair[]> {
   try {
-    const note = JSON.parse(await readFile(join(directory, 'vault.damaged', NOTE_FILE), 'utf8')) as Note
-    return [{ part: 'vault', message: messageOfNote(note), needsAttention: note.snapshot !== undefined }]
+    return decodeNote(await readFile(join(directory, 'vault.damaged', NOTE_FILE), 'utf8'))
   } catch {
     // None there, or one that a power cut left half written: the log has told it, too.
     return []

@@ -1,10 +1,13 @@
 import { ok } from 'node:assert/strict'
+import { privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { PrivateKey } from '@libp2p/interface'
 import fc from 'fast-check'
 import { isOwnHost, isSameOrigin } from '../../../../core/control/http-origin.ts'
 import { clientHost } from '../../../../core/control/tcp/client-host.ts'
 import { Tokens } from '../../../../core/control/tokens/tokens.ts'
 import { exportOwnerKey, importOwnerKey } from '../../../../core/fleet/owner-key.ts'
 import { silentLogger as log } from '../../../../core/logger.ts'
+import { decodeIdentity } from '../../../../core/network/identity.ts'
 import { MemoryStore } from '../../../../core/storage/memory-store.ts'
 import { type FuzzTarget, fuzzTarget } from '../target.ts'
 import { KEYS, textOf, utf8 } from '../values.ts'
@@ -32,6 +35,14 @@ const hosts = fc
     fc.option(fc.nat(65_535)),
   )
   .map(([name, port]) => (port === null ? name : `${name}:${port}`))
+
+/** Which of {@link KEYS} it is; -1 for another. */
+async function numberOf(key: PrivateKey): Promise<number> {
+  const said = utf8('something')
+  // What is signed with one that was damaged, or copied wrong, nobody would take: better to hear of it now.
+  ok(await key.publicKey.verify(said, await key.sign(said)), 'its two halves are of two keys')
+  return KEYS.findIndex(each => each.equals(key))
+}
 
 export const ADMISSION_TARGETS: readonly FuzzTarget[] = [
   fuzzTarget<string>({
@@ -84,18 +95,25 @@ export const ADMISSION_TARGETS: readonly FuzzTarget[] = [
     maxInputBytes: 16 * 1024,
   }),
   fuzzTarget<number>({
+    name: 'identity-key',
+    covers: ['core/network/identity.ts#decodeIdentity', 'core/network/whole-key.ts#isWholeKey'],
+    shape: 'protobuf',
+    values: fc.nat(KEYS.length - 1),
+    encode: number => privateKeyToProtobuf(KEYS[number] as (typeof KEYS)[number]),
+    decode: bytes => numberOf(decodeIdentity(bytes, '/identity.key')),
+    // A key that is another is one, too.
+    toValue: number => (number === -1 ? undefined : number),
+    mayThrow: ['IDENTITY_UNREADABLE'],
+    maxInputBytes: 4096,
+  }),
+  fuzzTarget<number>({
     name: 'owner-key',
     covers: ['core/fleet/owner-key.ts#importOwnerKey', 'core/network/whole-key.ts#isWholeKey'],
     shape: 'text',
     words: ['skep-owner-key-', '1', 'z', ' ', '\n'],
     values: fc.nat(KEYS.length - 1),
     encode: number => utf8(exportOwnerKey(KEYS[number] as (typeof KEYS)[number])),
-    async decode(bytes) {
-      const key = importOwnerKey(textOf(bytes))
-      // What is signed with one that was copied wrong, nobody would take: better to hear of it now.
-      ok(await key.publicKey.verify(bytes, await key.sign(bytes)), 'its two halves are of two keys')
-      return KEYS.findIndex(each => each.equals(key))
-    },
+    decode: bytes => numberOf(importOwnerKey(textOf(bytes))),
     // A key that is another is one, too.
     toValue: number => (number === -1 ? undefined : number),
     mayThrow: ['OWNER_KEY_INVALID'],

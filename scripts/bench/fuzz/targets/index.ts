@@ -6,17 +6,19 @@ import { BlockIndex } from '../../../../core/storage/block-index.ts'
 import { tableOf } from '../../../../core/storage/buckets.ts'
 import { IndexAudit } from '../../../../core/storage/index-audit.ts'
 import { encodeIndexEntry } from '../../../../core/storage/index-entry.ts'
+import { decodeHolder, type Holder } from '../../../../core/storage/lock.ts'
 import { MemoryStore } from '../../../../core/storage/memory-store.ts'
 import { formatOf } from '../../../../core/storage/migrations.ts'
 import { diskBytesOf, sizeClassOf } from '../../../../core/storage/size-classes.ts'
 import { emptyRecord, encodeSegmentRecord, setBit } from '../../../../core/storage/slots.ts'
-import type { BlockStore } from '../../../../core/storage/storage.ts'
+import type { BlockStore, StorageRepair } from '../../../../core/storage/storage.ts'
+import { decodeNote } from '../../../../core/storage/vault.ts'
 import { BlockNames } from '../../../../plugins/cache/block-names.ts'
 import { SavedRanking } from '../../../../plugins/cache/saved-ranking.ts'
 import { encodeEntry, entryIn, OneEntryStore, OneRecordStore } from '../stored-entry.ts'
 import { type FuzzTarget, fuzzTarget } from '../target.ts'
-import { multihashes, smallBytes } from '../values.ts'
-import { checkNumbers } from './records.ts'
+import { multihashes, partial, record, smallBytes, textOf, texts, utf8 } from '../values.ts'
+import { checkNumbers, JSON_WORDS } from './records.ts'
 
 /** The tables of an index, each by its number in an input. */
 const TABLES = ['meta', 'blocks', 'inline-blocks', 'segments', 'quarantine'].concat([
@@ -116,6 +118,13 @@ async function indexOf(bytes: Uint8Array): Promise<BlockIndex> {
   return new BlockIndex(store)
 }
 
+/** Of what was done about a vault that was damaged. */
+interface VaultNote {
+  readonly problem: string
+  readonly snapshot?: string
+  readonly snapshotMs: number
+}
+
 const format = new OneRecordStore('meta', 'format')
 const names = new OneEntryStore('blocks')
 
@@ -207,5 +216,33 @@ export const INDEX_TARGETS: readonly FuzzTarget[] = [
     // What no hash function makes is nobody's name.
     toValue: () => undefined,
     maxInputBytes: 512,
+  }),
+  fuzzTarget<Holder>({
+    name: 'lock-holder',
+    covers: ['core/storage/lock.ts#decodeHolder'],
+    shape: 'text',
+    words: [...JSON_WORDS, 'pid', 'started', 'boot', '-1', '1e3'],
+    values: record({ pid: fc.integer({ min: 1, max: 2 ** 22 }), started: texts, boot: texts }),
+    encode: holder => utf8(JSON.stringify(holder)),
+    decode(bytes) {
+      const holder = decodeHolder(textOf(bytes))
+      // 0 and less are whole groups of processes, some of which are always there.
+      if (holder && !(holder.pid > 0)) throw new Error(`${holder.pid} is no process`)
+      return holder
+    },
+  }),
+  fuzzTarget<VaultNote, readonly StorageRepair[]>({
+    name: 'vault-note',
+    covers: ['core/storage/vault.ts#decodeNote'],
+    shape: 'text',
+    words: [...JSON_WORDS, 'problem', 'snapshot', 'snapshotMs', '8640000000000001'],
+    values: partial({ problem: texts, snapshot: texts, snapshotMs: fc.nat(2 ** 31) }, [
+      'problem',
+      'snapshotMs',
+    ]),
+    encode: note => utf8(JSON.stringify(note)),
+    decode: bytes => decodeNote(textOf(bytes)),
+    toValue: () => undefined,
+    mayThrow: ['SyntaxError', 'TypeError', 'RangeError'],
   }),
 ]

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { silentLogger } from '../../../../core/logger.ts'
 import { LmdbStore } from '../../../../core/storage/lmdb.ts'
 import {
   checkOverflow,
@@ -14,10 +15,13 @@ import {
 import { scanLeaves } from '../../../../core/storage/lmdb-file/scan.ts'
 import { walkLmdbFile } from '../../../../core/storage/lmdb-file/walk.ts'
 import { LMDB_DATA_FILE, LMDB_PAGE_BYTES } from '../../../../core/storage/lmdb-file.ts'
+import { migrate } from '../../../../core/storage/migrations.ts'
+import { SummedStore } from '../../../../core/storage/summed-store.ts'
+import { problemOfVault, recordsOfDamaged } from '../../../../core/storage/vault-check.ts'
 import { type FuzzTarget, fuzzTarget } from '../target.ts'
 import { record, uint16s, uint32s } from '../values.ts'
 
-/** The file of an environment that has all there is: branches, long values, pages that were freed. */
+/** The file of a vault that has all there is: branches, long values, pages that were freed, a sum of its records. */
 let image: Promise<Buffer> | undefined
 
 function imageOf(): Promise<Buffer> {
@@ -28,25 +32,27 @@ function imageOf(): Promise<Buffer> {
 async function makeImage(): Promise<Buffer> {
   const directory = mkdtempSync(join(tmpdir(), 'skep-fuzz-lmdb-'))
   try {
-    const store = new LmdbStore(
-      { directory, environment: 'index', mapBytes: 1024 * 1024 },
+    const lmdb = new LmdbStore(
+      { directory, environment: 'vault', mapBytes: 1024 * 1024 },
       {
         onFatal(error) {
           throw error
         },
       },
     )
+    const store = new SummedStore(lmdb)
+    await migrate(store, 'vault', silentLogger)
     for (let round = 0; round < 3; round++) {
       await store.write(batch => {
-        const things = store.bucket('demo/things')
+        const pins = store.bucket('pins')
         for (let i = 0; i < 8; i++) {
-          batch.put(things, keyOf(round, i), Buffer.alloc(i === 5 ? 5000 : 40 * i, round))
-          if (round > 0 && i % 2 === 1) batch.delete(things, keyOf(round - 1, i))
+          batch.put(pins, keyOf(round, i), Buffer.alloc(i === 5 ? 5000 : 40 * i, round))
+          if (round > 0 && i % 2 === 1) batch.delete(pins, keyOf(round - 1, i))
         }
-        batch.put(store.bucket('demo/others'), keyOf(round, 1), Buffer.alloc(round))
+        batch.put(store.bucket('tokens'), keyOf(round, 1), Buffer.alloc(round))
       })
     }
-    await store.close()
+    await lmdb.close()
     return await readFile(join(directory, LMDB_DATA_FILE))
   } finally {
     rmSync(directory, { recursive: true, force: true })
@@ -183,11 +189,13 @@ async function makeScratch(): Promise<ScratchFile> {
   return new ScratchFile(await imageOf())
 }
 
-/** All there are: the strict one, and both of those who gather what is left. */
+/** All there are: the strict one, both of those who gather what is left, and what is asked of a vault before and after damage. */
 const WAYS: readonly ((path: string) => Promise<unknown>)[] = [
   path => walkLmdbFile(path, { readsValues: true, onEntries() {} }),
   path => walkLmdbFile(path, { readsValues: true, onDamage() {}, onEntries() {} }),
   path => scanLeaves(path, { async onEntries() {} }),
+  path => problemOfVault(path),
+  path => recordsOfDamaged(path),
 ]
 
 export const LMDB_TARGETS: readonly FuzzTarget[] = [
@@ -241,7 +249,13 @@ export const LMDB_TARGETS: readonly FuzzTarget[] = [
   }),
   fuzzTarget<Rewritten, true>({
     name: 'lmdb-file',
-    covers: ['core/storage/lmdb-file/walk.ts#walkLmdbFile', 'core/storage/lmdb-file/scan.ts#scanLeaves'],
+    covers: [
+      'core/storage/lmdb-file/walk.ts#walkLmdbFile',
+      'core/storage/lmdb-file/scan.ts#scanLeaves',
+    ].concat(
+      ['problemOfVault', 'recordsOfDamaged'].map(name => `core/storage/vault-check.ts#${name}`),
+      'core/storage/summed-store.ts#SummedStore',
+    ),
     values: rewritten,
     encode: encodeRewritten,
     async decode(bytes): Promise<true> {

@@ -3,12 +3,14 @@ import fc, { type Arbitrary } from 'fast-check'
 import { Key } from 'interface-datastore'
 import { base32 } from 'multiformats/bases/base32'
 import * as varint from 'uint8-varint'
+import { createEvents } from '../../../../core/events.ts'
 import { silentLogger as log } from '../../../../core/logger.ts'
 import { type Block, NodeBlocklist } from '../../../../core/network/blocklist.ts'
 import { decodePort } from '../../../../core/network/kept-ports.ts'
 import { encodePeer, encodeTags } from '../../../../core/state/peer-codec.ts'
 import type { KeptPeer } from '../../../../core/state/peer-record.ts'
 import { PeerShelf } from '../../../../core/state/peer-shelf.ts'
+import { createPeers } from '../../../../core/state/peer-table.ts'
 import { PeerTags } from '../../../../core/state/peer-tags.ts'
 import { StandingShelf } from '../../../../plugins/reputation/standing-shelf.ts'
 import { StandingTable } from '../../../../plugins/reputation/standing-table.ts'
@@ -65,6 +67,9 @@ interface ProviderRecord {
 
 type RecordsStore = ConstructorParameters<typeof RecordStore>[1]['store']
 
+const events = createEvents(error => {
+  throw error
+})
 const SELF = peerIdFromString(PEERS[0] ?? '')
 const OTHER = peerIdFromString(PEERS[1] ?? '')
 const PROVIDERS = '/dht/provider'
@@ -175,13 +180,16 @@ export const TABLE_TARGETS: readonly FuzzTarget[] = [
   }),
   fuzzTarget<KeptPeer>({
     name: 'peer-shelf',
-    covers: ['core/state/peer-shelf.ts#PeerShelf'],
+    covers: ['core/state/peer-shelf.ts#PeerShelf', 'core/state/peer-table.ts#createPeers'],
     shape: 'protobuf',
     values: fc.tuple(peers, keptPeers).map(([peer, kept]) => ({ ...kept, peer })),
     encode: kept => encodeEntry({ key: utf8(kept.peer), value: encodePeer(kept) }),
     async decode(bytes) {
-      const { kept } = await PeerShelf.open({ store: await shelf.holding(entryIn(bytes)), log })
-      const [peer] = kept
+      const keeper = await PeerShelf.open({ store: await shelf.holding(entryIn(bytes)), log })
+      const table = createPeers({ maxPeers: 2 }, { events, keeper })
+      for (const { addresses } of table.remembered()) for (const address of addresses) address.toString()
+      const [peer] = keeper.kept
+      if (table.list().length !== keeper.kept.length) throw new Error('the table has not what is kept')
       if (peer) checkNumbers(peer.rank, peer.lastSeenMs ?? 0)
       return peer
     },
