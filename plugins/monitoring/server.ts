@@ -149,6 +149,7 @@ export class MonitoringServer {
 }
 
 const STATUS: Readonly<Record<string, number>> = {
+  REQUEST_REFUSED: 400,
   QUERY_INVALID: 400,
   POSITION_INVALID: 400,
   ROUTE_NOT_FOUND: 404,

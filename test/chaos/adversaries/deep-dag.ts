@@ -25,7 +25,9 @@ export const attack: Attack = {
     await holderOf(arena, [flat, ...levels])
     await victim.pin(String(flat.cid), signal)
     const root = String(levels.at(-1)?.cid)
-    await refused('a pin', ['DAG_INVALID'], () => victim.pin(root, signal))
-    await refused('an archive', ['DAG_INVALID'], () => victim.export(root, { signal }))
+    await Promise.all([
+      refused('a pin', ['DAG_INVALID'], () => victim.pin(root, signal)),
+      refused('an archive', ['DAG_INVALID'], () => victim.export(root, { signal })),
+    ])
   },
 }
