@@ -91,6 +91,25 @@ t.test('what a killed node left is replaced', async t => {
   t.equal((await get(socketPath, '/v1/here')).text, 'yes')
 })
 
+t.test('of nodes that start at once, one replaces it', async t => {
+  const socketPath = join(await temporaryDirectory(t), 'skep.sock')
+  const script = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await once(spawn(process.execPath, ['-e', script]), 'exit')
+  const controls = Array.from({ length: 8 }, (_, at) => {
+    const control = createControl({ socketPath }, { log: silentLogger })
+    control.routes(app => app.get('/who', async () => ({ at })))
+    t.teardown(() => control.close())
+    return control
+  })
+  const outcomes = await Promise.allSettled(controls.map(control => control.listen()))
+  const first = outcomes.findIndex(({ status }) => status === 'fulfilled')
+  t.match(
+    outcomes.toSpliced(first, 1),
+    Array.from({ length: 7 }, () => ({ status: 'rejected', reason: { code: 'SOCKET_IN_USE' } })),
+  )
+  t.same(await createClient(socketPath).get('who'), { at: first }, 'which is the one that answers')
+})
+
 t.test('a socket that somebody answers on is left alone, and so is another file', async t => {
   const { socketPath, client } = await start(t, app => app.get('/here', async () => ({ yes: true })))
   const second = createControl({ socketPath }, { log: silentLogger })
