@@ -1,6 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** Time as the host sees it. Tests bring their own; a node has {@link systemClock}. */
+/**
+ * Time as the host sees it. Tests bring their own; a node has {@link systemClock}. Unlike those of `core/clock.ts` its waits keep the
+ * process alive: where nothing else does, a plugin that never stops would be told of nowhere.
+ */
 export interface Clock {
   /** Milliseconds on a clock that only goes forward. */
   now(): number

@@ -1,16 +1,17 @@
-import type { Connection, Libp2pEvents, PeerId, PrivateKey } from '@libp2p/interface'
+import type { PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import type { Events, EvidenceKind } from '../events.ts'
 import { systemClock } from '../host/clock.ts'
 import type { Logger } from '../logger.ts'
 import type { MetricFactory } from '../metrics.ts'
-import type { ConnectionFacts, PeerTable } from '../state/peer-state.ts'
+import type { PeerTable } from '../state/peer-state.ts'
 import type { KeyValueStore, WaitOptions } from '../storage/storage.ts'
 import { Attachments, LateRouter } from './attachments.ts'
 import { blockRule, cutBlocked } from './block-guard.ts'
 import { type Blocklist, NodeBlocklist } from './blocklist.ts'
 import { detectFirstCipher, type FirstCipher } from './ciphers.ts'
+import { countConnections, followConnections } from './connection-events.ts'
 import { ConnectionKeeper } from './connection-keeper.ts'
 import { type ConnectionOptions, HANDSHAKE_TIMEOUT_MS, maxHandshakes, trimMarks } from './connections.ts'
 import { DialPace } from './dial-pace.ts'
@@ -216,43 +217,6 @@ export async function createNetwork(
     log,
   })
 
-  const countConnections = (): { inbound: number; outbound: number } => {
-    const all = libp2p.getConnections()
-    const inbound = all.filter(({ direction }) => direction === 'inbound').length
-    return { inbound, outbound: all.length - inbound }
-  }
-  const showConnections = (): void => {
-    const { inbound, outbound } = countConnections()
-    metrics.connections.set({ direction: 'inbound' }, inbound)
-    metrics.connections.set({ direction: 'outbound' }, outbound)
-  }
-  const on = <K extends keyof Libp2pEvents>(
-    name: K,
-    listener: (detail: Libp2pEvents[K]['detail']) => void,
-  ): void => libp2p.addEventListener(name, event => listener(event.detail))
-  on('connection:open', connection => {
-    showConnections()
-    if (connection.status !== 'open') return
-    guard.opened(connection)
-    keeper.opened(connection)
-    const [first = connection] = keeper.to(connection.remotePeer)
-    peers.connected(connection.remotePeer, factsOf(first))
-    probes.opened(connection)
-  })
-  on('connection:close', ({ remotePeer }) => {
-    showConnections()
-    const [first] = keeper.to(remotePeer)
-    if (first) peers.rerouted(remotePeer, factsOf(first))
-  })
-  on('peer:disconnect', peer => peers.disconnected(peer))
-  on('peer:identify', ({ peerId, agentVersion, protocols, listenAddrs }) =>
-    peers.identified(peerId, { agent: agentVersion, protocols, addresses: listenAddrs.map(String) }),
-  )
-
-  on('peer:update', ({ previous }) => {
-    if (!previous) peerStoreLimit.added()
-  })
-
   const ports = new Ports({
     libp2p,
     isPrivate,
@@ -282,7 +246,6 @@ export async function createNetwork(
   gate.add(doors.rule)
   // What goes to a door is none of libp2p's connections, so it comes before.
   gate.add(keeper.rule, 'full')
-  on('connection:close', ({ remotePeer }) => lanes.review(remotePeer))
 
   blocklist.onBlock = () => cutBlocked(libp2p.getConnections(), { blocklist, traffic, log })
   const ownAddresses = new OwnAddresses({
@@ -294,7 +257,17 @@ export async function createNetwork(
     events: deps.events,
     log,
   })
-  on('self:peer:update', () => ownAddresses.review())
+  followConnections({
+    libp2p,
+    guard,
+    keeper,
+    probes,
+    lanes,
+    peers,
+    peerStoreLimit,
+    ownAddresses,
+    metrics,
+  })
   const upkeep = new Upkeep({
     keeper,
     guard,
@@ -338,7 +311,7 @@ export async function createNetwork(
     },
     port: owner => ports.create(owner),
     addresses: () => libp2p.getMultiaddrs(),
-    connections: () => ({ ...countConnections(), max: options.maxConnections }),
+    connections: () => ({ ...countConnections(libp2p), max: options.maxConnections }),
     status: () =>
       readStatus({
         components,
@@ -366,8 +339,4 @@ export async function createNetwork(
       await libp2p.peerStore.delete(peer, wait)
     },
   }
-}
-
-function factsOf({ remoteAddr, direction, encryption, direct }: Connection): ConnectionFacts {
-  return { direction, encryption, address: remoteAddr.toString(), isRelayed: !direct }
 }
