@@ -3,7 +3,7 @@ import type { Address, Peer, PeerData, PeerId, PeerStore } from '@libp2p/interfa
 /** Addresses kept of one peer. A dial tries sixteen of them; who listens everywhere, in every way, has some fifty. */
 export const MAX_ADDRESSES = 64
 /** Of one: a relay's, over WebTransport with its hashes, has less than half as many. */
-const MAX_ADDRESS_BYTES = 1024
+const MAX_ADDRESS_BYTES = 512
 
 /**
  * Has `peerStore` keep no more addresses of a peer than are of use. libp2p's has no bound of its own, and adds whatever anybody

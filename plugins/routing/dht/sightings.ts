@@ -1,3 +1,4 @@
+import { hash as digestOf } from 'node:crypto'
 import type { PeerDiscovery, PeerDiscoveryEvents, PeerInfo } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 
@@ -7,14 +8,14 @@ const MAX_REMEMBERED = 1024
 const REPEAT_MS = 600_000
 
 interface Sighting {
-  /** Its addresses as text. */
+  /** What its addresses come to: the text of all of them would be a stranger's to choose. */
   readonly places: string
   readonly toldMs: number
 }
 
 /**
- * The peers that a DHT comes across, each only where it is new, somewhere else than before, or was told of some time ago: every answer names up to twenty,
- * nearly always the same, and each that is told costs a round through the peer store.
+ * The peers that a DHT comes across, each only where it is new, somewhere else than before, or was told of some time ago: every
+ * answer names up to twenty, nearly always the same, and each that is told costs a round through the peer store.
  */
 export class Sightings extends TypedEventEmitter<PeerDiscoveryEvents> {
   readonly #nowMs: () => number
@@ -29,7 +30,7 @@ export class Sightings extends TypedEventEmitter<PeerDiscoveryEvents> {
 
   #seen(peer: PeerInfo): void {
     const id = peer.id.toString()
-    const places = peer.multiaddrs.map(String).sort().join()
+    const places = digestOf('sha256', peer.multiaddrs.map(String).sort().join(), 'base64')
     const before = this.#sightings.get(id)
     const nowMs = this.#nowMs()
     if (before?.places === places && nowMs - before.toldMs < REPEAT_MS) return

@@ -3,7 +3,7 @@ import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 /** Addresses taken of one peer: what others tell is no reason to keep more. */
 const MAX_ADDRESSES = 16
 /** Of one: a relay's, over WebTransport with its hashes, has less than half as many. */
-const MAX_ADDRESS_BYTES = 1024
+const MAX_ADDRESS_BYTES = 512
 
 /** Without `/p2p` at the end, each once, and no more than are worth a try. */
 export function dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
