@@ -129,7 +129,7 @@ export class BitswapLink extends PeerLink {
     const asked = key === undefined ? undefined : this.#byKey.get(key)
     const want = asked?.want ?? (key === undefined ? undefined : this.#missed.get(key))
     if (key === undefined || !want) {
-      if (key !== undefined && this.#recent.has(key)) this.#events.wasted()
+      if (key !== undefined && this.#recent.excuses(key)) this.#events.wasted()
       else if (this.asks.size > 0 && !this.#isKnown(hash)) this.#events.forged(this, data.byteLength)
       else this.#unasked(this)
       return
@@ -149,7 +149,9 @@ export class BitswapLink extends PeerLink {
 
   /** What an earlier connection, or an earlier run of this node, asked for comes late: no alteration has the hash of another block. */
   #isKnown(hash: Uint8Array | undefined): boolean {
-    return hash !== undefined && (this.#events.isWanted(byteKey(hash)) || this.#holds(hash))
+    if (hash === undefined) return false
+    const key = byteKey(hash)
+    return this.#recent.has(key) || this.#events.isWanted(key) || this.#holds(hash)
   }
 
   #takePresence({ cid, held }: BitswapPresence): void {

@@ -144,6 +144,13 @@ t.test('a block that comes after its want was cancelled is no fault', async t =>
   await eventually('the late block', () => requester.details().duplicateBlocks === 1 || undefined)
   t.same(await session.fetch(block.cid), block.bytes)
   t.match(requester.details(), { invalidBlocks: 0, unaskedBlocks: 0 })
+
+  for (const { cid, bytes } of [late, block]) {
+    for (let time = 0; time < 3; time++) await holder.send(requester, { blocks: [{ cid, data: bytes }] })
+  }
+  await eventually('what comes again and again', () => requester.details().unaskedBlocks === 5 || undefined)
+  t.match(requester.details(), { duplicateBlocks: 2, invalidBlocks: 0 }, 'once that is no fault')
+  t.match(requester.peers.get(holder.port.self), { evidence: { overload: 5 } })
 })
 
 t.test(
