@@ -6,6 +6,7 @@ import { attack as controlTcpAbuse } from './control-tcp-abuse.ts'
 import { attack as deafAskers } from './deaf-askers.ts'
 import { attack as decodeBombs } from './decode-bombs.ts'
 import { attack as deepDag } from './deep-dag.ts'
+import { attack as dhtAnswers } from './dht-answers.ts'
 import { attack as dhtFlood } from './dht-flood.ts'
 import { DHT_RECORDS, attack as dhtRecords } from './dht-records.ts'
 import { attack as dialBack } from './dial-back.ts'
@@ -100,6 +101,7 @@ export const attacks = {
       poisonedIndex,
       dhtFlood,
       dhtRecords,
+      dhtAnswers,
       endlessRouter,
       forgedRosters,
     ],
