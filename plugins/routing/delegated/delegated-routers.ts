@@ -81,7 +81,7 @@ export class DelegatedRouters {
       const response = await get(url, ACCEPT, limited)
       const list = what === 'providers' ? 'Providers' : 'Peers'
       for await (const record of recordsOf(response, { list, origin: url.origin })) {
-        const found = foundIn(record)
+        const found = parseRecord(record)
         if (found) yield found
       }
     } finally {
@@ -127,7 +127,7 @@ interface Step<T> {
 }
 
 /** Undefined for a record that names no peer: servers tell of other things, too. */
-function foundIn(record: unknown): FoundPeer | undefined {
+export function parseRecord(record: unknown): FoundPeer | undefined {
   const { ID: id, Addrs: addresses } = (record ?? {}) as { readonly ID?: unknown; readonly Addrs?: unknown }
   const peer = typeof id === 'string' ? peerOf(id) : undefined
   if (!peer) return undefined

@@ -4,6 +4,9 @@ import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 const MAX_ADDRESSES = 16
 /** Of one: a relay's, over WebTransport with its hashes, has less than half as many. */
 const MAX_ADDRESS_BYTES = 512
+const MAX_ADDRESS_CHARACTERS = 1000
+/** As text, before anybody looks into it: base58 takes the square of its length. */
+const MAX_ADDRESS_CHARACTERS = 2 * MAX_ADDRESS_BYTES
 
 /** Without `/p2p` at the end, each once, and no more than are worth a try. */
 export function dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
@@ -25,8 +28,12 @@ function withoutPeer(address: Multiaddr): Multiaddr {
 
 /** Undefined for what is no address: peers choose what they tell. */
 export function parseAddress(text: string): Multiaddr | undefined {
+  if (text.length > MAX_ADDRESS_CHARACTERS) return undefined
+  if (text.length > MAX_ADDRESS_CHARACTERS) return undefined
   try {
-    return multiaddr(text)
+    const address = multiaddr(text)
+    // It is read no further than it must be: its bytes now, or where nobody expects them to fail.
+    return address.bytes.byteLength > MAX_ADDRESS_BYTES ? undefined : address
   } catch {
     return undefined
   }
