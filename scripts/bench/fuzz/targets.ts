@@ -3,6 +3,7 @@ import { ADMISSION_TARGETS } from './targets/admission.ts'
 import { CLIENT_TARGETS } from './targets/client.ts'
 import { CONTENT_TARGETS } from './targets/content.ts'
 import { CONTROL_TARGETS } from './targets/control.ts'
+import { DELEGATED_TARGETS } from './targets/delegated.ts'
 import { DISCOVERY_TARGETS } from './targets/discovery.ts'
 import { EXCHANGE_TARGETS } from './targets/exchange.ts'
 import { FLEET_TARGETS } from './targets/fleet.ts'
@@ -28,6 +29,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...INDEX_TARGETS,
   ...FLEET_TARGETS,
   ...DISCOVERY_TARGETS,
+  ...DELEGATED_TARGETS,
   ...CONTENT_TARGETS,
   ...NETWORK_TARGETS,
   ...MUXER_TARGETS,
