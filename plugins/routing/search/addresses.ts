@@ -4,7 +4,6 @@ import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 const MAX_ADDRESSES = 16
 /** Of one: a relay's, over WebTransport with its hashes, has less than half as many. */
 const MAX_ADDRESS_BYTES = 512
-const MAX_ADDRESS_CHARACTERS = 1000
 /** As text, before anybody looks into it: base58 takes the square of its length. */
 const MAX_ADDRESS_CHARACTERS = 2 * MAX_ADDRESS_BYTES
 
@@ -28,7 +27,6 @@ function withoutPeer(address: Multiaddr): Multiaddr {
 
 /** Undefined for what is no address: peers choose what they tell. */
 export function parseAddress(text: string): Multiaddr | undefined {
-  if (text.length > MAX_ADDRESS_CHARACTERS) return undefined
   if (text.length > MAX_ADDRESS_CHARACTERS) return undefined
   try {
     const address = multiaddr(text)
