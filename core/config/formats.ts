@@ -150,7 +150,9 @@ function readPath(value: unknown, baseDirectory: string): string | undefined {
 function readMultiaddr(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '') return undefined
   try {
-    return multiaddr(value).toString()
+    const address = multiaddr(value)
+    // It is read no further than it must be: its bytes are all of it.
+    return address.bytes.byteLength > 0 ? address.toString() : undefined
   } catch {
     return undefined
   }

@@ -63,6 +63,7 @@ t.test('files give typed values', async t => {
     ['duration', 'soon'],
     ['multiaddr', ''],
     ['multiaddr', 'localhost:80'],
+    ['multiaddr', '/ip4/127.0.0.1/tcp/1/p2p/v'],
     ['multiaddrs', ['/ip4/300.0.0.1/tcp/1']],
     ['targets', ['192.0.2.7', 'example.org']],
     ['targets', [7]],
