@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { PeerId } from '@libp2p/interface'
 import { CID } from 'multiformats/cid'
 import { decode as decodeDigest } from 'multiformats/hashes/digest'
@@ -156,6 +157,7 @@ export class Bitswap {
   }
 
   async #readOne(channel: Channel): Promise<boolean> {
+    const { server } = this.#deps
     const id = channel.peer.toString()
     let giveBack: (() => void) | undefined
     let late: NodeJS.Timeout | undefined
@@ -165,6 +167,9 @@ export class Bitswap {
         this.#unasked(channel.peer)
         throw exchangeError('STREAM_DROPPED', `${id} sent a message of ${bytes} bytes and owes nothing`)
       }
+      // Before it is read: who asks too much on one stream may open ever new ones.
+      for (let delayMs = server.delayMs(id); delayMs > 0; delayMs = server.delayMs(id))
+        await wait(delayMs, undefined, { signal: channel.signal, ref: false })
       const intake = isAsked ? this.#answers : this.#questions
       await intake.take(id, bytes, channel.signal)
       giveBack = () => intake.give(id, bytes)

@@ -89,7 +89,8 @@ export class Ledger implements Asker {
   async take({ entries, full }: Pick<BitswapMessage, 'entries' | 'full'>): Promise<void> {
     if (full) this.#forgetAll()
     for (const entry of entries) if (entry.cancel) this.#cancel(keyOf(entry.cid))
-    for (const entry of byPriority(entries)) if (!entry.cancel) this.#takeWant(entry)
+    const fruitless = byPriority(entries).filter(entry => !entry.cancel && this.#takeWant(entry))
+    this.#host.questioned(this.peer, fruitless.length)
     while (!this.#ended && this.#presences.size >= MAX_WAITING_PRESENCES) {
       // One for all of the peer's streams.
       this.#room ??= Promise.withResolvers()
@@ -135,12 +136,14 @@ export class Ledger implements Asker {
     this.#makeRoom()
   }
 
-  #takeWant({ cid, type, sendDontHave }: BitswapEntry): void {
+  /** True where it brings no block. */
+  #takeWant({ cid, type, sendDontHave }: BitswapEntry): boolean {
     const key = keyOf(cid)
     const bytes = this.#host.sizeOf(cid)
     if (bytes === undefined) this.#miss(key, cid, type, sendDontHave)
     else if (type === WantType.HAVE) this.#answer(key, cid, Status.OK)
     else this.#want({ asker: this, key, cid, bytes, sendDontHave })
+    return bytes === undefined || type === WantType.HAVE
   }
 
   #want(want: Omit<Wanted, 'state' | 'cancelled' | 'payload'>): void {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
 import type { Channel } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
@@ -65,9 +66,11 @@ export class ServeStream implements Asker {
         const message = await this.#channel.read()
         if (!message) return
         const { wants, cancels } = decodeRequest(message)
-        for (const want of wants) this.#take(want)
+        this.#host.questioned(this.peer, wants.filter(want => this.#take(want)).length)
         for (const id of cancels) this.#cancel(id)
         await this.#roomForAnswers()
+        const delayMs = this.#host.delayMs(this.peer)
+        if (delayMs > 0) await wait(delayMs, undefined, { signal: this.#channel.signal, ref: false })
       }
     } finally {
       this.#channel.signal.removeEventListener('abort', onGone)
@@ -107,7 +110,8 @@ export class ServeStream implements Asker {
     this.#ship()
   }
 
-  #take({ id, cid, mode, patient }: Want): void {
+  /** True where it brings no block. */
+  #take({ id, cid, mode, patient }: Want): boolean {
     if (this.#open.has(id)) {
       throw exchangeError('PROTOCOL_VIOLATION', `want ${id} was asked again before it was answered`)
     }
@@ -115,6 +119,7 @@ export class ServeStream implements Asker {
     if (length === undefined) this.#miss(id, cid)
     else if (mode === Mode.HAVE) this.#answer(id, Status.OK, length)
     else this.#queue({ asker: this, id, cid, bytes: length, patient, state: 'queued', cancelled: false })
+    return length === undefined || mode === Mode.HAVE
   }
 
   #queue(serving: StreamServing): void {

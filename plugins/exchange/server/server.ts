@@ -9,15 +9,16 @@ import {
   messageOf,
   type PeerId,
   type Peers,
+  type Rate,
 } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
 import type { Tally } from '../tally.ts'
 import { PROTOCOL } from '../wire/codec.ts'
 import { Given } from './given.ts'
+import { PeerRates } from './peer-rates.ts'
 import { ServeQueue } from './serve-queue.ts'
 import { ServeStream } from './serve-stream.ts'
 import type { Asker, ServeHost, Serving, Shipped } from './serving.ts'
-import { VainReads } from './vain-reads.ts'
 
 export interface ServerOptions {
   readonly maxReadAheadBytes: number
@@ -49,6 +50,18 @@ const MAX_QUEUED_BYTES = 256 * 1024 * 1024
 /** Wants of all peers that may wait for their turn, some hundred bytes each, half of them of one peer alone; BUSY beyond. */
 const MAX_QUEUED_WANTS = 16_384
 
+/**
+ * Bytes that are read for one peer and then not wanted. Whoever finds a quicker holder takes back a window a second at the most;
+ * whoever ends a transfer what was read ahead, once. BUSY beyond.
+ */
+const VAIN_READS: Rate = { perSecond: 4 * 1024 * 1024, burst: 64 * 1024 * 1024 }
+
+/**
+ * Questions of one peer that bring it no block: each takes some ten microseconds of a large machine, and several times that of a small
+ * board. As many at once as one that fetches may ask. Beyond it waits.
+ */
+const QUESTIONS: Rate = { perSecond: 10_000, burst: 65_536 }
+
 /** What may wait for metered peers, as the time that it takes: peers wait 30 s for a block, and are better told at once. */
 const MAX_METERED_QUEUE_SECONDS = 15
 
@@ -65,7 +78,8 @@ export class Server implements ServeHost {
   readonly #queues: readonly ServeQueue<Serving>[]
   readonly #maxQueueReadBytes: number
   readonly #given = new Given()
-  readonly #vainReads: VainReads
+  readonly #vainReads: PeerRates
+  readonly #questions: PeerRates
   #pumping = false
   #storageFailure: string | undefined
 
@@ -79,7 +93,8 @@ export class Server implements ServeHost {
     }
     this.#queue = new ServeQueue(options)
     this.#meteredQueue = isSplit ? new ServeQueue(options) : this.#queue
-    this.#vainReads = new VainReads(deps)
+    this.#vainReads = new PeerRates(VAIN_READS, deps)
+    this.#questions = new PeerRates(QUESTIONS, deps)
     const limits = { queuedBytes: MAX_QUEUED_BYTES, readAheadBytes: this.#maxQueueReadBytes }
     for (const queue of [this.#queue, this.#meteredQueue]) queue.limit(limits)
     this.#queues = isSplit ? [this.#queue, this.#meteredQueue] : [this.#queue]
@@ -138,7 +153,7 @@ export class Server implements ServeHost {
 
   enqueue(serving: Serving): boolean {
     const queue = this.#queueOf(serving.asker)
-    if (this.#vainReads.areTooMany(serving.asker.peer)) return false
+    if (this.#vainReads.waitMs(serving.asker.peer) > 0) return false
     const key = keyOf(serving.cid)
     const isBusy = this.queuedWants > 0 || this.readAheadBytes > 0
     if (serving.patient && isBusy && this.#given.isElsewhere(key, serving.asker.peer)) return false
@@ -159,8 +174,17 @@ export class Server implements ServeHost {
   }
 
   giveBackUnsent(asker: Asker, bytes: number): void {
-    this.#vainReads.add(asker.peer, bytes)
+    this.#vainReads.spend(asker.peer, bytes)
     this.giveBack(asker, bytes)
+  }
+
+  questioned(peer: string, count: number): void {
+    if (count > 0) this.#questions.spend(peer, count)
+  }
+
+  /** Milliseconds before more is read from `peer`. */
+  delayMs(peer: string): number {
+    return this.#questions.waitMs(peer)
   }
 
   shipped(peer: PeerId, { protocol, statuses, blocks, payloadBytes }: Shipped): void {

@@ -46,5 +46,9 @@ export interface ServeHost {
   giveBack(asker: Asker, bytes: number): void
   /** As {@link giveBack}, of bytes that the asker wanted and then didn't. */
   giveBackUnsent(asker: Asker, bytes: number): void
+  /** So many questions of `peer` brought it no block. */
+  questioned(peer: string, count: number): void
+  /** Milliseconds before more is read from `peer`, which asks too much of that. */
+  delayMs(peer: string): number
   shipped(peer: PeerId, shipped: Shipped): void
 }

@@ -27,7 +27,7 @@ t.test('honest peers that are lost in the midst of transfers, 30 % at a time, br
   }
   const charged: string[] = []
   for (const node of [requester, ...holders]) {
-    node.events.on('peer:evidence', ({ kind, detail }) => charged.push(`${kind}: ${detail}`))
+    node.events.on('peer:evidence', ({ kind, detail }) => void charged.push(`${kind}: ${detail}`))
   }
   const join = (holder: TestNode): Promise<unknown> =>
     requester.port.dial(holder.port.addresses()).catch(() => undefined)

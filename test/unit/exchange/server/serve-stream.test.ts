@@ -6,7 +6,7 @@ import type { Serving } from '../../../../plugins/exchange/server/serving.ts'
 import { decodeReply, encodeRequest, MAX_BATCH, Mode } from '../../../../plugins/exchange/wire/codec.ts'
 import { eventually } from '../../../helpers/eventually.ts'
 import { startNode } from '../../network/nodes.ts'
-import { connect, gone, open, randomBlock, startPeer } from '../fixture.ts'
+import { connect, gone, open, randomBlock, startPeer, type TestBlock } from '../fixture.ts'
 
 const BATCHES = 200
 
@@ -17,6 +17,8 @@ const host = {
   dequeue() {},
   giveBack() {},
   giveBackUnsent() {},
+  questioned() {},
+  delayMs: () => 0,
   shipped() {},
 }
 
@@ -111,4 +113,46 @@ t.test('what was read and is cancelled is given back as read in vain', async t =
   channel.abort(new Error('enough'))
   await eventually('what waited for its turn', () => unsent.length > 2 || undefined)
   t.same(unsent.slice(0, 2), [BYTES, BYTES])
+})
+
+t.test('questions that bring no block are counted, and who asks too many is read later', async t => {
+  const DELAY_MS = 50
+  const requester = await startNode(t)
+  const [held, missing] = [randomBlock(10), randomBlock(10)]
+  const counts: number[] = []
+  const readMs: number[] = []
+  const holder = await startPeer(t, channel =>
+    new ServeStream(
+      { isMetered: false },
+      {
+        channel,
+        host: {
+          ...host,
+          sizeOf: cid => (cid.equals(held.cid) ? 10 : undefined),
+          questioned(_, count) {
+            counts.push(count)
+            readMs.push(performance.now())
+          },
+          delayMs: () => (counts.length === 1 ? DELAY_MS : 0),
+        },
+      },
+    ).run(),
+  )
+  await connect(requester, holder)
+  const channel = await open(requester, holder)
+  const wantOf = ({ cid }: TestBlock, mode: Mode, id: number) => ({ id, cid, mode, sizeHint: 0 })
+  const wants = [
+    wantOf(held, Mode.HAVE, 1),
+    wantOf(held, Mode.BLOCK, 2),
+    wantOf(missing, Mode.HAVE, 3),
+    wantOf(missing, Mode.BLOCK, 4),
+  ]
+  await channel.write(encodeRequest({ wants, cancels: [] }))
+  await channel.write(encodeRequest({ wants: [wantOf(held, Mode.BLOCK, 5)], cancels: [] }))
+  await eventually('both to be read', () => counts.length === 2 || undefined)
+  t.same(counts, [3, 0])
+  const [first = 0, second = 0] = readMs
+  // A timer may be a millisecond early.
+  t.ok(second - first >= DELAY_MS - 1)
+  channel.abort(new Error('enough'))
 })
