@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { inspect } from 'node:util'
 import { CommanderError } from 'commander'
 import { catalogue } from '../../plugins/catalogue.ts'
 import { isSkepError, messageOf, type SkepError } from '../errors.ts'
@@ -29,7 +30,7 @@ async function run(argv: readonly string[]): Promise<number> {
         fixOf(known, () => usageFix(program, argv)),
         argv.includes('--json'),
       )
-    if (process.env.SKEP_DEBUG) console.error(error)
+    if (process.env.SKEP_DEBUG) process.stderr.write(`${printableText(inspect(error))}\n`)
     if (known?.code === 'NODE_NOT_RUNNING') return EXIT.notRunning
     return known === undefined || known.code === 'USAGE' ? EXIT.usage : EXIT.failed
   }

@@ -145,7 +145,7 @@ export function createControl(
 
   app.setErrorHandler<FastifyError>(async (error, request, reply) => {
     const badStatus = badRequestStatus(error)
-    const known = badStatus ? controlError('INPUT_INVALID', error.message, { cause: error }) : error
+    const known = badStatus ? controlError('INPUT_INVALID', mistake(error, request), { cause: error }) : error
     const status = badStatus ?? statusOf(known)
     // What breaks because the client left is no fault of the node.
     const isOurs = status === 500 && !request.cancelled?.aborted
@@ -203,6 +203,12 @@ export function createControl(
 /** Of what fastify itself refuses before a route sees it: schema, JSON syntax, size, media type. */
 function badRequestStatus({ statusCode }: FastifyError): number | undefined {
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : undefined
+}
+
+function mistake({ code, message }: FastifyError, { headers }: FastifyRequest): string {
+  if (code !== 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return message
+  const expected = `application/json, or for content ${STREAMED_TYPES.join(' or ')}`
+  return `the content type is ${headers['content-type'] ?? 'missing'}; expected ${expected}`
 }
 
 /** What a router can read: from `/` on, and rightly encoded. A proxy's requests name a whole URL. RFC 9112, section 3.2 */

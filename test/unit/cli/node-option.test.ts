@@ -98,9 +98,9 @@ async function hostileBoard(t: Test) {
   ).listen(join(directory, 'skep.sock'))
   await once(node, 'listening')
   t.teardown(() => node.close())
-  return (args: readonly string[], says: string | Iterable<string>) => {
+  return (args: readonly string[], says: string | Iterable<string>, env: Record<string, string> = {}) => {
     answer = says
-    return skep([...args, '--node', 'kitchen', '--data', directory])
+    return skep([...args, '--node', 'kitchen', '--data', directory], { env })
   }
 }
 
@@ -117,6 +117,10 @@ t.test('another board has no say over the terminal', async t => {
   t.match(JSON.parse(stdout), { value: evil }, 'and programs are told what it said')
   const failed = `HTTP/1.1 500 Oops\r\n\r\n${JSON.stringify({ error: { code: 'X', message: evil, fix: evil } })}`
   t.match(await run(command, failed), { code: 1, stderr: `error: ${shown}\nfix: ${shown}\n` })
+  const { stderr } = await run(command, failed, { SKEP_DEBUG: '1' })
+  t.match(stderr, /\n\s+at /)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what may not be there.
+  t.notMatch(stderr, /[\u0000-\u0008\u000b-\u001f\u0080-\u009f\u202e]/)
 })
 
 t.test('nor over what an exit code means', async t => {

@@ -26,6 +26,14 @@ const hosts: Record<string, boolean> = {
   '0.0.0.0:9464': false,
   '192.168.1.2': false,
   '[::2]:9464': false,
+  'localhost.': false,
+  'localhost.:9464': false,
+  'evil@localhost': false,
+  'localhost@evil.example': false,
+  'localhost, evil.example': false,
+  '127.0.0.1:evil': false,
+  '[::1].evil.example': false,
+  '[::1%25lo]:9464': false,
 }
 
 for (const [host, expected] of Object.entries(hosts)) {

@@ -101,7 +101,7 @@ export async function startTcp(
       text += data
     })
     socket.on('error', () => {})
-    return { socket, all: once(socket, 'close').then(() => text) }
+    return { socket, all: new Promise(resolve => socket.once('close', () => resolve(text))) }
   }
 
   /** How often something was refused, by reason. */

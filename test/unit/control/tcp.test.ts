@@ -177,6 +177,7 @@ t.test('a body is JSON that says so, and not too long', async t => {
   t.match(await post('application/json', '{"a":1}'), { status: 200, text: '{"got":{"a":1}}' })
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
     t.match(await post(type, '{"a":1}'), { status: 415, code: 'INPUT_INVALID' }, type)
+    t.match(JSON.parse((await post(type, '{}')).text).error.message, `the content type is ${type}; expected`)
   }
   t.match(await post('application/json', JSON.stringify('x'.repeat(70_000))), {
     status: 413,
