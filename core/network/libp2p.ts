@@ -23,6 +23,7 @@ import { keepingPorts } from './kept-ports.ts'
 import { guardedEncrypter, guardedMuxer, guardedTransport } from './length-guard.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { NativeTls } from './native-tls.ts'
+import { boundPeerIds } from './peer-id-bounds.ts'
 import { type ServiceTable, tabled } from './services.ts'
 import type { SwarmKey } from './swarm-key.ts'
 import type { TlsIdentity } from './tls-identity.ts'
@@ -82,6 +83,7 @@ export interface Libp2pNode {
 
 /** Builds libp2p as skep uses it; not started yet. The only place that does. */
 export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependencies): Promise<Libp2pNode> {
+  boundPeerIds()
   let components: Components | undefined
   const libp2p = await createLibp2p({
     start: false,

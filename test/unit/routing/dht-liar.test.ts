@@ -4,7 +4,7 @@ import type { Libp2p, PeerStore } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { lpStream } from '@libp2p/utils'
-import { multiaddr } from '@multiformats/multiaddr'
+import { CODE_P2P, multiaddr } from '@multiformats/multiaddr'
 import { decode } from 'multiformats/hashes/digest'
 import t, { type Test } from 'tap'
 import { encode } from 'uint8-varint'
@@ -17,7 +17,10 @@ import { FLEET, type RoutedNode, startRouting } from './fixture.ts'
 
 const KAD = '/skep/kad/1.0.0'
 const RAW = 0x55
+/** What base58 takes for 30,000 bytes, on a fast machine. */
+const FREEZE_MS = 3000
 /** https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages */
+const ADD_PROVIDER = 2
 const FIND_NODE = 4
 const CLOSER = 8
 const LENGTH_DELIMITED = 2
@@ -105,4 +108,25 @@ t.test('whoever tells ever new addresses of itself has so many in the end', asyn
   const store = await storeOf(victim)
   t.ok((await store.get(stock.peerId)).addresses.length <= 64)
   t.equal(victim.status().dht.records, 1)
+})
+
+t.test('an address with a peer id that is none for its length is not read', async t => {
+  const victim = await startRouting(t, { config: FLEET })
+  const stock = await startStockNode(t)
+  const connection = await stock.dial(victim.port.addresses())
+  const hash = Buffer.concat([Buffer.of(0x12, 32), randomBytes(32)])
+  const id = Buffer.concat([encode(0), encode(30_000), randomBytes(30_000)])
+  const address = Buffer.concat([encode(CODE_P2P), encode(id.byteLength), id])
+  const provider = { id: stock.peerId.toMultihash().bytes, multiaddrs: [new Uint8Array(address)] }
+  const fromMs = performance.now()
+  const said = lpStream(await connection.newStream(KAD))
+  await said.write(
+    KadMessage.encode({ type: ADD_PROVIDER, key: new Uint8Array(hash), providers: [provider as never] }),
+  )
+  await said.read().catch(() => {})
+  const asked = lpStream(await connection.newStream(KAD))
+  await asked.write(KadMessage.encode({ type: FIND_NODE, key: new Uint8Array(hash), providers: [] }))
+  await asked.read()
+  t.ok(performance.now() - fromMs < FREEZE_MS, `${Math.round(performance.now() - fromMs)} ms`)
+  t.equal(victim.status().dht.records, 0)
 })
