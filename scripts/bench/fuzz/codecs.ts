@@ -6,6 +6,11 @@ const ROOT = resolve(import.meta.dirname, '../../..')
 /** What reads bytes or text, by how this project names such. */
 const EXPORTS = /^export (?:async )?function\*? ((?:decode|parse|unpack)\w*)/gm
 
+/** How a line reads bytes, or the text of an address, an id or a CID. */
+const READS =
+  /JSON\.parse\(|new DataView\(|\.read(?:U?Int|BigU?Int|Double|Float)|\.decode\(|baseDecode\(|CID\.parse\(|peerIdFrom(?:String|Multihash|CID)\(|privateKeyFrom|(?<![.\w])multiaddr\((?!`)/
+const COMMENT = /^\s*(?:\/\/|\/?\*)/
+
 /** A message of a schema, and the fields that it has. */
 const MESSAGES = /^message (\w+) \{([^}]*)\}/gm
 
@@ -17,6 +22,17 @@ export async function exportedCodecs(): Promise<string[]> {
     const source = await readFile(join(ROOT, path), 'utf8')
     const names = path.endsWith('.proto') ? outerMessages(source) : namesIn(source, EXPORTS)
     found.push(...names.map(name => `${path}#${name}`))
+  }
+  return found.sort()
+}
+
+/** Every file of core and plugins that reads bytes or text by itself, whatever its exports are called. */
+export async function readers(): Promise<string[]> {
+  const found: string[] = []
+  for await (const path of glob(['core/**/*.ts', 'plugins/**/*.ts'], { cwd: ROOT })) {
+    if (path.endsWith('.d.ts')) continue
+    const lines = (await readFile(join(ROOT, path), 'utf8')).split('\n')
+    if (lines.some(line => READS.test(line) && !COMMENT.test(line))) found.push(path)
   }
   return found.sort()
 }

@@ -139,11 +139,16 @@ function linkMeaning({ cid, totalBytes }: { readonly cid: CID; readonly totalByt
 }
 
 /** A codec's blocks: what they link to is asked of all that comes from peers. `encode` makes one that has these links. */
-function linkTarget(name: string, codec: number, encode: (links: readonly CID[]) => Uint8Array): FuzzTarget {
+function linkTarget(
+  name: string,
+  codec: number,
+  encode: (links: readonly CID[]) => Uint8Array,
+  covers: readonly string[] = [],
+): FuzzTarget {
   const block = CID.createV1(codec, BLOCK)
   return fuzzTarget<readonly CID[]>({
     name,
-    covers: ['core/content/walk.ts#linksOf'],
+    covers: ['core/content/walk.ts#linksOf', ...covers],
     shape: codec === dagJson.code ? 'text' : codec === dagPb.code ? 'protobuf' : 'bytes',
     words: ['{"/":"', '{"/":{"bytes":"', '[', '{"a":', 'bafk'],
     values: fc.array(cids, { maxLength: 4 }),
@@ -180,8 +185,12 @@ export const CONTENT_TARGETS: readonly FuzzTarget[] = [
   linkTarget('links-pb', dagPb.code, links =>
     dagPb.encode({ Data: utf8('any'), Links: links.map(cid => ({ Name: '', Tsize: 1, Hash: cid })) }),
   ),
-  linkTarget('links-cbor', dagCbor.code, links => dagCbor.encode({ a: [[links], 'text', null], b: 1.5 })),
-  linkTarget('links-json', dagJson.code, links => dagJson.encode({ a: [[links], 'text', null], b: 1.5 })),
+  linkTarget('links-cbor', dagCbor.code, links => dagCbor.encode({ a: [[links], 'text', null], b: 1.5 }), [
+    'core/content/cbor-links.ts#cborLinks',
+  ]),
+  linkTarget('links-json', dagJson.code, links => dagJson.encode({ a: [[links], 'text', null], b: 1.5 }), [
+    'core/content/json-links.ts#jsonLinks',
+  ]),
   fuzzTarget<ContentPath>({
     name: 'content-path',
     covers: ['core/content/content-path.ts#parseContentPath'],

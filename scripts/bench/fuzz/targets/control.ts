@@ -181,7 +181,9 @@ const HTTP_WORDS = [
 export const CONTROL_TARGETS: readonly FuzzTarget[] = [
   fuzzTarget<HttpInput, number>({
     name: 'control-http',
-    covers: ['core/control/server.ts#createControl', 'core/control/routes/core.ts#addCoreRoutes'],
+    covers: ['core/control/server.ts#createControl', 'core/control/routes/core.ts#addCoreRoutes'].concat(
+      'core/control/routes/peers.ts#peerRoutes',
+    ),
     shape: 'text',
     words: [...HTTP_WORDS, ...WORDS, ...PATHS],
     values: inputs,

@@ -1,7 +1,7 @@
 import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { silentLogger } from '../../../../core/logger.ts'
 import { LmdbStore } from '../../../../core/storage/lmdb.ts'
@@ -14,7 +14,7 @@ import {
 } from '../../../../core/storage/lmdb-file/layout.ts'
 import { scanLeaves } from '../../../../core/storage/lmdb-file/scan.ts'
 import { walkLmdbFile } from '../../../../core/storage/lmdb-file/walk.ts'
-import { LMDB_DATA_FILE, LMDB_PAGE_BYTES } from '../../../../core/storage/lmdb-file.ts'
+import { LMDB_DATA_FILE, LMDB_PAGE_BYTES, prepareEnvironment } from '../../../../core/storage/lmdb-file.ts'
 import { migrate } from '../../../../core/storage/migrations.ts'
 import { SummedStore } from '../../../../core/storage/summed-store.ts'
 import { problemOfVault, recordsOfDamaged } from '../../../../core/storage/vault-check.ts'
@@ -196,6 +196,8 @@ const WAYS: readonly ((path: string) => Promise<unknown>)[] = [
   path => scanLeaves(path, { async onEntries() {} }),
   path => problemOfVault(path),
   path => recordsOfDamaged(path),
+  // LMDB itself opens it then.
+  async path => prepareEnvironment(dirname(path))[Symbol.dispose](),
 ]
 
 export const LMDB_TARGETS: readonly FuzzTarget[] = [
@@ -255,6 +257,7 @@ export const LMDB_TARGETS: readonly FuzzTarget[] = [
     ].concat(
       ['problemOfVault', 'recordsOfDamaged'].map(name => `core/storage/vault-check.ts#${name}`),
       'core/storage/summed-store.ts#SummedStore',
+      'core/storage/lmdb-file.ts#prepareEnvironment',
     ),
     values: rewritten,
     encode: encodeRewritten,
@@ -266,7 +269,7 @@ export const LMDB_TARGETS: readonly FuzzTarget[] = [
       return true
     },
     toValue: () => undefined,
-    mayThrow: ['PageDamage'],
+    mayThrow: ['PageDamage', 'STORAGE_UNREADABLE'],
     maxInputBytes: 256,
     // All of the image, more than once.
     maxBytes: { base: 1024 * 1024, perByte: 0 },

@@ -241,7 +241,9 @@ export const STORAGE_TARGETS: readonly FuzzTarget[] = [
   ...STRATEGIES.map(strategy =>
     fuzzTarget<UsedRanking, Uint8Array>({
       name: `cache-ranking-${strategy}`,
-      covers: ['plugins/cache/policies/ranking.ts#Ranking'],
+      covers: ['plugins/cache/policies/ranking.ts#Ranking'].concat(
+        strategy === 'tinylfu' ? 'plugins/cache/policies/tiny-lfu.ts#TinyLfu' : [],
+      ),
       values: record({
         strategy: fc.constantFrom(strategy, strategy, strategy, ...STRATEGIES),
         used: fc.array(fc.nat(60), { maxLength: 60 }),
