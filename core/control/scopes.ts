@@ -6,7 +6,8 @@ export const SCOPES = {
   pins: 'pin and unpin',
   peers: 'connect, disconnect, forget, tag, block and pardon peers',
   storage: 'check and repair what is stored',
-  fleet: 'invite and remove members, name operators, create and join a fleet: with it comes all that operators may',
+  fleet:
+    'invite and remove members, name operators, create and join a fleet: with it comes all that operators may',
   node: 'see the configuration, stop the node',
 } as const satisfies Readonly<Record<string, string>>
 
