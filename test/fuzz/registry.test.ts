@@ -31,7 +31,6 @@ const READ_BY_OTHERS: Readonly<Record<string, string>> = {
   'plugins/routing/members/holdings.ts': 'keys of the index, of which a wrong one names no block',
   'plugins/routing/members/known-members.ts': 'chance',
   'plugins/routing/routing-node.ts': 'addresses of the configuration, which are read before',
-  'plugins/verification/digest-walk.ts': 'keys of the index, of which any bits do',
 }
 
 t.test('whoever reads has a target', async t => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
+import type { MultihashDigest } from 'multiformats/hashes/interface'
 import { type BlockStore, byteKey, bytesOfKey, type Logger } from '../../../core/api.ts'
 import { ChangeLog } from './change-log.ts'
 import { FingerprintKey, KEY_BYTES, packFingerprints } from './fingerprint.ts'
@@ -109,7 +110,8 @@ export class Holdings {
     try {
       for (const text of this.#changed) {
         const hash = bytesOfKey(text)
-        const isHeld = this.#deps.blocks.has(CID.createV1(RAW, Digest.decode(hash)))
+        const digest = digestOf(hash)
+        const isHeld = digest !== undefined && this.#deps.blocks.has(CID.createV1(RAW, digest))
         const fingerprint = this.#key.of(hash)
         if (isHeld) added.push(fingerprint)
         else removed.push(fingerprint)
@@ -140,5 +142,14 @@ export class Holdings {
       for (const text of this.#changed) if (this.#changed.size > 1) this.#changed.delete(text)
     }
     this.#timer = setTimeout(() => this.#tell(), PERIOD_MS).unref()
+  }
+}
+
+/** Undefined for a key that is none, in a damaged index: it names no block. */
+function digestOf(hash: Uint8Array): MultihashDigest | undefined {
+  try {
+    return Digest.decode(hash)
+  } catch {
+    return undefined
   }
 }

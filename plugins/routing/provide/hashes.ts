@@ -33,9 +33,14 @@ export function* hashesOf(
   }
 }
 
+/** False also of a key that is none, in a damaged index. */
 export function canBeAnnounced(hash: Uint8Array): boolean {
-  const { code, size } = decode(hash)
-  return code === SHA2_256 && size === SHA2_256_BYTES
+  try {
+    const { code, size } = decode(hash)
+    return code === SHA2_256 && size === SHA2_256_BYTES
+  } catch {
+    return false
+  }
 }
 
 function* rootPages(pins: Pick<Pins, 'list'>): Generator<readonly Uint8Array[], void, void> {

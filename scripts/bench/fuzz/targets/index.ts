@@ -15,6 +15,8 @@ import type { BlockStore, StorageRepair } from '../../../../core/storage/storage
 import { decodeNote } from '../../../../core/storage/vault.ts'
 import { BlockNames } from '../../../../plugins/cache/block-names.ts'
 import { SavedRanking } from '../../../../plugins/cache/saved-ranking.ts'
+import { canBeAnnounced } from '../../../../plugins/routing/provide/hashes.ts'
+import { nextBlock } from '../../../../plugins/verification/digest-walk.ts'
 import { encodeEntry, entryIn, OneEntryStore, OneRecordStore } from '../stored-entry.ts'
 import { type FuzzTarget, fuzzTarget } from '../target.ts'
 import { multihashes, partial, record, smallBytes, textOf, texts, utf8 } from '../values.ts'
@@ -197,8 +199,11 @@ export const INDEX_TARGETS: readonly FuzzTarget[] = [
     maxInputBytes: 4096,
   }),
   fuzzTarget<Uint8Array>({
-    name: 'block-names',
-    covers: ['plugins/cache/block-names.ts#BlockNames'],
+    name: 'block-key',
+    covers: ['plugins/cache/block-names.ts#BlockNames'].concat(
+      'plugins/verification/digest-walk.ts#nextBlock',
+      'plugins/routing/provide/hashes.ts#canBeAnnounced',
+    ),
     values: multihashes,
     encode: hash =>
       encodeEntry({ key: hash, value: encodeIndexEntry({ slot: undefined, length: 4, crc: 0 }) }),
@@ -211,7 +216,11 @@ export const INDEX_TARGETS: readonly FuzzTarget[] = [
       const known = new BlockNames(blocks as BlockStore)
       known.open()
       const [entry] = index.list({ limit: 1 })
-      return entry && known.namesakes(known.fingerprint(entry.hash))[0]
+      if (!entry) return undefined
+      canBeAnnounced(entry.hash)
+      const stop = nextBlock(blocks as BlockStore, undefined)
+      if (stop && nextBlock(blocks as BlockStore, stop.digest)) throw new Error('a walk meets it twice')
+      return known.namesakes(known.fingerprint(entry.hash))[0]
     },
     // What no hash function makes is nobody's name.
     toValue: () => undefined,

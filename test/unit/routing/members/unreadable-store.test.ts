@@ -48,3 +48,17 @@ for (const [blocks, snapshots, how] of [
     t.equal(warnings.length, 1, 'it is said once')
   })
 }
+
+t.test('a key that an index has damaged holds nothing up', async t => {
+  const store = new HashStore()
+  const holder = await createMembersNode(t, { blocks: store })
+  const reader = await createMembersNode(t, { blocks: new HashStore() })
+  await holder.run()
+  const { index } = await reader.run()
+  await connect(reader, holder)
+  await when(index, () => index.describe().members[0]?.state === 'current')
+  store.delete(Uint8Array.of(0x22, 0x5d))
+  store.put(hashOf(1))
+  await when(index, () => index.describe().blocks === 1)
+  t.same(index.providersOf(cidOfHash(hashOf(1))).map(String), [holder.id])
+})
