@@ -8,6 +8,7 @@ import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import type { Logger } from '../logger.ts'
 import type { KeyValueStore } from '../storage/storage.ts'
 import { boundAddresses } from './address-limit.ts'
+import { boundBase58 } from './base58-bounds.ts'
 import { boundedMplex } from './bounded-mplex.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import {
@@ -23,7 +24,6 @@ import { keepingPorts } from './kept-ports.ts'
 import { guardedEncrypter, guardedMuxer, guardedTransport } from './length-guard.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { NativeTls } from './native-tls.ts'
-import { boundPeerIds } from './peer-id-bounds.ts'
 import { type ServiceTable, tabled } from './services.ts'
 import type { SwarmKey } from './swarm-key.ts'
 import type { TlsIdentity } from './tls-identity.ts'
@@ -83,7 +83,7 @@ export interface Libp2pNode {
 
 /** Builds libp2p as skep uses it; not started yet. The only place that does. */
 export async function buildLibp2p(options: Libp2pOptions, deps: Libp2pDependencies): Promise<Libp2pNode> {
-  boundPeerIds()
+  boundBase58()
   let components: Components | undefined
   const libp2p = await createLibp2p({
     start: false,

@@ -20,6 +20,7 @@ const RAW = 0x55
 /** What base58 takes for 30,000 bytes, on a fast machine. */
 const FREEZE_MS = 3000
 /** https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages */
+const GET_VALUE = 1
 const ADD_PROVIDER = 2
 const FIND_NODE = 4
 const CLOSER = 8
@@ -129,4 +130,20 @@ t.test('an address with a peer id that is none for its length is not read', asyn
   await asked.read()
   t.ok(performance.now() - fromMs < FREEZE_MS, `${Math.round(performance.now() - fromMs)} ms`)
   t.equal(victim.status().dht.records, 0)
+})
+
+t.test('nor a peer id with thousands of bytes behind its key', async t => {
+  const victim = await startRouting(t, { config: FLEET })
+  const stock = await startStockNode(t)
+  const connection = await stock.dial(victim.port.addresses())
+  const padded = Buffer.concat([
+    ...[Buffer.of(8, 1, 18, 32), randomBytes(32)],
+    ...[Buffer.of((15 << 3) | LENGTH_DELIMITED), encode(30_000), randomBytes(30_000)],
+  ])
+  const key = Buffer.concat([Buffer.from('/pk/'), encode(0), encode(padded.byteLength), padded])
+  const fromMs = performance.now()
+  const asked = lpStream(await connection.newStream(KAD))
+  await asked.write(KadMessage.encode({ type: GET_VALUE, key: new Uint8Array(key), providers: [] }))
+  await asked.read().catch(() => {})
+  t.ok(performance.now() - fromMs < FREEZE_MS, `${Math.round(performance.now() - fromMs)} ms`)
 })
