@@ -16,6 +16,7 @@ const SEARCHES = 3
 const TABLE = 'skep_routing_dht_peers'
 /** Field 8 of an answer, of bytes: https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages */
 const CLOSER = Uint8Array.of((8 << 3) | 2)
+const ADD_PROVIDER = 2
 const LIMIT_MS = 10_000
 
 /** A peer id of a key that nobody has. */
@@ -42,6 +43,8 @@ export const attack: Attack = {
       // Until the other side has had enough.
       for (;;) {
         const { type, key } = KadMessage.decode((await messages.read()).subarray())
+        // What nobody answers: to do so is a fault of its own.
+        if (type === ADD_PROVIDER) continue
         asked++
         await messages.write(Buffer.concat([KadMessage.encode({ type, key, providers: [] }), closer]))
       }
