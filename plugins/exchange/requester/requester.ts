@@ -191,7 +191,19 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     this.#finish(want)
     this.#receipts.add(link, bytes.byteLength)
     this.#deps.tally.fetched(this.#deps.now() - want.createdMs)
+    const { byteLength } = bytes
     want.resolve(bytes)
+    this.#refute(want, byteLength)
+  }
+
+  /** A block has one length: who told of another one would have small blocks waited for, and room made for them, as for the largest. */
+  #refute({ cid, offers }: Want, bytes: number): void {
+    for (const [peer, offered] of offers) {
+      if (offered === bytes) continue
+      this.#links
+        .get(peer)
+        ?.drop(`offered ${offered} bytes of ${cid}, which has ${bytes}`, 'protocol-violation')
+    }
   }
 
   answered(link: Link, want: Want, mode: Mode, status: Status, length: number | undefined): void {

@@ -1,10 +1,11 @@
 import t, { type Test } from 'tap'
-import { PROTOCOL } from '../../../plugins/exchange/wire/codec.ts'
+import { decodeRequest, Mode, PROTOCOL, Status } from '../../../plugins/exchange/wire/codec.ts'
 import { liar } from '../../chaos/exchange/liar.ts'
 import { quitter } from '../../chaos/exchange/quitter.ts'
 import { ruleBreakers } from '../../chaos/exchange/rule-breakers.ts'
-import { deliver, pretender } from '../../chaos/exchange/script.ts'
+import { answer, deliver, pretender } from '../../chaos/exchange/script.ts'
 import { staller } from '../../chaos/exchange/staller.ts'
+import { eventually } from '../../helpers/eventually.ts'
 import { startNode } from '../network/nodes.ts'
 import { areContents, connect, randomBlock, randomBlocks, startExchange, startPeer } from './fixture.ts'
 
@@ -158,3 +159,29 @@ for (const [what, breaker] of Object.entries(ruleBreakers)) {
     t.match(requester.details(), { wantsOutstanding: 0, bytesInFlight: 0, invalidBlocks: 0 })
   })
 }
+
+t.test('who tells of another length than a block has is found out by the block, and charged', async t => {
+  const block = randomBlock(10 * KIB)
+  const requester = await startExchange(t)
+  const braggart = await startPeer(t, async channel => {
+    for (let message = await channel.read(); message; message = await channel.read()) {
+      for (const { id, mode } of decodeRequest(message).wants)
+        if (mode === Mode.HAVE) await answer(channel, id, Status.OK, 2 * 1024 * KIB)
+    }
+  })
+  await connect(requester, braggart)
+  const evidence = requester.next('peer:evidence')
+  await using session = requester.session()
+  const fetch = session.fetch(block.cid)
+  await eventually('its claim to be believed', async () =>
+    (await requester.metric('in_flight_bytes')) === 2 * 1024 * KIB ? true : undefined,
+  )
+  const honest = await startExchange(t)
+  await honest.hold([block])
+  await connect(requester, honest)
+  t.ok(areContents([await fetch], [block]))
+  const { peer, kind, detail } = await evidence
+  t.match([peer.toString(), kind], [braggart.id, 'protocol-violation'])
+  t.match(detail, /offered 2097152 bytes of \S+, which has 10240/)
+  t.same(requester.peers.get(honest.port.self)?.evidence, {})
+})
