@@ -20,6 +20,7 @@ const READ_BY_OTHERS: Readonly<Record<string, string>> = {
   'core/fleet/joining.ts': 'messages of the fleet, which have a target each',
   'core/fleet/keys.ts': 'ids of the roster and of invites, which are read before',
   'core/messages/define.ts': 'by the codec of each protocol, which has a target',
+  'core/network/base58-bounds.ts': 'nothing: it bounds what others read',
   'core/network/dialer.ts': 'addresses that a user dials, by @multiformats alone',
   'plugins/cache/index.ts': 'chance',
   'plugins/discovery/config.ts': 'addresses of the configuration, which are read before',
