@@ -128,14 +128,17 @@ export class LinkTable {
     return { roomBytes, peers: new Set(metered.map(({ id }) => id)) }
   }
 
-  /** Adds to `answers` of peers why others were not asked. */
-  explain(answers: Map<string, string>): void {
+  /** `answers` of peers, with why others were not asked. */
+  explain(answers: ReadonlyMap<string, string>): Map<string, string> {
     const { bandwidth } = this.#deps
+    const explained = new Map(answers)
     for (const [id, { peer }] of this.#links) {
-      if (this.#distrust.has(id) && !answers.has(id)) answers.set(id, 'not asked, it sent wrong bytes before')
+      if (this.#distrust.has(id) && !answers.has(id))
+        explained.set(id, 'not asked, it sent wrong bytes before')
       if (!bandwidth.fetches && bandwidth.meters(peer))
-        answers.set(id, "not asked, the month's volume is used up")
+        explained.set(id, "not asked, the month's volume is used up")
     }
+    return explained
   }
 
   #open(peer: PeerId, kind: number): Link {

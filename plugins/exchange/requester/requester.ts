@@ -3,7 +3,6 @@ import type { CID } from 'multiformats/cid'
 import {
   discard,
   type Exchange,
-  isHashAllowed,
   type Logger,
   type Peers,
   verifyLargeBlock,
@@ -19,15 +18,14 @@ import { Echoes } from './echoes.ts'
 import { Fetch, type FetchAllOptions } from './fetch.ts'
 import type { Fault, Link, LinkEvents, LinkKind } from './link.ts'
 import { type DownloadLimits, LinkTable } from './link-table.ts'
-
 import { isHolder, latePeers, patienceOf } from './planner.ts'
 import type { ProviderSearch } from './provider-search.ts'
 import { seedOf } from './rarity.ts'
 import { Receipts } from './receipts.ts'
-
 import { Session, type SessionHost } from './session.ts'
+import { Stalls } from './stalls.ts'
 import { unavailableMessage } from './unavailable.ts'
-import { Want } from './want.ts'
+import { checkHash, Want } from './want.ts'
 import { WantBook } from './want-book.ts'
 
 export type RequesterOptions = Omit<ExchangeConfig, 'maxReadAheadBytes' | 'bandwidth' | 'bitswap'>
@@ -68,6 +66,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   readonly #roots = new WeakMap<Session, CID>()
   readonly #dispatcher: Dispatcher
   readonly #receipts: Receipts
+  readonly #stalls: Stalls
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
@@ -75,6 +74,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     this.#options = options
     this.#deps = deps
     const { links: kinds, bandwidth, peers, tally, now } = deps
+    this.#stalls = new Stalls({ timeoutMs: options.stallTimeoutMs }, { now })
     this.#links = new LinkTable(options, { kinds, events: this, bandwidth, now })
     this.#receipts = new Receipts(({ peer, protocol }, { blocks, bytes }) => {
       peers.countBytes(peer, 'received', bytes)
@@ -302,7 +302,10 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   #want(session: Session, { cid, sizeHint }: WantedBlock): Want {
     const want = new Want({ cid, sizeHint, session, nowMs: this.#deps.now() })
     this.#wants.add(want)
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
+    if (!this.#timer) {
+      this.#stalls.begin()
+      this.#timer = setInterval(() => this.#tick(), TICK_MS).unref()
+    }
     return want
   }
 
@@ -347,9 +350,7 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
   }
 
   #tick(): void {
-    for (const link of this.#links.values()) {
-      if (link.quietMs > this.#options.stallTimeoutMs) link.drop('stalled', 'timeout')
-    }
+    this.#stalls.look(this.#links.values())
     for (const peer of latePeers(this.#wants.flying, this.#deps.now())) this.#links.get(peer)?.stall()
     this.#giveUp()
     this.#dispatcher.speedUp()
@@ -374,7 +375,9 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
       else if (now() - want.hopeMs > findTimeoutMs) {
         tally.unavailable()
         this.#finish(want)
-        want.reject(exchangeError('BLOCK_UNAVAILABLE', this.#explain(want)))
+        const answers = this.#links.explain(want.answers())
+        const message = unavailableMessage(want.cid, findTimeoutMs, answers)
+        want.reject(exchangeError('BLOCK_UNAVAILABLE', message))
       }
     }
   }
@@ -386,12 +389,6 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     return isLacked && (this.#deps.search?.seek(session, [this.#roots.get(session) ?? cid, cid]) ?? false)
   }
 
-  #explain(want: Want): string {
-    const answers = want.answers()
-    this.#links.explain(answers)
-    return unavailableMessage(want.cid, this.#options.findTimeoutMs, answers)
-  }
-
   /** Closes streams that nobody needs, and the clock with the last of them. */
   #rest(): void {
     const open = [...this.#links.values()].filter(link => link.open)
@@ -400,10 +397,4 @@ export class Requester implements Exchange, SessionHost, LinkEvents {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
-}
-
-function checkHash(cid: CID): void {
-  if (isHashAllowed(cid)) return
-  const hash = `0x${cid.multihash.code.toString(16)} with ${cid.multihash.size} bytes`
-  throw exchangeError('HASH_NOT_ALLOWED', `${cid} has hash ${hash}, which can't be trusted`)
 }

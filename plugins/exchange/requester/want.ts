@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
-import { MAX_BLOCK_BYTES } from '../../../core/api.ts'
+import { isHashAllowed, MAX_BLOCK_BYTES } from '../../../core/api.ts'
 import { keyOf } from '../block-key.ts'
+import { exchangeError } from '../errors.ts'
 import type { Fetch, Waiter } from './fetch.ts'
 import type { Ask, PlannedWant, Standing } from './planner.ts'
 import type { Session } from './session.ts'
@@ -183,4 +184,11 @@ function digestOf({ multihash: { digest } }: CID): number {
   let bits = 0
   for (const byte of digest.subarray(-4)) bits = (bits << 8) | byte
   return bits >>> 0
+}
+
+/** @throws SkepError HASH_NOT_ALLOWED where bytes that match the hash could be made up */
+export function checkHash(cid: CID): void {
+  if (isHashAllowed(cid)) return
+  const hash = `0x${cid.multihash.code.toString(16)} with ${cid.multihash.size} bytes`
+  throw exchangeError('HASH_NOT_ALLOWED', `${cid} has hash ${hash}, which can't be trusted`)
 }

@@ -5,9 +5,10 @@ import { blocksLinks } from '../../../../plugins/exchange/requester/blocks-link.
 import type { LinkEvents, LinkKind } from '../../../../plugins/exchange/requester/link.ts'
 import { Requester } from '../../../../plugins/exchange/requester/requester.ts'
 import { Tally } from '../../../../plugins/exchange/tally.ts'
+import { deliver, pretender } from '../../../chaos/exchange/script.ts'
 import { eventually } from '../../../helpers/eventually.ts'
-import { startNode } from '../../network/nodes.ts'
-import { connect, randomBlock, startExchange } from '../fixture.ts'
+import { startNode, type TestNode } from '../../network/nodes.ts'
+import { connect, randomBlock, startExchange, startPeer } from '../fixture.ts'
 
 const MIB = 1024 * 1024
 
@@ -18,30 +19,9 @@ t.test('a block that is given up while it is hashed is thrown away', async t => 
   await holder.hold([block])
   await connect(node, holder)
   const enough = new AbortController()
-  const metrics = exchangeMetrics(node.metrics.factory('exchange'))
-  const tally = new Tally(metrics)
-  const requester = new Requester(
-    {
-      maxBytesInFlight: 64 * MIB,
-      maxWindowBytes: 16 * MIB,
-      findTimeoutMs: 20_000,
-      stallTimeoutMs: 30_000,
-      distrustMs: 1000,
-    },
-    {
-      links: [spied(blocksLinks(node.port), () => enough.abort(new Error('enough')))],
-      self: node.port.self,
-      peers: node.peers,
-      bandwidth: {
-        isLimited: false,
-        fetches: true,
-        downloadWindowBytes: Number.POSITIVE_INFINITY,
-        meters: () => false,
-      },
-      tally,
-      log: silentLogger,
-      now: () => performance.now(),
-    },
+  const { requester, tally } = createRequester(
+    node,
+    spied(blocksLinks(node.port), () => enough.abort(new Error('enough'))),
   )
   t.teardown(() => requester.stop())
   requester.connected(holder.port.self)
@@ -55,6 +35,69 @@ t.test('a block that is given up while it is hashed is thrown away', async t => 
   t.match(tally.counts, { blocksReceived: 0 })
   t.equal(requester.bytesInFlight, 0)
 })
+
+t.test('a node that was frozen blames nobody for what did not come meanwhile', async t => {
+  const node = await startNode(t)
+  const block = randomBlock(1000)
+  const asked = Promise.withResolvers<void>()
+  const frozen = Promise.withResolvers<void>()
+  const holder = await startPeer(
+    t,
+    pretender([block], async (...given) => {
+      asked.resolve()
+      await frozen.promise
+      await deliver(...given)
+    }),
+  )
+  await connect(node, holder)
+  let jumpMs = 0
+  let asks = 0
+  const now = (): number => {
+    asks++
+    return performance.now() + jumpMs
+  }
+  const { requester } = createRequester(node, blocksLinks(node.port), now)
+  t.teardown(() => requester.stop())
+  const evidence: string[] = []
+  node.events.on('peer:evidence', ({ kind }) => void evidence.push(kind))
+  requester.connected(holder.port.self)
+  const fetch = requester.session(block.cid).fetch(block.cid)
+  await asked.promise
+  jumpMs += 60_000
+  const before = asks
+  await eventually('several looks at who is silent', () => asks > before + 30 || undefined)
+  frozen.resolve()
+  t.same(await fetch, block.bytes)
+  t.same(evidence, [])
+})
+
+function createRequester(node: TestNode, kind: LinkKind, now = () => performance.now()) {
+  const tally = new Tally(exchangeMetrics(node.metrics.factory('exchange')))
+  const requester = new Requester(
+    {
+      maxBytesInFlight: 64 * MIB,
+      maxWindowBytes: 16 * MIB,
+      findTimeoutMs: 20_000,
+      stallTimeoutMs: 30_000,
+      distrustMs: 1000,
+    },
+    {
+      links: [kind],
+      self: node.port.self,
+      peers: node.peers,
+      bandwidth: {
+        isLimited: false,
+        fetches: true,
+        downloadWindowBytes: Number.POSITIVE_INFINITY,
+        meters: () => false,
+      },
+      tally,
+      log: silentLogger,
+      now,
+    },
+  )
+  return { requester, tally }
+}
 
 /** `kind`, whose links tell `onDelivered` once a block was handed on. */
 function spied(kind: LinkKind, onDelivered: () => void): LinkKind {
