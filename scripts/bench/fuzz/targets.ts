@@ -7,6 +7,7 @@ import { DELEGATED_TARGETS } from './targets/delegated.ts'
 import { DISCOVERY_TARGETS } from './targets/discovery.ts'
 import { EXCHANGE_TARGETS } from './targets/exchange.ts'
 import { FLEET_TARGETS } from './targets/fleet.ts'
+import { HTTP_TARGETS } from './targets/http.ts'
 import { INDEX_TARGETS } from './targets/index.ts'
 import { LMDB_TARGETS } from './targets/lmdb.ts'
 import { MEMBERS_TARGETS } from './targets/members.ts'
@@ -37,6 +38,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...TEXT_TARGETS,
   ...TAR_TARGETS,
   ...CONTROL_TARGETS,
+  ...HTTP_TARGETS,
   ...CLIENT_TARGETS,
   ...ADMISSION_TARGETS,
   ...LMDB_TARGETS,
