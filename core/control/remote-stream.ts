@@ -1,10 +1,14 @@
 import { Duplex } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Channel } from '../network/framing.ts'
 import { controlError } from './errors.ts'
 import { MAX_CHUNK_BYTES, NOTHING } from './remote-protocol.ts'
 
 /** How long the other end may take to end its side, too, once ours has ended. */
 export const PARTING_MS = 2000
+
+/** Messages read in one turn of the event loop: small ones are cheap to send, and each takes its time here. */
+const MAX_MESSAGES_A_TURN = 64
 
 type Done = (error?: Error | null) => void
 
@@ -14,6 +18,7 @@ type Done = (error?: Error | null) => void
  */
 export class ChannelStream extends Duplex {
   readonly #channel: Channel
+  #messages = 0
 
   constructor(channel: Channel) {
     super()
@@ -24,8 +29,8 @@ export class ChannelStream extends Duplex {
 
   override async _read(): Promise<void> {
     try {
-      let chunk = await this.#channel.read()
-      while (chunk?.byteLength === 0) chunk = await this.#channel.read()
+      let chunk = await this.#next()
+      while (chunk?.byteLength === 0) chunk = await this.#next()
       this.push(chunk ?? null)
     } catch (error) {
       this.destroy(error as Error)
@@ -58,6 +63,11 @@ export class ChannelStream extends Duplex {
       signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
     }
     done(error)
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    if (++this.#messages % MAX_MESSAGES_A_TURN === 0) await turn()
+    return this.#channel.read()
   }
 
   async #send(chunks: readonly Buffer[]): Promise<void> {

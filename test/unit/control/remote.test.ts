@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { createClient } from '../../../core/cli/client.ts'
 import { answerWithBytes, answerWithEvents } from '../../../core/control/answers.ts'
-import { CONTROL } from '../../../core/control/remote-protocol.ts'
+import { CONTROL, NOTHING } from '../../../core/control/remote-protocol.ts'
 import { remoteRoutes } from '../../../core/control/remote-route.ts'
 import { createControl } from '../../../core/control/server.ts'
 import { TUNNEL } from '../../../core/control/upgrade.ts'
@@ -232,6 +232,26 @@ t.test('a board that reads an upload slowly makes the command wait', async t => 
   t.ok(producedBytes < 16 * MIB, `${producedBytes / MIB} MiB are under way at most`)
   reading.resolve()
   t.same(await counted, { bytes: uploadBytes })
+})
+
+t.test('a board that sends messages of nothing keeps this one from nothing', async t => {
+  const [owner, flooder] = await startFleet(await startBoard(t), await startBoard(t, { canBeRun: false }))
+  // Each of these bytes is the length of an empty message.
+  const messages = new Uint8Array(16 * 1024)
+  await flooder.node.port.handle(CONTROL, channel => channel.write(NOTHING, messages))
+  const tunnel = await owner.boards.open('board-1')
+  const ended = once(tunnel.resume(), 'end')
+  let turns = 0
+  let isOver = false
+  const turn = (): void => {
+    turns++
+    if (!isOver) setImmediate(turn)
+  }
+  turn()
+  await ended
+  isOver = true
+  tunnel.destroy()
+  t.ok(turns > messages.length / 256, `the event loop has turned ${turns} times meanwhile`)
 })
 
 t.test('a board that stops says so', async t => {
