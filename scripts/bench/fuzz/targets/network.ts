@@ -1,4 +1,5 @@
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import * as varint from 'uint8-varint'
 import { type BlockTarget, readTarget } from '../../../../core/network/block-target.ts'
@@ -9,7 +10,7 @@ import { createCertificate, verifyCertificate } from '../../../../core/network/t
 import * as lane from '../../../../core/network/wire/lane.js'
 import { parsePosition } from '../../../../core/state/change-feed.ts'
 import { peerNamed } from '../../../../core/state/peer-name.ts'
-import { parseAddress } from '../../../../plugins/routing/search/addresses.ts'
+import { dialable, parseAddress } from '../../../../plugins/routing/search/addresses.ts'
 import { type FuzzTarget, fuzzTarget, PROTOBUF_ERRORS } from '../target.ts'
 import {
   addresses,
@@ -198,6 +199,27 @@ export const NETWORK_TARGETS: readonly FuzzTarget[] = [
     decode: bytes => parseAddress(textOf(bytes))?.toString(),
     // More than a peer's record has room for: base58 takes the square of its length.
     maxInputBytes: 4096,
+  }),
+  fuzzTarget<readonly Multiaddr[]>({
+    name: 'told-addresses',
+    covers: ['plugins/routing/search/addresses.ts#dialable'],
+    values: fc.array(addresses, { minLength: 1, maxLength: 4 }),
+    encode: addresses =>
+      Buffer.concat(addresses.flatMap(({ bytes }) => [Buffer.of(bytes.length % 256), bytes])),
+    // As libp2p takes them out of a message: those that are none at first sight don't get further.
+    decode(bytes) {
+      const told: Multiaddr[] = []
+      for (let at = 0; at < bytes.length; at += 1 + (bytes[at] ?? 0)) {
+        try {
+          told.push(multiaddr(bytes.slice(at + 1, at + 1 + (bytes[at] ?? 0))))
+        } catch {}
+      }
+      const found = dialable(told)
+      for (const address of found) address.toString()
+      return found
+    },
+    toValue: () => undefined,
+    maxInputBytes: 2048,
   }),
   fuzzTarget<{ readonly run?: string; readonly sequence: number }>({
     name: 'feed-position',
