@@ -24,6 +24,9 @@ const PATIENT = [
   'plugins.monitoring.probeTimeoutMs=8s',
 ]
 
+/** Nothing came on a connection that had brought answers before. */
+const CLOSED_BEFORE = new Error('the connection was closed')
+
 export interface Answer {
   readonly status: number
   readonly body: string
@@ -164,13 +167,23 @@ export class Victim {
     return bytes
   }
 
-  #ask(path: string): Promise<Answer> {
+  async #ask(path: string): Promise<Answer> {
+    try {
+      return await this.#askOnce(path)
+    } catch (error) {
+      // A connection that was quiet for a while may be closed at the very moment at which it is used again.
+      if (error !== CLOSED_BEFORE) throw error
+      return this.#askOnce(path)
+    }
+  }
+
+  #askOnce(path: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const asked = request(new URL(path, this.monitoring), {
         agent: this.#agent,
         signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
       })
-      asked.on('error', reject)
+      asked.on('error', error => reject(asked.reusedSocket && isReset(error) ? CLOSED_BEFORE : error))
       asked.on('response', answer => {
         const chunks: Buffer[] = []
         answer.on('data', chunk => chunks.push(chunk))
@@ -182,4 +195,8 @@ export class Victim {
       asked.end()
     })
   }
+}
+
+function isReset(error: Error): boolean {
+  return 'code' in error && error.code === 'ECONNRESET'
 }
