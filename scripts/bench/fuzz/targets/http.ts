@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { peerIdFromString } from '@libp2p/peer-id'
 import fc from 'fast-check'
+import type { Control } from '../../../../core/control/control.ts'
 import { controlError } from '../../../../core/control/errors.ts'
 import { addCoreRoutes, type CoreServices } from '../../../../core/control/routes/core.ts'
 import { createControl } from '../../../../core/control/server.ts'
@@ -12,6 +13,18 @@ import { Tokens } from '../../../../core/control/tokens/tokens.ts'
 import { silentLogger } from '../../../../core/logger.ts'
 import { NodeBlocklist } from '../../../../core/network/blocklist.ts'
 import { createChangeFeed } from '../../../../core/state/change-feed.ts'
+import {
+  type RoutesDependencies as ReputationRoutes,
+  createRoutes as reputationRoutes,
+} from '../../../../plugins/reputation/routes.ts'
+import {
+  type RoutesDependencies as RoutingRoutes,
+  createRoutes as routingRoutes,
+} from '../../../../plugins/routing/routes.ts'
+import {
+  type RoutesDependencies as VerificationRoutes,
+  createRoutes as verificationRoutes,
+} from '../../../../plugins/verification/routes.ts'
 import { createTestNode, entriesFrom, fileOf, streamOf } from '../../../../test/helpers/content-node.ts'
 import { type FuzzTarget, fuzzTarget } from '../target.ts'
 import { PEERS, record, texts, utf8 } from '../values.ts'
@@ -50,6 +63,7 @@ const PATHS = ['content', 'content/cat', 'content/export', 'content/list', 'cont
   ])
   .concat(['fleet', 'fleet/members', 'fleet/invites', 'fleet/join', 'fleet/operators', 'fleet/key', 'tokens'])
   .concat(['fleet/key/backup', 'status', 'plugins', 'config', 'stop', 'none'])
+  .concat(['routing', 'routing/providers/x', 'verification', 'reputation/why', 'reputation/pardon'])
 
 /** What is there from the first: see {@link behindRoutes}. */
 const HELD = [
@@ -77,6 +91,9 @@ const tasks: fc.Arbitrary<HttpInput> = fc.oneof(
     upload: { type: 'application/octet-stream', text },
   })),
   fc.constantFrom('10.0.0.0/8', '2001:db8::1').map(target => post('peers/blocks', { target, reason: 'why' })),
+  fc.constantFrom(...HELD, ...PEERS).map(name => get(`routing/providers/${encodeURIComponent(name)}`, {})),
+  fc.constantFrom(...HELD).map(path => post('verification', { path })),
+  fc.constantFrom(...PEERS).map(peer => get('reputation/why', { peer })),
   fc.constantFrom('read', 'pins').map(scope => post('tokens', { scopes: [scope] })),
 )
 
@@ -121,8 +138,11 @@ function encodeHttp({ method, path, query, body, upload }: HttpInput): Uint8Arra
 const FILE = utf8('a file of a few bytes')
 const STORE_BYTES = 8 * 1024 * 1024
 
-/** The real content, pins, storage, block list and tokens, in memory. Behind whatever else would ask peers is who says no. */
-async function behindRoutes(): Promise<CoreServices> {
+/**
+ * All routes of the core, and those of plugins, over the real content, pins, storage, block list and tokens, in memory. Behind
+ * whatever else would ask peers is who says no.
+ */
+async function addRoutes(control: Control): Promise<void> {
   const refuse = (...given: readonly unknown[]): never => {
     for (const value of given) checkGiven(value)
     throw controlError('INPUT_INVALID', 'this is as far as it goes')
@@ -137,7 +157,8 @@ async function behindRoutes(): Promise<CoreServices> {
   await pins.start()
   await content.add(entriesFrom([{ type: 'file', path: 'a/b', bytes: streamOf(FILE) }]))
   await content.add(fileOf(FILE))
-  return {
+  const status = (): object => ({})
+  const services = {
     access: 'owner',
     content,
     pins,
@@ -147,11 +168,19 @@ async function behindRoutes(): Promise<CoreServices> {
     fleet: service({}),
     peers: service({ list: () => [] }),
     changes: createChangeFeed({ run: 'run' }, { events, now: () => 0 }),
-    state: service({ status: () => ({}) }),
+    state: service({ status }),
     config: service({ entries: () => [] }),
     tokens: new Tokens({ store: storage.vault, log: silentLogger, ...clocks }),
     stop() {},
   } as unknown as CoreServices
+  addCoreRoutes(control, services)
+  const routing = service({}) as RoutingRoutes['routing']
+  const reputation = service({}) as ReputationRoutes['reputation']
+  const verifier = service({}) as VerificationRoutes['verifier']
+  const list = service({ entries: () => [], beyond: 0 }) as VerificationRoutes['list']
+  control.routes(routingRoutes({ routing, peers: services.peers, status }))
+  control.routes(reputationRoutes({ reputation, known: () => PEERS, status }))
+  control.routes(verificationRoutes({ content, verifier, list, status }))
 }
 
 /** No schema lets more through. */
@@ -159,7 +188,7 @@ const MAX_TEXT_CHARACTERS = 8192
 
 function checkGiven(value: unknown, depth = 0): void {
   if (typeof value === 'string' && value.length > MAX_TEXT_CHARACTERS) throw new Error('a text is too long')
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error('a number is none')
+  if (Number.isNaN(value)) throw new Error('a number is none')
   if (depth > 4) throw new Error('it is too deep')
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return
   for (const inner of Object.values(value)) checkGiven(inner, depth + 1)
@@ -173,7 +202,7 @@ async function listen(): Promise<string> {
   // A thread has no say in it; the directory is for us alone.
   if (!isMainThread) process.umask = () => 0o077
   const control = createControl({ socketPath }, { log: silentLogger })
-  addCoreRoutes(control, await behindRoutes())
+  await addRoutes(control)
   await control.listen()
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   return socketPath
@@ -221,6 +250,7 @@ export const HTTP_TARGETS: readonly FuzzTarget[] = [
     name: 'control-http',
     covers: ['core/control/server.ts#createControl', 'core/control/routes/core.ts#addCoreRoutes'].concat(
       'core/control/routes/peers.ts#peerRoutes',
+      ['routing', 'reputation', 'verification'].map(name => `plugins/${name}/routes.ts#createRoutes`),
     ),
     shape: 'text',
     words: [...HTTP_WORDS, ...WORDS, ...PATHS, ...HELD],
