@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -5,8 +6,8 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { randomBlock } from '../../unit/exchange/fixture.ts'
 import type { Attack } from './attack.ts'
 
-/** Of loopback, and nobody else's: the node has to know before it starts. */
-const HOST = '127.111.111.1'
+/** Of loopback, and nobody else's, also where tests run beside each other: the node has to know before it starts. */
+const HOST = `127.111.${randomInt(256)}.${randomInt(1, 255)}`
 const PORT = 48_111
 export const ENDLESS_ROUTER = [
   `plugins.routing.delegated=http://${HOST}:${PORT}`,
