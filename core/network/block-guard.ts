@@ -21,6 +21,9 @@ export function blockRule(blocklist: NodeBlocklist): GateRule {
     denyInboundConnection: raw => deny(raw),
     denyInboundEncryptedConnection: (peer, raw) => deny(raw, peer),
     denyOutboundEncryptedConnection: (peer, raw) => deny(raw, peer),
+    // Who is slow to agree on a muxer may have been blocked meanwhile.
+    denyInboundUpgradedConnection: (peer, raw) => deny(raw, peer),
+    denyOutboundUpgradedConnection: (peer, raw) => deny(raw, peer),
   }
 }
 

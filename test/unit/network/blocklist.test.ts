@@ -5,8 +5,10 @@ import { silentLogger } from '../../../core/logger.ts'
 import { MAX_BLOCKS, NodeBlocklist } from '../../../core/network/blocklist.ts'
 import { MemoryStore } from '../../../core/storage/memory-store.ts'
 import { eventually } from '../../helpers/eventually.ts'
+import { HELLO, line, rawHandshake } from '../../helpers/raw-handshake.ts'
 import { Beats } from './beats.ts'
 import { gone, nextEvent, portOf, startNode } from './nodes.ts'
+import { collect } from './raw-connections.ts'
 
 const PEER = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA'
 const HOUR = 3_600_000
@@ -150,6 +152,21 @@ t.test('who is blocked is hung up on, kept out, and not dialed', async t => {
   t.match(await node.metrics.text(), /refused_connections_total\{reason="blocked"\} [1-9]/)
   await node.network.blocklist.unblock(target)
   await node.port.dial(other.port.addresses())
+})
+
+t.test('who is blocked in the midst of connecting is not let in', async t => {
+  const node = await startNode(t)
+  const { self, connection } = await rawHandshake(t, portOf(node), { encryption: '/noise', muxers: [] })
+  const heard = collect(connection)
+  const agreed = Buffer.concat([HELLO, line('/yamux/1.0.0')])
+  connection.send(HELLO)
+  await heard.upTo(HELLO.byteLength)
+  // By now it has been asked whether this key may come in, and no muxer is agreed on.
+  await node.network.blocklist.block(self.toString())
+  connection.send(line('/yamux/1.0.0'))
+  await heard.upTo(agreed.byteLength + 1)
+  t.equal(node.port.connections(self).length, 0)
+  t.match(await node.metrics.text(), /refused_connections_total\{reason="blocked"\} 1/)
 })
 
 t.test('an address that is blocked is hung up on, also where it was dialed by its name', async t => {
