@@ -1,4 +1,5 @@
 import type { Components } from './libp2p.ts'
+import type { TrafficStatus } from './traffic.ts'
 
 /** The network as it is now, for the snapshot of the node. Plain JSON. */
 export interface NetworkStatus {
@@ -55,14 +56,6 @@ export interface ObservedAddress {
   readonly verified: boolean
   /** Wall clock, where it is or was verified. */
   readonly verifiedMs?: number
-}
-
-export interface TrafficStatus {
-  readonly receivedBytes: number
-  readonly sentBytes: number
-  /** Over the last minute, or since the start where that is less. */
-  readonly receivedBytesPerSecond: number
-  readonly sentBytesPerSecond: number
 }
 
 /** libp2p's kinds of addresses that nobody listens on here. */

@@ -1,6 +1,13 @@
 import { Socket } from 'node:net'
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
-import type { TrafficStatus } from './status.ts'
+
+export interface TrafficStatus {
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  /** Over the last minute, or since the start where that is less. */
+  readonly receivedBytesPerSecond: number
+  readonly sentBytesPerSecond: number
+}
 
 /** Rates are over so long: enough to be calm, short enough to be about now. */
 const WINDOW_MS = 60_000

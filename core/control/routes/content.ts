@@ -4,8 +4,8 @@ import { answerWithBytes, answerWithEvents } from '../answers.ts'
 import { controlError } from '../errors.ts'
 import { TOTAL_HEADER } from '../events.ts'
 import { decodeTar, encodeTar, type TreeEntry } from '../tar.ts'
-import type { CoreServices } from './core.ts'
 import { CONTENT_PATH, PIN_NAME } from './schemas.ts'
+import type { CoreServices } from './services.ts'
 
 interface AddQuery {
   pin: boolean

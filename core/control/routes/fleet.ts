@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { MAX_INVITE_MS, MIN_INVITE_MS } from '../../fleet/invite-limits.ts'
 import { answerWithEvents } from '../answers.ts'
-import type { CoreServices } from './core.ts'
+import type { CoreServices } from './services.ts'
 
 const NAME = { type: 'string', minLength: 1, maxLength: 256 } as const
 const TEXT = { type: 'string', minLength: 1, maxLength: 4096 } as const

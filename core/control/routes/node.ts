@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { describeOrigin } from '../../config/source.ts'
-import type { CoreServices } from './core.ts'
+import type { CoreServices } from './services.ts'
 
 export function nodeRoutes({ state, config, stop }: Pick<CoreServices, 'state' | 'config' | 'stop'>) {
   return (app: FastifyInstance): void => {

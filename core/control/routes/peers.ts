@@ -11,7 +11,7 @@ import { peerNamed } from '../../state/peer-name.ts'
 import type { PeerSummary } from '../../state/peer-state.ts'
 import { answerWithEvents } from '../answers.ts'
 import { controlError } from '../errors.ts'
-import type { CoreServices } from './core.ts'
+import type { CoreServices } from './services.ts'
 
 const TEXT = { type: 'string', minLength: 1, maxLength: 1024 } as const
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Pin } from '../../services/pins.ts'
 import { answerWithEvents } from '../answers.ts'
-import type { CoreServices } from './core.ts'
 import { CONTENT_PATH, PIN_NAME } from './schemas.ts'
+import type { CoreServices } from './services.ts'
 
 const ADD_SCHEMA = {
   body: {
