@@ -110,6 +110,9 @@ const ENDINGS = {
   mplex: ['ProtocolError', 'InvalidMessageError', 'RangeError', 'Error'],
 }
 
+/** A stream takes some 10 KB, of which a peer has a quota; and each piece of a byte is an event. */
+const MAX_BYTES = { base: 1024 * 1024, perByte: 4000 }
+
 const YAMUX_SYN = 1
 
 function yamuxFrame(id: number, data: Uint8Array): Uint8Array {
@@ -157,6 +160,7 @@ export const MUXER_TARGETS: readonly FuzzTarget[] = [
     meaningOf: streams => streams.map(hex),
     mayThrow: ENDINGS.yamux,
     maxInputBytes: 16 * 1024,
+    maxBytes: MAX_BYTES,
   }),
   fuzzTarget<Carried>({
     name: 'mplex',
@@ -175,6 +179,7 @@ export const MUXER_TARGETS: readonly FuzzTarget[] = [
     meaningOf: streams => streams.map(hex),
     mayThrow: ENDINGS.mplex,
     maxInputBytes: 16 * 1024,
+    maxBytes: MAX_BYTES,
   }),
   fuzzTarget<Guarded, string>({
     name: 'negotiation',

@@ -220,6 +220,8 @@ export const NETWORK_TARGETS: readonly FuzzTarget[] = [
     },
     toValue: () => undefined,
     maxInputBytes: 2048,
+    // Each byte may be an address, of none but that.
+    maxBytes: { base: 512 * 1024, perByte: 2000 },
   }),
   fuzzTarget<{ readonly run?: string; readonly sequence: number }>({
     name: 'feed-position',
