@@ -31,7 +31,8 @@ export function parseAddress(text: string): Multiaddr | undefined {
   try {
     const address = multiaddr(text)
     // It is read no further than it must be: its bytes now, or where nobody expects them to fail.
-    return address.bytes.byteLength > MAX_ADDRESS_BYTES ? undefined : address
+    const { byteLength } = address.bytes
+    return byteLength === 0 || byteLength > MAX_ADDRESS_BYTES ? undefined : address
   } catch {
     return undefined
   }
