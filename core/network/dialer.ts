@@ -228,7 +228,10 @@ function nameOf(target: PeerId | Multiaddr | Multiaddr[]): string {
 /** Undefined for what is no address: peers choose what they tell. */
 function addressOf(text: string): Multiaddr | undefined {
   try {
-    return multiaddr(text)
+    const read = multiaddr(text)
+    // Only its bytes show whether all of it can be read.
+    void read.bytes
+    return read
   } catch {
     return undefined
   }

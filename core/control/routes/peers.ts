@@ -235,7 +235,10 @@ function peerAt(where: PeerId | Multiaddr): string | undefined {
 
 function addressOf(address: string): Multiaddr {
   try {
-    return multiaddr(address)
+    const read = multiaddr(address)
+    // Only its bytes show whether all of it can be read.
+    void read.bytes
+    return read
   } catch (error) {
     throw noAddress(address, ` (${messageOf(error)})`, error)
   }
