@@ -173,7 +173,11 @@ t.test('what a command can not do it says, with what to do', async t => {
     [['peers', 'connect', one.ready.peerId], 1, /is this node itself.*\nfix: Name another peer/],
     [['peers', 'connect', one.ready.addresses[0] ?? ''], 1, /is this node itself.*\nfix: Name another peer/],
     [['peers', 'connect', 'nonsense'], 1, /nonsense is no address.*\nfix: Give an address/],
-    [['peers', 'connect', '/ip4/127.0.0.1/tcp/1/p2p/v'], 1, /127.0.0.1.*is no address.*\nfix: Give an address/],
+    [
+      ['peers', 'connect', '/ip4/127.0.0.1/tcp/1/p2p/v'],
+      1,
+      /127.0.0.1.*is no address.*\nfix: Give an address/,
+    ],
     [['events', '--since', '99999'], 1, /since is '99999', but the newest event of this run is \d+\nfix: /],
     [['events', '--since', 'yesterday'], 2, /number of an event/],
   ] as const) {
