@@ -7,14 +7,15 @@ const MAX_ADDRESS_BYTES = 512
 /** As text, before anybody looks into it: base58 takes the square of its length. */
 const MAX_ADDRESS_CHARACTERS = 2 * MAX_ADDRESS_BYTES
 
-/** Without `/p2p` at the end, each once, and no more than are worth a try. */
+/** Without `/p2p` at the end, each once, and no more than are worth a try. One that reads as another as text is none. */
 export function dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
   const byText = new Map<string, Multiaddr>()
   for (const address of addresses) {
     if (byText.size === MAX_ADDRESSES) break
     if (address.bytes.byteLength > MAX_ADDRESS_BYTES) continue
     const bare = withoutPeer(address)
-    byText.set(bare.toString(), bare)
+    const text = bare.toString()
+    if (parseAddress(text)?.equals(bare)) byText.set(text, bare)
   }
   return [...byText.values()]
 }
@@ -22,7 +23,7 @@ export function dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
 /** A relay's address ends in `/p2p-circuit`: what is before that names the relay and stays. */
 function withoutPeer(address: Multiaddr): Multiaddr {
   const last = address.getComponents().at(-1)
-  return last?.code === CODE_P2P ? address.decapsulate(`/p2p/${last.value}`) : address
+  return last?.code === CODE_P2P ? address.decapsulateCode(CODE_P2P) : address
 }
 
 /** Undefined for what is no address: peers choose what they tell. */
