@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
-import { multiaddr } from '@multiformats/multiaddr'
 import { readTarget } from '../network/block-target.ts'
+import { wholeMultiaddr } from '../network/whole-address.ts'
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './quantities.ts'
 import type { Format, SchemaKey } from './schema.ts'
 
@@ -150,9 +150,7 @@ function readPath(value: unknown, baseDirectory: string): string | undefined {
 function readMultiaddr(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '') return undefined
   try {
-    const address = multiaddr(value)
-    // It is read no further than it must be: its bytes are all of it.
-    return address.bytes.byteLength > 0 ? address.toString() : undefined
+    return wholeMultiaddr(value).toString()
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import type { Address, Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Ping } from '@libp2p/ping'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../errors.ts'
 import { SharedTask } from '../shared-task.ts'
 import type { PeerTable } from '../state/peer-state.ts'
@@ -14,6 +14,7 @@ import type { Channel } from './framing.ts'
 import type { DialResult, NetworkMetrics } from './metrics.ts'
 import type { Protocol } from './protocols.ts'
 import { StreamPipe } from './stream-pipe.ts'
+import { wholeMultiaddr } from './whole-address.ts'
 
 /** A ping that takes longer says no more than that there is no answer. */
 const PING_TIMEOUT_MS = 10_000
@@ -228,10 +229,7 @@ function nameOf(target: PeerId | Multiaddr | Multiaddr[]): string {
 /** Undefined for what is no address: peers choose what they tell. */
 function addressOf(text: string): Multiaddr | undefined {
   try {
-    const read = multiaddr(text)
-    // Only its bytes show whether all of it can be read.
-    void read.bytes
-    return read
+    return wholeMultiaddr(text)
   } catch {
     return undefined
   }

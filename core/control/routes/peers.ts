@@ -1,11 +1,12 @@
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { FastifyInstance } from 'fastify'
 import { messageOf } from '../../errors.ts'
 import { readTarget } from '../../network/block-target.ts'
 import type { Block } from '../../network/blocklist.ts'
 import type { PeerUsage } from '../../network/peer-quota.ts'
+import { wholeMultiaddr } from '../../network/whole-address.ts'
 import { stateError } from '../../state/errors.ts'
 import { peerNamed } from '../../state/peer-name.ts'
 import type { PeerSummary } from '../../state/peer-state.ts'
@@ -235,10 +236,7 @@ function peerAt(where: PeerId | Multiaddr): string | undefined {
 
 function addressOf(address: string): Multiaddr {
   try {
-    const read = multiaddr(address)
-    // Only its bytes show whether all of it can be read.
-    void read.bytes
-    return read
+    return wholeMultiaddr(address)
   } catch (error) {
     throw noAddress(address, ` (${messageOf(error)})`, error)
   }

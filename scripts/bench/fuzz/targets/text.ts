@@ -163,7 +163,11 @@ export const TEXT_TARGETS: readonly FuzzTarget[] = [
   }),
   fuzzTarget<string>({
     name: 'config-option',
-    covers: ['core/config/env.ts#readEnv', 'core/config/formats.ts#readValue'],
+    covers: [
+      'core/config/env.ts#readEnv',
+      'core/config/formats.ts#readValue',
+      'core/network/whole-address.ts#wholeMultiaddr',
+    ],
     shape: 'text',
     words: [
       '=',
